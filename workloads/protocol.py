@@ -1,0 +1,145 @@
+"""What an agent and a runner say to each other: JSON lines over one socket, `Spec` in, the rest out.
+
+The shapes and nothing else: how a runner is started is `agent.runners`, what it does is `workloads.runner`.
+Imports no torch, so that an agent may import it. One message is one line of JSON with a `type` field.
+stdout and stderr of a runner are not part of the protocol; the agent reads them as log lines.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+EXIT_OK = 0
+EXIT_FAILED = 70
+"""A `Failure` was sent before the exit."""
+EXIT_OUT_OF_MEMORY = 77
+"""Out of memory, even where the `Failure` could not be sent any more."""
+
+Cause = Literal["user_error", "out_of_memory", "timeout", "infrastructure"]
+"""The causes a runner itself can name; the others are given by the agent or the database."""
+
+
+class Device(msgspec.Struct, frozen=True):
+    """One device this runner may use, as seen from inside the process.
+
+    `index` counts within the runner (CUDA_VISIBLE_DEVICES is already set); `kind` is "gpu" or "ram".
+    """
+
+    kind: Literal["gpu", "ram"]
+    index: int
+    memory_mib: int
+    """Booked: more than this is out of memory."""
+
+
+class Spec(msgspec.Struct, frozen=True, tag_field="type", tag="spec"):
+    """The first and only line an agent sends before the work starts."""
+
+    job_id: str
+    attempt: int
+    kind: str
+    params: dict[str, Any]
+    inputs: dict[str, str]
+    """Input name to the absolute path of a read-only file."""
+    work_dir: str
+    """A private folder, the current directory of the runner; outputs are written below it."""
+    devices: list[Device]
+    ram_mib: int
+    """Host memory booked, over and above what is booked on a device of kind "ram"."""
+    cpu_milli: int
+    """CPU booked, in thousandths of a core: how many threads to use."""
+    checkpoint: str | None = None
+    """Absolute path of the latest checkpoint file, or None for a first start."""
+    checkpoint_step: int = 0
+
+
+class Stop(msgspec.Struct, frozen=True, tag_field="type", tag="stop"):
+    """Agent to runner, at any time: give back at the next good moment (checkpoint, then `Stopped`)."""
+
+    reason: Literal["preempt", "drain"]
+
+
+class Progress(msgspec.Struct, frozen=True, tag_field="type", tag="progress"):
+    """How far the work is; `total` None where nobody can know."""
+
+    step: int
+    total: int | None = None
+    message: str | None = None
+
+
+class Metrics(msgspec.Struct, frozen=True, tag_field="type", tag="metrics"):
+    """Named numbers at a step, for example {"loss": 0.12}."""
+
+    step: int
+    values: dict[str, float]
+
+
+class Checkpoint(msgspec.Struct, frozen=True, tag_field="type", tag="checkpoint"):
+    """A file from which another attempt can go on. The agent uploads it, then deletes it."""
+
+    step: int
+    path: str
+
+
+class Output(msgspec.Struct, frozen=True):
+    """One file of the result."""
+
+    name: str
+    """Relative, no `..`; the name people download it by."""
+    path: str
+    media_type: str = "application/octet-stream"
+
+
+class Result(msgspec.Struct, frozen=True, tag_field="type", tag="result"):
+    """The work is done. `values` is the small JSON answer; files are outputs."""
+
+    outputs: list[Output]
+    values: dict[str, Any] = {}
+    peak_mib: int | None = None
+    """Peak memory allocated on the booked devices, in MiB; None where it could not be measured."""
+
+
+class Failure(msgspec.Struct, frozen=True, tag_field="type", tag="failure"):
+    """The work ended without a result, and this is why."""
+
+    cause: Cause
+    message: str
+    """One line a person can act on."""
+    traceback: str | None = None
+    peak_mib: int | None = None
+
+
+class Stopped(msgspec.Struct, frozen=True, tag_field="type", tag="stopped"):
+    """The work was given back as asked by `Stop`; a checkpoint was sent before if there was one to send."""
+
+
+FromRunner = Progress | Metrics | Checkpoint | Result | Failure | Stopped
+ToRunner = Spec | Stop
+
+_encoder = msgspec.json.Encoder()
+_from_runner = msgspec.json.Decoder(FromRunner)
+_to_runner = msgspec.json.Decoder(ToRunner)
+
+
+def encode(message: FromRunner | ToRunner) -> bytes:
+    """One line, newline included."""
+    return _encoder.encode(message) + b"\n"
+
+
+def decode_from_runner(line: bytes) -> FromRunner:
+    """Read one line a runner sent.
+
+    Raises:
+        msgspec.ValidationError: The line is not a message of this protocol.
+    """
+    return _from_runner.decode(line)
+
+
+def decode_to_runner(line: bytes) -> ToRunner:
+    """Read one line an agent sent.
+
+    Raises:
+        msgspec.ValidationError: The line is not a message of this protocol.
+    """
+    return _to_runner.decode(line)
