@@ -1,0 +1,152 @@
+"""Put the program together: settings in, a Litestar application out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+import structlog
+from litestar import Litestar, Router
+from litestar.di import Provide
+from litestar.middleware import DefineMiddleware
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
+from litestar.openapi.spec import Components, License, SecurityScheme, Tag
+from psycopg_pool import ConnectionPool
+
+from api import blobs, fleet, jobs, results
+from api.auth import KeyMiddleware, KeyRing
+from api.feed import Feed
+from api.problems import HANDLERS, StoreAway
+from api.services import Services, principal_of, services_of
+from api.settings import ApiSettings
+from api.store import BlobStore
+from api.strict import StrictRequest
+
+log = structlog.get_logger(__name__)
+
+_INTRODUCTION = """\
+Submit jobs to the fleet, watch them, fetch what they made.
+
+Send `Authorization: Bearer <key>`. Errors are `application/problem+json` (RFC 9457) and name the `field` that was
+wrong and the `fix`. Submissions may carry an `Idempotency-Key` and are then safe to repeat. 503 means: the database
+or the file store is away; try again after `Retry-After` seconds.
+"""
+
+
+def build(settings: ApiSettings) -> Litestar:
+    """The application. It connects when it starts, and starts (answering 503) when the database is away, too."""
+
+    @asynccontextmanager
+    async def running(app: Litestar) -> AsyncIterator[None]:
+        services = _services(settings)
+        app.state.services = services
+        services.pool.open(wait=False)
+        poller = asyncio.create_task(services.feed.run(), name="feed")
+        sweeper = asyncio.create_task(_sweep(services.store), name="sweep")
+        try:
+            yield
+        finally:
+            services.feed.close()
+            sweeper.cancel()
+            await asyncio.gather(poller, sweeper, return_exceptions=True)
+            await asyncio.to_thread(services.pool.close)
+
+    limit = settings.max_blob_bytes
+    small = Router("/v1", route_handlers=[*jobs.HANDLERS, *results.HANDLERS, *fleet.V1_HANDLERS], tags=[])
+    large = Router(
+        "/v1",
+        route_handlers=blobs.HANDLERS,
+        dependencies={"lease": Provide(blobs.lease_of, sync_to_thread=False)},
+        request_max_body_size=limit,
+    )
+    return Litestar(
+        route_handlers=[small, large, *fleet.ROOT_HANDLERS],
+        lifespan=[running],
+        request_class=StrictRequest,
+        request_max_body_size=settings.max_json_bytes,
+        dependencies={
+            "services": Provide(services_of, sync_to_thread=False),
+            "who": Provide(principal_of, sync_to_thread=False),
+        },
+        middleware=[DefineMiddleware(KeyMiddleware, exclude="^/schema", exclude_from_auth_key="open")],
+        exception_handlers=HANDLERS,
+        openapi_config=_openapi(),
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _services(settings: ApiSettings) -> Services:
+    def configure(conn: psycopg.Connection[Any]) -> None:
+        conn.execute("set timezone = 'UTC'")
+        conn.execute(
+            "select pg_catalog.set_config('statement_timeout', %s, false)",
+            (f"{settings.statement_timeout_s * 1000:.0f}",),
+        )
+
+    pool: ConnectionPool[Any] = ConnectionPool(
+        settings.database_url,
+        kwargs={"autocommit": True, "application_name": "argosy-api", "connect_timeout": 5},
+        configure=configure,
+        # A connection that died with the database must not cost a client its request.
+        check=ConnectionPool.check_connection,
+        min_size=1,
+        max_size=settings.pool_size,
+        timeout=settings.pool_timeout_s,
+        open=False,
+        name="api",
+    )
+    return Services(
+        settings=settings,
+        pool=pool,
+        store=BlobStore(settings.blob_root),
+        keys=KeyRing(pool, ttl_s=settings.key_ttl_s),
+        feed=Feed(pool, poll_s=settings.poll_s, keepalive_s=settings.keepalive_s),
+    )
+
+
+async def _sweep(store: BlobStore) -> None:
+    try:
+        removed = await store.sweep()
+    except StoreAway as exc:
+        log.warning("store.sweep_failed", error=str(exc))
+        return
+    if removed:
+        log.info("store.swept", removed=removed)
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Argosy",
+        version="1",
+        description=_INTRODUCTION,
+        license=License(name="Apache-2.0", identifier="Apache-2.0"),
+        path="/schema",
+        use_handler_docstrings=True,
+        render_plugins=[SwaggerRenderPlugin(), ScalarRenderPlugin()],
+        components=Components(
+            security_schemes={
+                "key": SecurityScheme(
+                    type="http", scheme="bearer", description="`argosy key create` makes one."
+                ),
+                "lease": SecurityScheme(
+                    type="apiKey",
+                    security_scheme_in="header",
+                    name="Argosy-Secret",
+                    description="An agent's session, with Argosy-Session, Argosy-Job and Argosy-Token.",
+                ),
+            }
+        ),
+        security=[{"key": []}],
+        tags=[
+            Tag(name="jobs", description="Work to do, and what became of it."),
+            Tag(name="files", description="What jobs read and make, by sha256."),
+            Tag(name="fleet", description="Nodes, and the brake."),
+            Tag(name="agents", description="For the node daemon, not for people."),
+            Tag(name="health", description="For load balancers."),
+        ],
+    )

@@ -1,0 +1,265 @@
+"""Files in and out: for clients by their project, for agents by the lease they hold (I15)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from anyio.to_thread import run_sync
+from litestar import Request, Response, get, head, post, put
+from litestar.datastructures import ResponseHeader
+from litestar.exceptions import NotAuthorizedException
+from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
+from litestar.params import Parameter
+
+from api.auth import needs
+from api.download import BINARY, file_response, headers_of, media_type_of
+from api.problems import responses
+from api.services import Services, Sha256, sha256_of
+from queue_schema import reads
+from queue_schema.calls import clients
+from queue_schema.errors import BadRequest, NotAllowed, NotFound
+from queue_schema.shapes import Principal
+from queue_schema.states import Scope
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A file that is kept."""
+
+    sha256: str
+    size: int
+    media_type: str
+    created: bool
+    """False when the project had it already."""
+
+
+class RawBody(Operation):
+    """In OpenAPI: the body is the file's bytes, of whatever type the client says."""
+
+    def __post_init__(self) -> None:
+        self.request_body = RequestBody(
+            content={BINARY: OpenAPIMediaType(Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY))},
+            required=True,
+        )
+
+
+@post(
+    "/blobs",
+    tags=["files"],
+    guards=[needs(Scope.SUBMIT)],
+    operation_class=RawBody,
+    summary="Upload a file",
+    responses=responses(413),
+)
+async def post_blob(who: Principal, services: Services, request: Request[Any, Any, Any]) -> Stored:
+    """Send the bytes as the body; the answer has the sha256 by which jobs name the file."""
+    return await _store(services, who, request, expected=None)
+
+
+@put(
+    "/blobs/{sha256:str}",
+    tags=["files"],
+    guards=[needs(Scope.SUBMIT)],
+    operation_class=RawBody,
+    summary="Upload a file whose sha256 is known",
+    responses=responses(413, 422),
+)
+async def put_blob(
+    sha256: Sha256, who: Principal, services: Services, request: Request[Any, Any, Any]
+) -> Stored:
+    """As POST, and refused (nothing is kept) if the body has another sha256."""
+    return await _store(services, who, request, expected=sha256_of(sha256))
+
+
+async def _store(
+    services: Services, who: Principal, request: Request[Any, Any, Any], *, expected: str | None
+) -> Stored:
+    media_type = media_type_of(request.headers.get("content-type"))
+    async with services.store.receive(request.stream()) as incoming:
+        await services.store.keep(who.project_id, incoming, expected=expected)
+
+    def record() -> bool:
+        with services.pool.connection() as conn:
+            return clients.put_blob(
+                conn, who.project_id, sha256=incoming.sha256, size=incoming.size, media_type=media_type
+            )
+
+    return Stored(incoming.sha256, incoming.size, media_type, created=await run_sync(record))
+
+
+async def _visible(services: Services, who: Principal, sha256: str) -> reads.Blob:
+    sha256_of(sha256)
+
+    def read() -> reads.Blob | None:
+        with services.pool.connection() as conn:
+            return reads.blob(conn, who.project_id, sha256)
+
+    found = await run_sync(read)
+    if found is None:
+        raise NotFound(f"this project has no file {sha256}", field="sha256", fix="Upload it first.")
+    return found
+
+
+@head(
+    "/blobs/{sha256:str}",
+    tags=["files"],
+    guards=[needs(Scope.READ)],
+    summary="Ask whether a file is there",
+    responses=responses(404),
+    response_headers=[
+        ResponseHeader(name="Content-Length", description="The file's size.", documentation_only=True)
+    ],
+)
+async def head_blob(sha256: Sha256, who: Principal, services: Services) -> Response[None]:
+    """Ask before you upload: what is there need not be sent again."""
+    found = await _visible(services, who, sha256)
+    headers = headers_of(sha256=found.sha256, size=found.size, media_type=found.media_type)
+    media_type = headers.pop("Content-Type")
+    headers["content-length"] = headers.pop("Content-Length")
+    return Response(None, headers=headers, media_type=media_type)
+
+
+@get(
+    "/blobs/{sha256:str}",
+    tags=["files"],
+    guards=[needs(Scope.READ)],
+    summary="Download a file",
+    responses=responses(404, 416),
+)
+async def get_blob(
+    sha256: Sha256, who: Principal, services: Services, request: Request[Any, Any, Any]
+) -> Response[Any]:
+    """A file this project uploaded, or a job of it made. A `Range` of bytes may be asked for."""
+    found = await _visible(services, who, sha256)
+    return await file_response(
+        services.store,
+        request,
+        who.project_id,
+        sha256=found.sha256,
+        size=found.size,
+        media_type=found.media_type,
+    )
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """What an agent's headers claim: this session holds this job's lease."""
+
+    session_id: UUID
+    secret: str
+    job_id: UUID
+    token: UUID
+
+    def __repr__(self) -> str:
+        return f"Lease({self.job_id})"
+
+
+SessionHeader = Annotated[str | None, Parameter(header="Argosy-Session", description="The session id.")]
+SecretHeader = Annotated[str | None, Parameter(header="Argosy-Secret", description="The session's secret.")]
+JobHeader = Annotated[str | None, Parameter(header="Argosy-Job", description="The job's id.")]
+TokenHeader = Annotated[str | None, Parameter(header="Argosy-Token", description="The lease's token.")]
+
+
+def lease_of(
+    session: SessionHeader = None,
+    secret: SecretHeader = None,
+    job: JobHeader = None,
+    token: TokenHeader = None,
+) -> Lease:
+    """Dependency `lease`. Without the headers nobody is asking: 401.
+
+    Raises:
+        NotAuthorizedException: One is missing.
+        BadRequest: One is no uuid.
+    """
+    if session is None or secret is None or job is None or token is None:
+        raise NotAuthorizedException("send Argosy-Session, Argosy-Secret, Argosy-Job and Argosy-Token")
+    ids = {"Argosy-Session": session, "Argosy-Job": job, "Argosy-Token": token}
+    parsed = []
+    for header, text in ids.items():
+        try:
+            parsed.append(UUID(text))
+        except ValueError as exc:
+            raise BadRequest("not a uuid", field=header, fix="Send what join and claim gave you.") from exc
+    return Lease(parsed[0], secret, parsed[1], parsed[2])
+
+
+def _grant(services: Services, lease: Lease, sha256: str, **written: Any) -> UUID:
+    with services.pool.connection() as conn:
+        return clients.grant(
+            conn,
+            session_id=lease.session_id,
+            secret=lease.secret,
+            job_id=lease.job_id,
+            token=lease.token,
+            sha256=sha256,
+            **{"write": False, **written},
+        ).project_id
+
+
+@get(
+    "/agent/blobs/{sha256:str}",
+    tags=["agents"],
+    opt={"open": True},
+    security=[{"lease": []}],
+    summary="Read an input of a leased job",
+    responses=responses(404, 409, 416),
+)
+async def agent_get(
+    sha256: Sha256, lease: Lease, services: Services, request: Request[Any, Any, Any]
+) -> Response[Any]:
+    """For agents: an input or checkpoint of the job whose lease the headers name, and nothing else."""
+    sha256_of(sha256)
+    project_id = await run_sync(lambda: _grant(services, lease, sha256))
+
+    def read() -> reads.Blob | None:
+        with services.pool.connection() as conn:
+            return reads.blob(conn, project_id, sha256)
+
+    found = await run_sync(read)
+    if found is None:
+        raise NotFound(f"file {sha256} has been deleted", field="sha256")
+    return await file_response(
+        services.store, request, project_id, sha256=sha256, size=found.size, media_type=found.media_type
+    )
+
+
+@put(
+    "/agent/blobs/{sha256:str}",
+    tags=["agents"],
+    opt={"open": True},
+    security=[{"lease": []}],
+    operation_class=RawBody,
+    summary="Store an output of a leased job",
+    responses=responses(409, 413, 422),
+)
+async def agent_put(
+    sha256: Sha256, lease: Lease, services: Services, request: Request[Any, Any, Any]
+) -> Stored:
+    """For agents: nobody sees the file until `complete` or `checkpoint` names it.
+
+    The lease is checked before the body is read, and again when the whole file is in the store: only then is it
+    recorded. A lease lost in between leaves a file that no record names.
+    """
+    sha256_of(sha256)
+    media_type = media_type_of(request.headers.get("content-type"))
+
+    def may_write() -> UUID:
+        try:
+            return _grant(services, lease, sha256)
+        except NotAllowed:
+            # The lease stands; the file is just no input of the job, as an output should be.
+            with services.pool.connection() as conn:
+                return reads.project_of(conn, lease.job_id)
+
+    project_id = await run_sync(may_write)
+    async with services.store.receive(request.stream()) as incoming:
+        await services.store.keep(project_id, incoming, expected=sha256)
+    await run_sync(
+        lambda: _grant(services, lease, sha256, write=True, size=incoming.size, media_type=media_type)
+    )
+    return Stored(sha256, incoming.size, media_type, created=True)
+
+
+HANDLERS: list[Any] = [post_blob, put_blob, head_blob, get_blob, agent_get, agent_put]

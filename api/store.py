@@ -1,0 +1,182 @@
+"""Files by content: written whole or not at all, one folder for each project.
+
+Knows nothing of who may see what; the database does (I15). A file lies at `<project>/<first two digits>/<sha256>`;
+while it comes in it lies under `tmp/`, and what a crash leaves there is removed at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import obstore
+import structlog
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from api.problems import HashDiffers, StoreAway
+from queue_schema.errors import NotFound
+
+log = structlog.get_logger(__name__)
+
+CHUNK = 4 * 1024 * 1024
+"""Hashed and written at once: large enough that the hop to a thread costs nothing beside it."""
+_ABANDONED = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A file that has arrived whole, under a temporary name."""
+
+    sha256: str
+    size: int
+    key: str
+
+
+class BlobStore:
+    """A folder, or whatever else obstore can write to."""
+
+    def __init__(self, root: str) -> None:
+        self._store: ObjectStore
+        if "://" in root and not root.startswith("file://"):
+            self._store = from_url(root)
+            self._folder: Path | None = None
+        else:
+            self._folder = Path(root.removeprefix("file://")).expanduser().resolve()
+            self._store = LocalStore(self._folder, mkdir=True)
+
+    @asynccontextmanager
+    async def receive(self, body: AsyncIterator[bytes]) -> AsyncIterator[Incoming]:
+        """Write *body* under a temporary name, hashing as it comes; on leaving, what was not kept is gone."""
+        key = f"tmp/{uuid4().hex}"
+        try:
+            with _errors_mapped():
+                incoming = await self._write(key, body)
+            yield incoming
+        finally:
+            # Shielded: a cancelled request must not leave its half behind.
+            await asyncio.shield(self._discard(key))
+
+    async def _write(self, key: str, body: AsyncIterator[bytes]) -> Incoming:
+        digest, size = hashlib.sha256(), 0
+        # Left without close() when the body breaks off: obstore then aborts the upload by itself.
+        writer = obstore.open_writer_async(self._store, key, buffer_size=2 * CHUNK)
+        async for block in _blocks(body):
+            await asyncio.to_thread(digest.update, block)
+            await writer.write(block)
+            size += len(block)
+        await writer.close()
+        return Incoming(digest.hexdigest(), size, key)
+
+    async def _discard(self, key: str) -> None:
+        try:
+            await obstore.delete_async(self._store, key)
+        except (FileNotFoundError, BaseError):
+            return
+
+    async def keep(self, project_id: UUID, incoming: Incoming, *, expected: str | None = None) -> None:
+        """Give an arrived file its lasting name; from then on it survives a power cut.
+
+        Raises:
+            HashDiffers: It is not the *expected* file; it is not kept.
+        """
+        if expected is not None and incoming.sha256 != expected:
+            raise HashDiffers(
+                f"the body has the sha256 {incoming.sha256}, not {expected}",
+                field="sha256",
+                fix="Send the file again; if it differs again, hash it again.",
+            )
+        with _errors_mapped():
+            key = _key(project_id, incoming.sha256)
+            if self._folder is None:
+                await obstore.rename_async(self._store, incoming.key, key)
+                return
+            path = self._folder / key
+            fresh = [folder.parent for folder in path.parents[:2] if not folder.exists()]
+            await asyncio.to_thread(_sync, self._folder / incoming.key)
+            await obstore.rename_async(self._store, incoming.key, key)
+            await asyncio.to_thread(_sync, path.parent, *fresh)
+
+    async def read(
+        self, project_id: UUID, sha256: str, *, part: tuple[int, int] | None = None
+    ) -> AsyncIterator[bytes]:
+        """The file, or bytes *part* of it (end exclusive), as a stream that is already known to begin.
+
+        Raises:
+            NotFound: The store does not have it, whatever the database says.
+        """
+        with _errors_mapped():
+            try:
+                result = await obstore.get_async(
+                    self._store, _key(project_id, sha256), options={"range": part} if part else None
+                )
+            except FileNotFoundError as exc:
+                log.error("blob.missing", project_id=str(project_id), sha256=sha256)
+                raise NotFound(f"file {sha256} is recorded but not in the store", field="sha256") from exc
+        return (bytes(block) async for block in result.stream(min_chunk_size=CHUNK // 4))
+
+    async def check(self) -> None:
+        """Whether the store can be written to.
+
+        Raises:
+            StoreAway: It cannot.
+        """
+        key = f"tmp/check-{uuid4().hex}"
+        with _errors_mapped():
+            await obstore.put_async(self._store, key, b"argosy")
+            await obstore.delete_async(self._store, key)
+
+    async def sweep(self) -> int:
+        """Remove what broken uploads of a day ago and more have left. Returns how many."""
+        before = datetime.now(UTC) - _ABANDONED
+        with _errors_mapped():
+            listed = await obstore.list(self._store, prefix="tmp").collect_async()
+            old = [meta["path"] for meta in listed if meta["last_modified"] < before]
+            if old:
+                await obstore.delete_async(self._store, old)
+        return len(old)
+
+
+def _key(project_id: UUID, sha256: str) -> str:
+    return f"{project_id}/{sha256[:2]}/{sha256}"
+
+
+def _sync(*paths: Path) -> None:
+    """Flush files and folders to the disk; obstore does not."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+async def _blocks(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    held = bytearray()
+    async for chunk in body:
+        held += chunk
+        if len(held) >= CHUNK:
+            yield bytes(held)
+            held.clear()
+    if held:
+        yield bytes(held)
+
+
+@contextmanager
+def _errors_mapped() -> Iterator[None]:
+    """obstore raises its own errors for the network and built-in ones for the disk; both mean: away."""
+    try:
+        yield
+    except BaseError as exc:
+        raise StoreAway(str(exc)) from exc
+    except OSError as exc:
+        if isinstance(exc, ConnectionError):
+            raise
+        raise StoreAway(str(exc)) from exc
