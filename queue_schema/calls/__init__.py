@@ -1,0 +1,5 @@
+"""One typed Python call for each SQL function of schema `fleet`, grouped by who may call it.
+
+`agents` for the node daemon, `clients` for the API, `chores` for the scheduler, `admin` for people on the server host.
+Each call is one statement and so, on an autocommit connection, one transaction; each may be repeated safely.
+"""

@@ -1,0 +1,76 @@
+"""Run one SQL function and speak Python at both ends: JSON in, structs out, SQLSTATEs to exceptions.
+
+The only place where psycopg's errors are translated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, LiteralString, TypeVar
+from uuid import UUID
+
+import msgspec
+import psycopg
+from psycopg import sql
+
+from queue_schema import errors
+
+T = TypeVar("T")
+Connection = psycopg.Connection[Any]
+
+_RETRIED = frozenset({"40P01", "40001"})
+_TRIES = 4
+
+
+class Json(msgspec.Struct, frozen=True):
+    """An argument that travels as jsonb."""
+
+    value: Any
+
+
+Argument = str | int | float | bool | None | UUID | bytes | Json | Sequence[UUID] | Sequence[str]
+
+
+def call(conn: Connection, function: LiteralString, returns: type[T], /, **arguments: Argument) -> T:
+    """Call `fleet.<function>` with named arguments and decode the JSON it returns.
+
+    Deadlocks and serialisation failures are tried again: every verb may be repeated.
+
+    Raises:
+        FleetError: The function refused; the class says why.
+        psycopg.OperationalError: The database is not to be reached.
+    """
+    statement = _statement(function, tuple(arguments.items()))
+    values = {
+        name: msgspec.json.encode(value.value).decode() if isinstance(value, Json) else value
+        for name, value in arguments.items()
+    }
+    row = _execute(conn, statement, values)
+    if returns is type(None):
+        return None
+    return msgspec.json.decode(row, type=returns)
+
+
+def _statement(function: LiteralString, arguments: tuple[tuple[str, Argument], ...]) -> sql.Composed:
+    typed = []
+    for name, value in arguments:
+        cast = sql.SQL("::jsonb") if isinstance(value, Json) else sql.SQL("")
+        typed.append(sql.SQL("{} => {}{}").format(sql.Identifier(name), sql.Placeholder(name), cast))
+    return sql.SQL("select fleet.{}({})::text").format(sql.Identifier(function), sql.SQL(", ").join(typed))
+
+
+def _execute(conn: Connection, statement: sql.Composed, values: dict[str, Any]) -> str:
+    for tried in range(1, _TRIES + 1):
+        try:
+            row = conn.execute(statement, values).fetchone()
+        except psycopg.Error as exc:
+            if exc.sqlstate in _RETRIED and tried < _TRIES and conn.autocommit:
+                continue
+            refused = errors.BY_SQLSTATE.get(exc.sqlstate or "")
+            if refused is None:
+                raise
+            raise refused(
+                exc.diag.message_primary, field=exc.diag.column_name, fix=exc.diag.message_hint
+            ) from exc
+        return "" if row is None else row[0]
+    raise AssertionError("unreachable: the loop returns or raises")

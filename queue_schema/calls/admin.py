@@ -1,0 +1,60 @@
+"""The verbs of a person on the server host: projects, keys, nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from queue_schema.calls._edge import Connection, Json, call
+from queue_schema.states import Scope
+
+
+class NewKey(msgspec.Struct, frozen=True):
+    """A key that was just made; `key` is shown once and stored only as a hash."""
+
+    key_id: UUID
+    key: str
+    project_id: UUID
+
+    def __repr__(self) -> str:
+        return f"NewKey({self.key_id})"
+
+
+class KeyInfo(msgspec.Struct, frozen=True):
+    """An API key without its secret part."""
+
+    key_id: UUID
+    project: str
+    name: str
+    prefix: str
+    scopes: list[Scope]
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+def create_key(conn: Connection, project: str, *, name: str, scopes: Sequence[Scope]) -> NewKey:
+    """Make an API key; the project is made too if there is none of that name."""
+    return call(conn, "create_key_v1", NewKey, p_project=project, p_name=name, p_scopes=Json(list(scopes)))
+
+
+def list_keys(conn: Connection, project: str | None = None) -> list[KeyInfo]:
+    """All keys, or those of one project."""
+    return call(conn, "list_keys_v1", list[KeyInfo], p_project=project)
+
+
+def revoke_key(conn: Connection, prefix: str) -> KeyInfo:
+    """Make a key useless from now on.
+
+    Raises:
+        NotFound: No key starts with that prefix.
+        Conflict: Several do.
+    """
+    return call(conn, "revoke_key_v1", KeyInfo, p_prefix=prefix)
+
+
+def label_node(conn: Connection, node: str, *, labels: dict[str, str], pools: Sequence[str]) -> None:
+    """Replace a node's labels and pools; they stay when its agent restarts."""
+    call(conn, "label_node_v1", type(None), p_node=node, p_labels=Json(labels), p_pools=Json(list(pools)))

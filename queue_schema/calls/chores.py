@@ -1,0 +1,55 @@
+"""The verbs of the scheduler. All are idempotent, bounded, and safe to run from several schedulers at once."""
+
+from __future__ import annotations
+
+import msgspec
+
+from queue_schema.calls._edge import Connection, call
+from queue_schema.shapes import Reaped, Webhook
+
+
+class Promoted(msgspec.Struct, frozen=True):
+    """What one round of promotion did."""
+
+    ready: int
+    expired: int
+    """Jobs ended because their `start_by` passed."""
+
+
+class Pruned(msgspec.Struct, frozen=True):
+    """What one round of pruning removed."""
+
+    partitions: int
+    jobs: int
+    idempotency: int
+    sessions: int
+
+
+def reap(conn: Connection, *, limit: int = 50) -> Reaped:
+    """Take back the leases of sessions that went silent, and end what is overdue (I6)."""
+    return call(conn, "reap_v1", Reaped, p_limit=limit)
+
+
+def promote(conn: Connection, *, limit: int = 1000) -> Promoted:
+    """Move jobs whose time has come to ready; end those whose `start_by` passed."""
+    return call(conn, "promote_v1", Promoted, p_limit=limit)
+
+
+def prune(conn: Connection, *, keep_days: int = 90, limit: int = 5000) -> Pruned:
+    """Drop history and ended jobs older than `keep_days`."""
+    return call(conn, "prune_v1", Pruned, p_keep_days=keep_days, p_limit=limit)
+
+
+def make_partitions(conn: Connection, *, days_ahead: int = 14) -> int:
+    """Make sure the daily partitions of the history exist. Returns how many were made."""
+    return call(conn, "make_partitions_v1", int, p_days_ahead=days_ahead)
+
+
+def due_webhooks(conn: Connection, *, limit: int = 20, hold_s: float = 60.0) -> list[Webhook]:
+    """Take deliveries that are due; each is hidden from other schedulers for `hold_s`."""
+    return call(conn, "due_webhooks_v1", list[Webhook], p_limit=limit, p_hold_s=hold_s)
+
+
+def webhook_done(conn: Connection, delivery_id: int, *, delivered: bool, detail: str) -> None:
+    """Record how a delivery went; a failed one is due again after a growing pause, eight times at most."""
+    call(conn, "webhook_done_v1", type(None), p_delivery=delivery_id, p_delivered=delivered, p_detail=detail)

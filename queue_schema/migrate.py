@@ -1,0 +1,81 @@
+"""Bring a database to the newest contract: Alembic's migrations, then procrastinate's own schema for the chores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from procrastinate.schema import SchemaManager
+from sqlalchemy import create_engine, make_url
+
+from alembic import command
+
+_HERE = Path(__file__).resolve().parent
+CHORES_SCHEMA = "chores"
+"""Where procrastinate's tables live: not in `fleet`, which is users' work."""
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The same database for SQLAlchemy, by way of psycopg 3."""
+    return make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+def _config() -> Config:
+    packaged = _HERE / "_alembic"
+    config = Config()
+    config.set_main_option(
+        "script_location", str(packaged if packaged.is_dir() else _HERE.parent / "alembic")
+    )
+    return config
+
+
+def upgrade(database_url: str) -> None:
+    """Migrate to the newest version; does nothing when it is there already.
+
+    Raises:
+        psycopg.OperationalError: The server is not to be reached.
+    """
+    engine = create_engine(sqlalchemy_url(database_url))
+    config = _config()
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+    engine.dispose()
+    _install_chores(database_url)
+
+
+def versions(database_url: str) -> tuple[str | None, str]:
+    """The version the database has (None before the first), and the newest there is."""
+    engine = create_engine(sqlalchemy_url(database_url))
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": "fleet_version"})
+        current = context.get_current_revision()
+    engine.dispose()
+    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    assert newest is not None
+    return current, newest
+
+
+def _install_chores(database_url: str) -> None:
+    """Make procrastinate's schema once; its tables belong to whoever migrates, the scheduler may use them."""
+    with psycopg.connect(database_url) as conn:
+        conn.execute("select pg_advisory_xact_lock(hashtext('argosy.chores'))")
+        there = conn.execute("select to_regclass(%s)", (f"{CHORES_SCHEMA}.procrastinate_jobs",)).fetchone()
+        if there is not None and there[0] is not None:
+            return
+        conn.execute(f"create schema if not exists {CHORES_SCHEMA}".encode())
+        conn.execute(f"set local search_path = {CHORES_SCHEMA}".encode())
+        conn.execute(SchemaManager.get_schema().encode())
+        conn.execute(
+            f"""
+            comment on schema {CHORES_SCHEMA} is 'procrastinate runs our chores here; users'' work is in fleet.';
+            grant usage on schema {CHORES_SCHEMA} to fleet_scheduler;
+            grant all on all tables in schema {CHORES_SCHEMA} to fleet_scheduler;
+            grant all on all sequences in schema {CHORES_SCHEMA} to fleet_scheduler;
+            grant execute on all functions in schema {CHORES_SCHEMA} to fleet_scheduler;
+            """.encode()
+        )

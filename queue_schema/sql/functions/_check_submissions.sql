@@ -1,0 +1,58 @@
+-- _check_submissions: refuse the first job that cannot be, naming the field and the fix.
+--
+-- Errors   JQ002 bad_request
+create function fleet._check_submissions(p_items fleet.submission[])
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_bad record;
+begin
+  select i.place - 1 as at, c.field, c.message, c.fix
+    into v_bad
+    from unnest(p_items) with ordinality
+         as i (kind, params, name, ref, priority, need, inputs, after, run_at, start_by, timeout_s, retries, exclusive,
+               webhook, tags, place)
+    left join fleet.kinds as k on k.kind = i.kind
+   cross join lateral (
+     select case
+              when i.kind is null or k.kind is null then array['kind', format('there is no kind %s', coalesce(i.kind, 'null')),
+                'Use one of: ' || (select string_agg(kinds.kind, ', ' order by kinds.kind) from fleet.kinds)]
+              when jsonb_typeof(i.params) not in ('object') then array['params', 'params is an object', 'Send {}.']
+              when length(i.name) > 200 then array['name', 'a name has at most 200 characters', 'Shorten it.']
+              when i.timeout_s not between 1 and 2592000 then array['timeout_s',
+                format('a time limit is 1 s to 30 days, got %s', i.timeout_s), 'Leave it out for the default of the kind.']
+              when i.retries not between 0 and 100 then array['retries',
+                format('retries are 0 to 100, got %s', i.retries), 'Leave it out for the default of the kind.']
+              when i.webhook is not null and i.webhook !~ '^https?://[^\s/]+' then array['webhook',
+                'a webhook is an http or https address', 'Write https://host/path.']
+              when (i.need ->> 'gpus')::integer not between 0 and 64 then array['need.gpus',
+                format('0 to 64 devices, got %s', i.need ->> 'gpus'), 'One job runs on one node.']
+              when (i.need ->> 'vram_mib')::integer not between 0 and 4194304 then array['need.vram_mib',
+                format('0 to 4,194,304 MiB, got %s', i.need ->> 'vram_mib'), 'The unit is MiB.']
+              when (i.need ->> 'cpu_milli')::integer not between 0 and 1024000 then array['need.cpu_milli',
+                format('0 to 1,024,000, got %s', i.need ->> 'cpu_milli'), 'The unit is a thousandth of a core.']
+              when (i.need ->> 'ram_mib')::integer not between 0 and 16777216 then array['need.ram_mib',
+                format('0 to 16,777,216 MiB, got %s', i.need ->> 'ram_mib'), 'The unit is MiB.']
+              when (i.need ->> 'disk_mib')::integer not between 0 and 1073741824 then array['need.disk_mib',
+                format('0 to 1,073,741,824 MiB, got %s', i.need ->> 'disk_mib'), 'The unit is MiB.']
+              when i.need ->> 'device' not in ('any', 'gpu', 'ram') then array['need.device',
+                format('a device is any, gpu or ram, got %s', i.need ->> 'device'), 'Leave it out for the default of the kind.']
+              when i.start_by < i.run_at then array['start_by', 'start_by is before run_at', 'It could never start.']
+              when i.ref !~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$' then array['ref',
+                format('%s is no name', i.ref), 'Letters, digits, dots, dashes.']
+            end as said
+   ) as q
+   cross join lateral (select q.said[1] as field, q.said[2] as message, q.said[3] as fix) as c
+   where q.said is not null
+   order by i.place
+   limit 1;
+
+  if found then
+    raise exception using errcode = 'JQ002', message = v_bad.message, hint = v_bad.fix,
+      column = format('jobs[%s].%s', v_bad.at, v_bad.field);
+  end if;
+end
+$$;

@@ -1,0 +1,34 @@
+-- _judge_node: remember which different jobs failed on a node in a row; a success wipes the slate (I8).
+--
+-- Reads what _settle has just written of these jobs on the node of p_session.
+create function fleet._judge_node(p_session uuid, p_jobs uuid[])
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_node   bigint;
+  v_failed uuid[];
+begin
+  select s.node_id into v_node from fleet.sessions as s where s.session_id = p_session;
+  if exists (select from fleet.jobs as j where j.job_id = any(p_jobs) and j.outcome = 'succeeded') then
+    update fleet.node_health as h set failing = '{}' where h.node_id = v_node and h.failing <> '{}';
+    return;
+  end if;
+  v_failed := array(select distinct a.job_id
+                      from fleet.jobs as j
+                      join fleet.attempts as a on a.job_id = j.job_id and a.attempt = j.attempts
+                     where j.job_id = any(p_jobs)
+                       and a.node_id = v_node
+                       and a.outcome = 'failed'
+                       and a.cause in ('user_error', 'out_of_memory', 'timeout', 'infrastructure'));
+  if cardinality(v_failed) > 0 then
+    insert into fleet.node_health as h (node_id, failing)
+    values (v_node, v_failed)
+        on conflict (node_id) do update
+       set failing = (select array_agg(distinct f) from unnest(h.failing || excluded.failing) as f)
+     where cardinality(h.failing) < 8;
+  end if;
+end
+$$;

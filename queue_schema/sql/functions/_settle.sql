@@ -1,0 +1,145 @@
+-- _settle: end attempts, whoever ends them. The one place where a lease becomes history.
+--
+-- p_items  [{job_id, token, verdict: succeeded | failed | released, cause, message, traceback, peak_mib, values,
+--            artifacts: [{name, sha256, size, media_type}]}]
+-- Returns  [{job_id, token, outcome, state}] in the same order
+-- Locks    rows of jobs, ascending; then their leases; then dependents (jobs, ascending), lanes, node_health
+--
+-- A token that is no lease any more is answered, not raised: one stale item must not undo its neighbours. It is
+-- `already_settled` if its own agent settled it before (the answer was lost), else `lease_lost`.
+create function fleet._settle(p_session uuid, p_items jsonb, p_by text)
+  returns jsonb
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now       timestamptz := fleet.now();
+  v_ids       uuid[];
+  v_succeeded uuid[];
+  v_failed    uuid[];
+  v_requeued  uuid[];
+  v_answer    jsonb;
+begin
+  perform set_config('synchronous_commit', 'on', true);
+  v_ids := array(select distinct i.job_id from jsonb_to_recordset(p_items) as i (job_id uuid));
+  perform 1 from fleet.jobs as j where j.job_id = any(v_ids) order by j.job_id for no key update;
+
+  with item as materialized (
+    select i.*
+      from rows from (jsonb_to_recordset(p_items) as (
+             job_id uuid, token uuid, verdict text, cause fleet.cause, message text, traceback text,
+             peak_mib integer, "values" jsonb)) with ordinality
+             as i (job_id, token, verdict, cause, message, traceback, peak_mib, "values", place)
+  ),
+  taken as (
+    delete from fleet.leases as l
+     using item as i
+     where l.job_id = i.job_id
+       and l.token = i.token
+       and (p_session is null or l.session_id = p_session)
+    returning l.*, i.verdict, i.cause, i.message, i.traceback, i.peak_mib, i."values"
+  ),
+  decided as materialized (
+    select t.*, p.charged, j.retries_used, j.infra_used,
+           case
+             when t.verdict = 'succeeded' then 'succeeded'
+             when t.command = 'cancel' or t.cause = 'cancelled' then 'cancelled'
+             when t.verdict = 'released' then 'released'
+             when p.retried and p.charged = 'user' and j.retries_used < j.retries then 'retrying'
+             when p.retried and p.charged = 'infrastructure' and j.infra_used < s.max_infra_retries then 'retrying'
+             when p.retried and p.charged = 'nobody' then 'retrying'
+             else 'failed'
+           end as next,
+           make_interval(secs =>
+             least(p.max_s, p.base_s * 2 ^ least(case p.charged when 'user' then j.retries_used else j.infra_used end, 20))
+             * (0.5 + random() / 2)) as pause
+      from taken as t
+      join fleet.jobs as j on j.job_id = t.job_id
+      join fleet.settings as s on s.one
+      left join fleet.retry_policies as p on p.cause = t.cause
+  ),
+  history as (
+    insert into fleet.attempts (job_id, project_id, attempt, token, session_id, node_id, devices, vram_mib, ram_mib,
+                                started_at, ended_at, outcome, settled_by, cause, message, traceback, peak_mib, progress)
+    select d.job_id, d.project_id, d.attempt, d.token, d.session_id, d.node_id, d.devices, d.vram_mib, d.ram_mib,
+           d.claimed_at, v_now, d.verdict, p_by, d.cause, d.message, d.traceback, d.peak_mib,
+           case when g.token is not null
+                then jsonb_build_object('step', g.step, 'total', g.total, 'message', g.message, 'metrics', g.metrics,
+                                        'metrics_step', g.metrics_step, 'at', g.at) end
+      from decided as d
+      left join fleet.progress as g on g.job_id = d.job_id and g.token = d.token
+  ),
+  forgotten as (
+    delete from fleet.progress as g using decided as d where g.job_id = d.job_id
+  ),
+  written as (
+    update fleet.jobs as j
+       set attempts     = d.attempt,
+           retries_used = j.retries_used + (d.next = 'retrying' and d.charged = 'user')::integer,
+           infra_used   = j.infra_used + (d.next = 'retrying' and d.charged = 'infrastructure')::integer,
+           outcome      = case when d.next in ('succeeded', 'failed', 'cancelled') then d.next::fleet.job_state end,
+           ended_at     = case when d.next in ('succeeded', 'failed', 'cancelled') then v_now end,
+           cause        = case d.next when 'failed' then d.cause when 'cancelled' then 'cancelled'::fleet.cause end,
+           error        = case when d.next = 'succeeded' then null
+                               when d.verdict = 'failed'
+                               then jsonb_strip_nulls(jsonb_build_object('message', d.message, 'traceback', d.traceback))
+                               else j.error end,
+           result       = case d.next when 'succeeded' then coalesce(d."values", '{}') end
+      from decided as d
+     where j.job_id = d.job_id
+  ),
+  backoff as (
+    insert into fleet.waiting (job_id, waits_for, run_at)
+    select d.job_id, 0, v_now + d.pause from decided as d where d.next = 'retrying' and d.pause > interval '0'
+  ),
+  told as (
+    insert into fleet.job_events (job_id, project_id, at, event, detail)
+    select d.job_id, d.project_id, v_now,
+           case when d.next = 'retrying' and d.cause = 'lost' then 'lost' else d.next end,
+           jsonb_strip_nulls(jsonb_build_object(
+             'attempt', d.attempt, 'node', n.node, 'cause', d.cause, 'message', d.message,
+             'run_at', case when d.next = 'retrying' and d.pause > interval '0' then v_now + d.pause end))
+      from decided as d
+      join fleet.nodes as n on n.node_id = d.node_id
+  ),
+  answered as (
+    select i.place, i.job_id, i.token,
+           case when d.token is not null then 'settled'
+                when exists (select from fleet.attempts as a
+                              where a.job_id = i.job_id and a.token = i.token and a.settled_by = 'agent') then 'already_settled'
+                else 'lease_lost' end as outcome,
+           d.next, d.pause
+      from item as i
+      left join decided as d on d.job_id = i.job_id and d.token = i.token
+  )
+  select jsonb_agg(jsonb_build_object(
+           'job_id', a.job_id, 'token', a.token, 'outcome', a.outcome,
+           'state', case
+                      when a.next in ('succeeded', 'failed', 'cancelled') then a.next
+                      when a.next = 'retrying' and a.pause > interval '0' then 'waiting'
+                      when a.next is not null then 'ready'
+                      when a.outcome = 'already_settled' then fleet.state_of(a.job_id)::text
+                    end) order by a.place),
+         array_agg(a.job_id) filter (where a.next = 'succeeded'),
+         array_agg(a.job_id) filter (where a.next in ('failed', 'cancelled')),
+         array_agg(distinct a.job_id) filter (where a.next = 'released' or (a.next = 'retrying' and a.pause <= interval '0'))
+    into v_answer, v_succeeded, v_failed, v_requeued
+    from answered as a;
+
+  perform fleet._enqueue(v_requeued);
+  if v_succeeded is not null then
+    perform fleet._publish(v_succeeded, p_items);
+    perform fleet._unblock(v_succeeded);
+    perform fleet._announce(v_succeeded);
+  end if;
+  if v_failed is not null then
+    perform fleet._fail_dependents(v_failed);
+    perform fleet._announce(v_failed);
+  end if;
+  if p_by = 'agent' then
+    perform fleet._judge_node(p_session, v_ids);
+  end if;
+  return coalesce(v_answer, '[]');
+end
+$$;

@@ -1,0 +1,114 @@
+-- create_key_v1: a new API key; the project is made when there is none of that name.
+--
+-- Caller   fleet_admin
+-- Returns  {key_id, key, project_id}; the key is shown this once
+-- Errors   JQ002 bad_request
+create function fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb)
+  returns jsonb
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_project uuid;
+  v_prefix  text := 'argosy_' || substr(encode(uuid_send(gen_random_uuid()), 'hex'), 1, 12);
+  v_key     text := v_prefix || '_' || encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'hex');
+  v_scopes  text[] := array(select distinct jsonb_array_elements_text(p_scopes));
+  v_id      uuid;
+begin
+  perform set_config('synchronous_commit', 'on', true);
+  if p_project is null or p_project !~ '^[a-z0-9][a-z0-9._-]{0,62}$' then
+    raise exception using errcode = 'JQ002', message = format('%s is no project name', coalesce(p_project, 'null')),
+      column = 'project', hint = 'Lower-case letters, digits, dots, dashes; 63 at most.';
+  end if;
+  if not v_scopes <@ array['submit', 'read', 'admin'] or cardinality(v_scopes) = 0 then
+    raise exception using errcode = 'JQ002', message = format('scopes are submit, read and admin, got %s', p_scopes),
+      column = 'scopes', hint = 'Name at least one.';
+  end if;
+  insert into fleet.projects (name, webhook_secret)
+  values (p_project, 'whsec_' || encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'base64'))
+      on conflict (name) do nothing;
+  select p.project_id into strict v_project from fleet.projects as p where p.name = p_project;
+  insert into fleet.api_keys (project_id, name, prefix, hash, scopes)
+  values (v_project, p_name, v_prefix, sha256(convert_to(v_key, 'UTF8')), v_scopes)
+  returning key_id into v_id;
+  return jsonb_build_object('key_id', v_id, 'key', v_key, 'project_id', v_project);
+end
+$$;
+
+-- authenticate_v1: whose key is this? null when it is unknown or revoked.
+--
+-- Caller   fleet_api
+create function fleet.authenticate_v1(p_key text)
+  returns jsonb
+  language sql
+  stable
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(
+    (select jsonb_build_object('key_id', k.key_id, 'project_id', k.project_id, 'project', p.name, 'scopes', to_jsonb(k.scopes))
+       from fleet.api_keys as k
+       join fleet.projects as p on p.project_id = k.project_id
+      where k.prefix = left(p_key, 19)
+        and k.hash = sha256(convert_to(p_key, 'UTF8'))
+        and k.revoked_at is null), 'null')
+$$;
+
+-- _key: an API key without its secret.
+create function fleet._key(p_key uuid)
+  returns jsonb
+  language sql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object('key_id', k.key_id, 'project', p.name, 'name', k.name, 'prefix', k.prefix,
+                            'scopes', to_jsonb(k.scopes), 'created_at', k.created_at, 'revoked_at', k.revoked_at)
+    from fleet.api_keys as k
+    join fleet.projects as p on p.project_id = k.project_id
+   where k.key_id = p_key
+$$;
+
+-- list_keys_v1: all keys, or those of one project.
+--
+-- Caller   fleet_admin
+create function fleet.list_keys_v1(p_project text default null)
+  returns jsonb
+  language sql
+  stable
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(fleet._key(k.key_id) order by k.created_at), '[]')
+    from fleet.api_keys as k
+    join fleet.projects as p on p.project_id = k.project_id
+   where p_project is null or p.name = p_project
+$$;
+
+-- revoke_key_v1: a key is useless from now on.
+--
+-- Caller   fleet_admin
+-- Errors   JQ005 not_found, JQ006 conflict
+create function fleet.revoke_key_v1(p_prefix text)
+  returns jsonb
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_keys uuid[] := array(select k.key_id from fleet.api_keys as k where starts_with(k.prefix, p_prefix));
+begin
+  perform set_config('synchronous_commit', 'on', true);
+  if cardinality(v_keys) = 0 then
+    raise exception using errcode = 'JQ005', message = format('no key starts with %s', p_prefix), column = 'prefix',
+      hint = 'List keys to find its prefix.';
+  elsif cardinality(v_keys) > 1 then
+    raise exception using errcode = 'JQ006', message = format('%s keys start with %s', cardinality(v_keys), p_prefix),
+      column = 'prefix', hint = 'Give more of it.';
+  end if;
+  update fleet.api_keys as k set revoked_at = coalesce(k.revoked_at, fleet.now()) where k.key_id = v_keys[1];
+  return fleet._key(v_keys[1]);
+end
+$$;

@@ -1,0 +1,129 @@
+-- pause_v1: stop or resume claims of a project, or of one class of it; running work goes on.
+--
+-- Caller   fleet_api
+-- Returns  how many lanes changed
+-- Locks    the project row, then its lanes, ascending
+create function fleet.pause_v1(p_project uuid, p_paused boolean, p_priority text default null)
+  returns jsonb
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_classes fleet.priority[];
+  v_changed integer;
+begin
+  if p_priority is not null and p_priority not in ('low', 'normal', 'high', 'urgent') then
+    raise exception using errcode = 'JQ002', message = format('there is no priority %s', p_priority), column = 'priority',
+      hint = 'low, normal, high or urgent; leave it out for all.';
+  end if;
+  v_classes := case when p_priority is null then enum_range(null::fleet.priority) else array[p_priority::fleet.priority] end;
+  update fleet.projects as p
+     set paused = array(select c from unnest(enum_range(null::fleet.priority)) as c
+                         where case when c = any(v_classes) then p_paused else c = any(p.paused) end)
+   where p.project_id = p_project;
+  perform 1 from fleet.lanes as l where l.project_id = p_project order by l.lane_id for no key update;
+  update fleet.lanes as l
+     set paused = p_paused
+   where l.project_id = p_project
+     and l.priority = any(v_classes)
+     and l.paused <> p_paused;
+  get diagnostics v_changed = row_count;
+  return to_jsonb(v_changed);
+end
+$$;
+
+-- drain_v1: a node finishes what it runs and takes nothing new; or takes work again.
+--
+-- Caller   fleet_api
+-- Returns  whether this changed anything
+-- Errors   JQ005 not_found
+create function fleet.drain_v1(p_node text, p_on boolean)
+  returns jsonb
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_node bigint;
+begin
+  if not exists (select from fleet.nodes as n where n.node = p_node) then
+    raise exception using errcode = 'JQ005', message = format('there is no node %s', p_node), column = 'node',
+      hint = 'List nodes to find its name.';
+  end if;
+  update fleet.nodes as n set draining = p_on where n.node = p_node and n.draining <> p_on returning n.node_id into v_node;
+  if v_node is null then
+    return 'false';
+  end if;
+  perform pg_notify('fleet_' || replace(s.session_id::text, '-', ''), 'drain')
+     from fleet.sessions as s where s.node_id = v_node and s.ended_at is null;
+  return 'true';
+end
+$$;
+
+-- label_node_v1: replace a node's labels and pools. An agent cannot: it would choose whose data it sees.
+--
+-- Caller   fleet_admin
+-- Errors   JQ002 bad_request, JQ005 not_found
+create function fleet.label_node_v1(p_node text, p_labels jsonb, p_pools jsonb)
+  returns jsonb
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (select from jsonb_each(p_labels) as l (name, value) where jsonb_typeof(l.value) <> 'string') then
+    raise exception using errcode = 'JQ002', message = 'labels are texts', column = 'labels', hint = 'Write {"zone": "a"}.';
+  end if;
+  update fleet.nodes as n
+     set labels = p_labels, pools = array(select jsonb_array_elements_text(p_pools))
+   where n.node = p_node;
+  if not found then
+    raise exception using errcode = 'JQ005', message = format('there is no node %s', p_node), column = 'node',
+      hint = 'It is made when its agent joins for the first time.';
+  end if;
+  return 'null';
+end
+$$;
+
+-- wake_v1: work became ready; notify as many sleeping sessions that could run some of it as there are jobs, one each.
+--
+-- Caller   all
+-- Locks    rows of idle_sessions, SKIP LOCKED
+create function fleet.wake_v1()
+  returns jsonb
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_session uuid;
+  v_sent    integer := 0;
+begin
+  for v_session in
+    delete from fleet.idle_sessions as i
+     where i.session_id in (
+       select d.session_id
+         from fleet.idle_sessions as d
+         join fleet.sessions as s on s.session_id = d.session_id and s.ended_at is null
+        where exists (select
+                        from fleet.lanes as l
+                        join fleet.needs as n on n.need_id = l.need_id
+                       where l.active and not l.paused
+                         and n.kind = any(s.kinds)
+                         and exists (select from fleet.ready as r where r.lane_id = l.lane_id))
+        order by d.since
+        limit (select count(*) from (select from fleet.ready limit 64) as r)
+          for update of d skip locked)
+    returning i.session_id
+  loop
+    perform pg_notify('fleet_' || replace(v_session::text, '-', ''), 'work');
+    v_sent := v_sent + 1;
+  end loop;
+  return to_jsonb(v_sent);
+end
+$$;

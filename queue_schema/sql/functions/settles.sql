@@ -1,0 +1,64 @@
+-- complete_v1, fail_v1, release_v1: an agent ends attempts; all of the work is in _settle.
+--
+-- Caller   fleet_agent
+-- Returns  [{job_id, token, outcome, state}] in the same order
+-- Errors   JQ002 bad_request, JQ003 session_lost; a stale token is an outcome (lease_lost), not an error
+create function fleet.complete_v1(p_session uuid, p_secret text, p_items jsonb)
+  returns jsonb
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform fleet._session(p_session, p_secret);
+  return fleet._settle(p_session, fleet._with(p_items, '{"verdict": "succeeded"}'), 'agent');
+end
+$$;
+
+create function fleet.fail_v1(p_session uuid, p_secret text, p_items jsonb)
+  returns jsonb
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform fleet._session(p_session, p_secret);
+  if exists (select from jsonb_array_elements(p_items) as e (item)
+              where coalesce(e.item ->> 'cause', '') not in ('user_error', 'out_of_memory', 'timeout', 'infrastructure',
+                                                             'preempted', 'cancelled')) then
+    raise exception using errcode = 'JQ002', message = 'an agent names one of its own causes', column = 'cause',
+      hint = 'user_error, out_of_memory, timeout, infrastructure, preempted or cancelled.';
+  end if;
+  return fleet._settle(p_session, fleet._with(p_items, '{"verdict": "failed"}'), 'agent');
+end
+$$;
+
+create function fleet.release_v1(p_session uuid, p_secret text, p_items jsonb)
+  returns jsonb
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform fleet._session(p_session, p_secret);
+  return fleet._settle(
+    p_session,
+    (select jsonb_agg(jsonb_build_object('job_id', e.item -> 'job_id', 'token', e.item -> 'token', 'verdict', 'released',
+                                         'message', e.item -> 'reason'))
+       from jsonb_array_elements(p_items) as e (item)),
+    'agent');
+end
+$$;
+
+-- _with: the same items, each with these fields too.
+create function fleet._with(p_items jsonb, p_fields jsonb)
+  returns jsonb
+  language sql
+  immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(e.item || p_fields), '[]') from jsonb_array_elements(p_items) as e (item)
+$$;

@@ -1,0 +1,108 @@
+-- submit_v1: add jobs, all or none.
+--
+-- Caller   fleet_api
+-- Returns  [{job_id, state, ref, created}] in the order of p_jobs
+-- Locks    the idempotency key; jobs it waits for (SHARE, ascending, so that none ends unseen); lanes KEY SHARE
+-- Errors   JQ002 bad_request, JQ005 not_found, JQ006 conflict; COLUMN names the field as `jobs[i].field`
+create function fleet.submit_v1(
+  p_project         uuid,
+  p_jobs            jsonb,
+  p_key             uuid default null,
+  p_idempotency_key text default null,
+  p_trace           text default null
+)
+  returns jsonb
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now     timestamptz := fleet.now();
+  v_items   fleet.submission[];
+  v_ids     uuid[];
+  v_lanes   bigint[];
+  v_waits   integer[];
+  v_hash    bytea;
+  v_before  fleet.idempotency;
+  v_ready   uuid[];
+  v_graph   boolean := p_jobs @? '$[*] ? (exists(@.after[*]) || exists(@.inputs.*))';
+begin
+  perform set_config('synchronous_commit', 'on', true);
+  if jsonb_typeof(p_jobs) is distinct from 'array' or jsonb_array_length(p_jobs) not between 1 and 10000 then
+    raise exception using errcode = 'JQ002', message = 'a submission is a list of 1 to 10,000 jobs', column = 'jobs',
+      hint = 'Send fewer jobs at once.';
+  end if;
+  if not exists (select from fleet.projects as p where p.project_id = p_project) then
+    raise exception using errcode = 'JQ005', message = format('there is no project %s', p_project);
+  end if;
+
+  if p_idempotency_key is not null then
+    v_hash := sha256(convert_to(p_jobs::text, 'UTF8'));
+    insert into fleet.idempotency (project_id, key, request_hash, created_at)
+    values (p_project, p_idempotency_key, v_hash, v_now)
+        on conflict do nothing;
+    if not found then
+      select i.* into v_before from fleet.idempotency as i where i.project_id = p_project and i.key = p_idempotency_key;
+      if v_before.request_hash <> v_hash then
+        raise exception using errcode = 'JQ006', column = 'Idempotency-Key',
+          message = format('the idempotency key %s was used for another submission', p_idempotency_key),
+          hint = 'Use a new key for a new submission.';
+      end if;
+      return (select jsonb_agg(jsonb_build_object('job_id', b.job_id, 'state', fleet.state_of(b.job_id),
+                                                  'ref', p_jobs -> (b.place::integer - 1) ->> 'ref', 'created', false)
+                               order by b.place)
+                from unnest(v_before.job_ids) with ordinality as b (job_id, place));
+    end if;
+  end if;
+
+  v_items := array(select s from jsonb_array_elements(p_jobs) with ordinality as e (item, place),
+                          lateral jsonb_populate_record(null::fleet.submission, e.item) as s order by e.place);
+  perform fleet._check_submissions(v_items);
+  v_ids := array(select fleet.new_id() as id from generate_series(1, cardinality(v_items)) order by id);
+  v_lanes := fleet._lanes_for(p_project, v_items);
+  if v_graph then
+    v_waits := fleet._depend(p_project, v_ids, v_items);
+  else
+    v_waits := array_fill(0, array[cardinality(v_ids)]);
+  end if;
+
+  insert into fleet.jobs (job_id, project_id, kind, name, priority, lane_id, order_key, model_key, params, inputs, tags,
+                          run_at, start_by, timeout_s, retries, exclusive, webhook, key_id, trace, created_at)
+  select v_ids[i.place], p_project, i.kind, i.name, coalesce(i.priority, 'normal'), v_lanes[i.place],
+         (extract(epoch from v_now) * 1000000)::bigint + i.place, coalesce(i.params ->> k.model_param, ''),
+         coalesce(i.params, '{}'), fleet._absolute_inputs(i.inputs, v_ids, v_items, v_graph), i.tags,
+         i.run_at, i.start_by, coalesce(i.timeout_s, k.timeout_s), coalesce(i.retries, k.retries),
+         coalesce(i.exclusive, false), i.webhook, p_key, p_trace, v_now
+    from unnest(v_items) with ordinality
+         as i (kind, params, name, ref, priority, need, inputs, after, run_at, start_by, timeout_s, retries, exclusive,
+               webhook, tags, place)
+    join fleet.kinds as k on k.kind = i.kind;
+
+  insert into fleet.waiting (job_id, waits_for, run_at)
+  select j.job_id, v_waits[i.place], coalesce(j.run_at, '-infinity')
+    from unnest(v_ids) with ordinality as i (job_id, place)
+    join fleet.jobs as j on j.job_id = i.job_id
+   where v_waits[i.place] > 0 or j.run_at > v_now;
+
+  insert into fleet.start_by (job_id, start_by)
+  select j.job_id, j.start_by from fleet.jobs as j where j.job_id = any(v_ids) and j.start_by is not null;
+
+  v_ready := array(select i.job_id from unnest(v_ids) as i (job_id)
+                    where not exists (select from fleet.waiting as w where w.job_id = i.job_id));
+  perform fleet._enqueue(v_ready);
+
+  insert into fleet.job_events (job_id, project_id, at, event, detail)
+  select i.job_id, p_project, v_now, 'submitted',
+         jsonb_build_object('state', case when i.job_id = any(v_ready) then 'ready' else 'waiting' end)
+    from unnest(v_ids) as i (job_id);
+
+  if p_idempotency_key is not null then
+    update fleet.idempotency as i set job_ids = v_ids where i.project_id = p_project and i.key = p_idempotency_key;
+  end if;
+  return (select jsonb_agg(jsonb_build_object('job_id', i.job_id, 'ref', v_items[i.place].ref, 'created', true,
+                                              'state', case when i.job_id = any(v_ready) then 'ready' else 'waiting' end)
+                           order by i.place)
+            from unnest(v_ids) with ordinality as i (job_id, place));
+end
+$$;

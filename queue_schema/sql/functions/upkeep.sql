@@ -1,0 +1,100 @@
+-- make_partitions_v1: the daily partitions of the history, from today to p_days_ahead.
+--
+-- Caller   fleet_scheduler
+-- Returns  how many were made
+--
+-- A day whose rows already stand in the default partition cannot get its own any more: it is left there.
+create function fleet.make_partitions_v1(p_days_ahead integer)
+  returns jsonb
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_today date := (fleet.now() at time zone 'UTC')::date;
+  v_day   date;
+  v_table text;
+  v_made  integer := 0;
+begin
+  perform pg_advisory_xact_lock(hashtext('fleet.make_partitions'));
+  for v_day in select generate_series(v_today, v_today + p_days_ahead, interval '1 day')::date loop
+    foreach v_table in array array['attempts', 'job_events', 'logs'] loop
+      if to_regclass(format('fleet.%I', v_table || to_char(v_day, '_YYYYMMDD'))) is null then
+        begin
+          execute format('create table fleet.%I partition of fleet.%I for values from (%L) to (%L)',
+                         v_table || to_char(v_day, '_YYYYMMDD'), v_table, v_day::text || ' 00:00:00+00',
+                         (v_day + 1)::text || ' 00:00:00+00');
+          v_made := v_made + 1;
+        exception when check_violation then
+          null;
+        end;
+      end if;
+    end loop;
+  end loop;
+  return to_jsonb(v_made);
+end
+$$;
+
+-- prune_v1: drop history partitions and delete ended jobs older than p_keep_days; forget what has no more use.
+--
+-- Caller   fleet_scheduler
+-- Returns  {partitions, jobs, idempotency, sessions}
+create function fleet.prune_v1(p_keep_days integer, p_limit integer)
+  returns jsonb
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now     timestamptz := fleet.now();
+  v_cutoff  timestamptz := v_now - make_interval(days => p_keep_days);
+  v_part    record;
+  v_parts   integer := 0;
+  v_jobs    uuid[];
+  v_keys    integer;
+  v_session integer;
+begin
+  for v_part in
+    select c.relname
+      from pg_inherits as i
+      join pg_class as c on c.oid = i.inhrelid
+      join pg_class as p on p.oid = i.inhparent
+      join pg_namespace as n on n.oid = p.relnamespace
+     where n.nspname = 'fleet'
+       and p.relname in ('attempts', 'job_events', 'logs')
+       and c.relname ~ '_[0-9]{8}$'
+       and to_date(right(c.relname, 8), 'YYYYMMDD') < (v_cutoff at time zone 'UTC')::date
+  loop
+    execute format('drop table fleet.%I', v_part.relname);
+    v_parts := v_parts + 1;
+  end loop;
+
+  v_jobs := array(select j.job_id
+                    from fleet.jobs as j
+                   where j.ended_at < v_cutoff
+                     and not exists (select from fleet.dependencies as d join fleet.waiting as w on w.job_id = d.job_id
+                                      where d.after_job_id = j.job_id)
+                   order by j.job_id
+                   limit p_limit
+                     for update skip locked);
+  delete from fleet.artifacts as a where a.job_id = any(v_jobs);
+  delete from fleet.checkpoints as c where c.job_id = any(v_jobs);
+  delete from fleet.dependencies as d where d.job_id = any(v_jobs);
+  delete from fleet.webhook_deliveries as w where w.job_id = any(v_jobs);
+  delete from fleet.jobs as j where j.job_id = any(v_jobs);
+
+  delete from fleet.idempotency as i
+   where (i.project_id, i.key) in (select x.project_id, x.key from fleet.idempotency as x
+                                    where x.created_at < v_now - interval '1 day' limit p_limit);
+  get diagnostics v_keys = row_count;
+  delete from fleet.session_beats as b
+   using fleet.sessions as s
+   where s.session_id = b.session_id and s.ended_at < v_now - interval '1 hour';
+  delete from fleet.sessions as s where s.ended_at < v_cutoff;
+  get diagnostics v_session = row_count;
+  return jsonb_build_object('partitions', v_parts, 'jobs', coalesce(cardinality(v_jobs), 0), 'idempotency', v_keys,
+                            'sessions', v_session);
+end
+$$;

@@ -1,0 +1,117 @@
+-- Tenants, their keys, and what is known of the kinds of work. All cold.
+create table fleet.settings (
+  one               boolean primary key default true check (one),
+  lease_s           double precision not null default 30 check (lease_s > 0),
+  heartbeat_s       double precision not null default 10 check (heartbeat_s > 0),
+  max_infra_retries integer not null default 10 check (max_infra_retries >= 0),
+  alarm_share       double precision not null default 0.2 check (alarm_share between 0 and 1),
+  alarm_min_nodes   integer not null default 5 check (alarm_min_nodes >= 1),
+  alarm_hold_s      double precision not null default 300 check (alarm_hold_s >= 0),
+  log_bytes         bigint not null default 4194304 check (log_bytes >= 0),
+  constraint three_beats_a_lease check (heartbeat_s * 3 <= lease_s)
+);
+comment on table fleet.settings is 'One row: what the whole fleet agrees on.';
+comment on column fleet.settings.one is 'Always true: there is one row.';
+comment on column fleet.settings.lease_s is 'Seconds of silence after which a session has lost its leases.';
+comment on column fleet.settings.heartbeat_s is 'Seconds between two heartbeats; a third of lease_s at most, so that two may be lost.';
+comment on column fleet.settings.max_infra_retries is 'How often infrastructure may fail one job before it ends (I8).';
+comment on column fleet.settings.alarm_share is 'When more than this share of the live nodes falls silent at once, the reaper stops (I6).';
+comment on column fleet.settings.alarm_min_nodes is 'Fewer silent nodes than this never raise the alarm.';
+comment on column fleet.settings.alarm_hold_s is 'After this long under alarm the reaper goes on: the nodes are really gone.';
+comment on column fleet.settings.log_bytes is 'Most log text kept per attempt.';
+insert into fleet.settings default values;
+
+create table fleet.projects (
+  project_id     uuid primary key default gen_random_uuid(),
+  name           text not null unique check (name ~ '^[a-z0-9][a-z0-9._-]{0,62}$'),
+  weight         double precision not null default 1 check (weight > 0),
+  trusted_pools  text[],
+  paused         fleet.priority[] not null default '{}',
+  webhook_secret text not null,
+  created_at     timestamptz not null default fleet.now()
+);
+comment on table fleet.projects is 'Tenants: every job, file and key belongs to one.';
+comment on column fleet.projects.project_id is 'Key.';
+comment on column fleet.projects.name is 'What people call it.';
+comment on column fleet.projects.weight is 'Its share of the fleet, relative to the others.';
+comment on column fleet.projects.trusted_pools is 'Its jobs run only on nodes of these pools; null: anywhere.';
+comment on column fleet.projects.paused is 'Classes from which nothing is claimed.';
+comment on column fleet.projects.webhook_secret is 'Signs webhooks (Standard Webhooks, whsec_...).';
+comment on column fleet.projects.created_at is 'When it was made.';
+
+create table fleet.api_keys (
+  key_id     uuid primary key default gen_random_uuid(),
+  project_id uuid not null references fleet.projects,
+  name       text not null,
+  prefix     text not null unique,
+  hash       bytea not null,
+  scopes     text[] not null check (scopes <@ array['submit', 'read', 'admin'] and cardinality(scopes) > 0),
+  created_at timestamptz not null default fleet.now(),
+  revoked_at timestamptz
+);
+comment on table fleet.api_keys is 'Keys of the REST API; the key itself is not stored.';
+comment on column fleet.api_keys.key_id is 'Key of the row.';
+comment on column fleet.api_keys.project_id is 'The project it speaks for.';
+comment on column fleet.api_keys.name is 'For people.';
+comment on column fleet.api_keys.prefix is 'The first, public part of the key.';
+comment on column fleet.api_keys.hash is 'sha256 of the whole key (256 random bits, so a slow hash would add nothing).';
+comment on column fleet.api_keys.scopes is 'submit, read, admin.';
+comment on column fleet.api_keys.created_at is 'When it was made.';
+comment on column fleet.api_keys.revoked_at is 'Since when it is useless; null: in force.';
+
+create table fleet.kinds (
+  kind        text primary key check (kind ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'),
+  description text not null,
+  gpus        integer not null check (gpus between 0 and 64),
+  vram_mib    integer not null check (vram_mib >= 0),
+  cpu_milli   integer not null check (cpu_milli >= 0),
+  ram_mib     integer not null check (ram_mib >= 0),
+  disk_mib    integer not null check (disk_mib >= 0),
+  device      text not null check (device in ('any', 'gpu', 'ram')),
+  timeout_s   integer not null check (timeout_s > 0),
+  retries     integer not null check (retries >= 0),
+  model_param text
+);
+comment on table fleet.kinds is 'What code can run, and what it needs when the job does not say.';
+comment on column fleet.kinds.kind is 'Its name, for example diffusion.generate.';
+comment on column fleet.kinds.description is 'For people.';
+comment on column fleet.kinds.gpus is 'Devices, all of one node.';
+comment on column fleet.kinds.vram_mib is 'Memory on each device.';
+comment on column fleet.kinds.cpu_milli is 'CPU, in thousandths of a core.';
+comment on column fleet.kinds.ram_mib is 'Host memory, on top of any device that is host memory.';
+comment on column fleet.kinds.disk_mib is 'Scratch space.';
+comment on column fleet.kinds.device is 'any also takes the host memory of a machine without a GPU.';
+comment on column fleet.kinds.timeout_s is 'Wall time of one attempt.';
+comment on column fleet.kinds.retries is 'Retries of failures that are the job''s own.';
+comment on column fleet.kinds.model_param is 'The parameter that names the model, if any: what stays warm on a node.';
+
+create table fleet.retry_policies (
+  cause       fleet.cause primary key,
+  charged     text not null check (charged in ('user', 'infrastructure', 'nobody')),
+  retried     boolean not null,
+  base_s      double precision not null check (base_s >= 0),
+  max_s       double precision not null check (max_s >= base_s)
+);
+comment on table fleet.retry_policies is 'What happens after an attempt failed, by cause (I8).';
+comment on column fleet.retry_policies.cause is 'Why it failed.';
+comment on column fleet.retry_policies.charged is 'Whose retries it uses up.';
+comment on column fleet.retry_policies.retried is 'False: the job ends at once.';
+comment on column fleet.retry_policies.base_s is 'Pause before the first retry; doubles each time, with jitter.';
+comment on column fleet.retry_policies.max_s is 'Longest pause.';
+insert into fleet.retry_policies (cause, charged, retried, base_s, max_s) values
+  ('user_error',     'user',           true,  2, 300),
+  ('out_of_memory',  'user',           true,  0, 60),
+  ('timeout',        'user',           true,  0, 60),
+  ('infrastructure', 'infrastructure', true,  2, 120),
+  ('lost',           'infrastructure', true,  0, 120),
+  ('preempted',      'nobody',         true,  0, 0),
+  ('cancelled',      'nobody',         false, 0, 0),
+  ('dependency',     'nobody',         false, 0, 0),
+  ('expired',        'nobody',         false, 0, 0);
+
+insert into fleet.kinds (kind, description, gpus, vram_mib, cpu_milli, ram_mib, disk_mib, device, timeout_s, retries, model_param) values
+  ('diffusion.train_lora', 'Train a LoRA on 4 to 30 pictures of one subject', 1, 2048, 1000, 256, 256, 'any', 7200, 0, 'base_model'),
+  ('diffusion.generate',   'Pictures from prompts, with or without a LoRA',   1, 1536, 1000, 256, 256, 'any', 1800, 0, 'base_model'),
+  ('command',              'Any program, files in and files out',             0, 0,    1000, 512, 256, 'any', 3600, 0, null),
+  ('noop',                 'Nothing, for as long as asked: to try a fleet out', 0, 0,  10,   64,  1,   'any', 3600, 0, null),
+  ('selftest.allocate',    'Memory taken on purpose: to try the limits out',  1, 256,  100,  64,  1,   'any', 600,  0, null);
