@@ -118,8 +118,8 @@ FromRunner = Progress | Metrics | Checkpoint | Result | Failure | Stopped
 ToRunner = Spec | Stop
 
 _encoder = msgspec.json.Encoder()
-_from_runner = msgspec.json.Decoder(FromRunner)
-_to_runner = msgspec.json.Decoder(ToRunner)
+_from_runner: msgspec.json.Decoder[FromRunner] = msgspec.json.Decoder(FromRunner)
+_to_runner: msgspec.json.Decoder[ToRunner] = msgspec.json.Decoder(ToRunner)
 
 
 def encode(message: FromRunner | ToRunner) -> bytes:

@@ -1,1 +1,1 @@
-"""A small world to show the fleet with: drawn people, a base model that draws them, and a judge of likeness."""
+"""A small world to show the fleet with: drawn people, a model that draws them, a judge of likeness."""

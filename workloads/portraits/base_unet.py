@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from workloads.portraits.base_vae import Say, Schedule
@@ -40,7 +40,7 @@ SCHEDULE = {
 
 def make_tokenizer(corpus: Iterable[str], folder: Path) -> CLIPTokenizer:
     """A CLIP tokenizer (byte-level BPE) trained on our own captions."""
-    bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token="<|endoftext|>"))
+    bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token="<|endoftext|>"))  # noqa: S106 - no password
     bpe.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.ByteLevel(add_prefix_space=False)]
@@ -133,7 +133,7 @@ def even_times(count: int) -> Tensor:
 
 
 def train_unet(
-    latents: Tensor, captions: list[list[str]], folder: Path, steps: int, seconds: float, say: Say
+    latents: Tensor, captions: list[list[str]], folder: Path, *, steps: int, seconds: float, say: Say
 ) -> tuple[CLIPTextModel, UNet2DConditionModel, CLIPTokenizer]:
     """Train on scaled latents; of the captions of a photo one is taken each time.
 
@@ -164,7 +164,7 @@ def train_unet(
         noise = torch.randn_like(z)
         noisy = scheduler.add_noise(z, noise, t)
         guess = unet(noisy, t, encoder_hidden_states=text(prompt)[0]).sample
-        loss = F.mse_loss(guess, scheduler.get_velocity(z, noise, t))
+        loss = functional.mse_loss(guess, scheduler.get_velocity(z, noise, t))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step(rate)

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from torch import Tensor
+from torch.nn import functional
 
 from workloads.portraits.draw import Photos
 from workloads.portraits.identity import to_tensor
@@ -43,9 +43,9 @@ class Schedule:
 
 def picture_loss(y: Tensor, x: Tensor) -> Tensor:
     """Colours and edges."""
-    across = F.l1_loss(y[..., 1:] - y[..., :-1], x[..., 1:] - x[..., :-1])
-    down = F.l1_loss(y[..., 1:, :] - y[..., :-1, :], x[..., 1:, :] - x[..., :-1, :])
-    return F.l1_loss(y, x) + F.mse_loss(y, x) + across + down
+    across = functional.l1_loss(y[..., 1:] - y[..., :-1], x[..., 1:] - x[..., :-1])
+    down = functional.l1_loss(y[..., 1:, :] - y[..., :-1, :], x[..., 1:, :] - x[..., :-1, :])
+    return functional.l1_loss(y, x) + functional.mse_loss(y, x) + across + down
 
 
 def new_vae() -> AutoencoderKL:

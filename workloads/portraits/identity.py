@@ -7,13 +7,14 @@ through the VAE is still its person. `make_base` trains it, `score` uses it; no 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn import functional
 
 from workloads.portraits.draw import Photos, person_photos
 
@@ -28,14 +29,14 @@ class IdentityNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths, layers = (3, 24, 40, 64, 80), []
-        for a, b in zip(widths, widths[1:], strict=False):
+        for a, b in pairwise(widths):
             layers += [nn.Conv2d(a, b, 3, stride=2, padding=1), nn.GroupNorm(8, b), nn.SiLU()]
         self.body = nn.Sequential(*layers)
         self.head = nn.Linear(widths[-1] * 16, 64)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, 3, 64, 64) in -1..1 to (n, 64)."""
-        return F.normalize(self.head(self.body(x).flatten(1)), dim=1)
+        return functional.normalize(self.head(self.body(x).flatten(1)), dim=1)
 
 
 def load(path: Path = WEIGHTS) -> IdentityNet:
@@ -58,7 +59,7 @@ def embed(net: IdentityNet, photos: Photos) -> Tensor:
 
 def mean_embedding(net: IdentityNet, photos: Photos) -> Tensor:
     """The one vector of a person seen in several photos."""
-    return F.normalize(embed(net, photos).mean(0), dim=0)
+    return functional.normalize(embed(net, photos).mean(0), dim=0)
 
 
 def decoy_means(net: IdentityNet, seeds: Iterable[int]) -> Tensor:
@@ -76,7 +77,7 @@ def rank_one(net: IdentityNet, portraits: Photos, user: Photos, decoys: Tensor) 
 def disturb(x: Tensor) -> Tensor:
     """Blur, light and noise: what must not change who it is."""
     n = len(x)
-    soft = F.interpolate(F.avg_pool2d(x, 2), scale_factor=2, mode="bilinear")
+    soft = functional.interpolate(functional.avg_pool2d(x, 2), scale_factor=2, mode="bilinear")
     x = torch.lerp(x, soft, torch.rand(n, 1, 1, 1))
     x = x * (0.9 + 0.2 * torch.rand(n, 1, 1, 1)) + 0.06 * torch.randn(n, 3, 1, 1)
     return x + 0.08 * torch.rand(n, 1, 1, 1) * torch.randn_like(x)
@@ -105,7 +106,7 @@ def train(photos: Photos, reconstructed: Photos, each: int, path: Path, steps: i
         first = net(disturb(to_tensor(photos[who * each + views[:, 0]])))
         second = net(disturb(to_tensor(second_photos[who * each + views[:, 1]])))
         logits = first @ second.T / TEMPERATURE
-        loss = F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)
+        loss = functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

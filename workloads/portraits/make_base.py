@@ -90,7 +90,9 @@ def make(folder: Path, minutes: float) -> None:
     other = context.Process(target=second_core, args=(folder, 0.5 * left_s))
     other.start()
     latents = encode(vae, photos) * vae.config.scaling_factor
-    text, unet, tokenizer = train_unet(latents, captions, folder / "base", 12000, left_s - 60, say)
+    text, unet, tokenizer = train_unet(
+        latents, captions, folder / "base", steps=12000, seconds=left_s - 60, say=say
+    )
     other.join()
     if other.exitcode:
         raise SystemExit(f"the second process ended with {other.exitcode}")

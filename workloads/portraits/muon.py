@@ -20,7 +20,8 @@ def orthogonal(grads: Tensor, rounds: int = 5) -> Tensor:
     for _ in range(rounds):
         a = x @ x.transpose(1, 2)
         x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
-    return x.transpose(1, 2) if tall else x
+    nearest: Tensor = x.transpose(1, 2) if tall else x
+    return nearest
 
 
 class Muon:

@@ -47,9 +47,7 @@ class Pen:
         """A filled polygon."""
         self.draw.polygon([(x * OVER, y * OVER) for x, y in points], fill=fill)
 
-    def chord(
-        self, x: float, y: float, rx: float, ry: float, start: float, end: float, fill: Colour
-    ) -> None:
+    def chord(self, x: float, y: float, rx: float, ry: float, start: float, end: float, fill: Colour) -> None:
         """The part of an ellipse cut off by a line; angles in degrees, clockwise from the right."""
         box = [(x - rx) * OVER, (y - ry) * OVER, (x + rx) * OVER, (y + ry) * OVER]
         self.draw.chord(box, start, end, fill=fill)

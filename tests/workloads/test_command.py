@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from workloads.protocol import Failure, Result, Stopped
+
+
+def test_what_a_program_leaves_is_the_result(perform):
+    """Every file below outputs/ becomes an output, nested ones too; links do not."""
+    code = (
+        "import os, pathlib; o = pathlib.Path('outputs'); (o / 'a').mkdir();"
+        "(o / 'a' / 'b.json').write_text('{}'); (o / 'c.png').write_bytes(b'');"
+        "os.symlink('/etc/passwd', o / 'secret')"
+    )
+    result = perform("command", {"argv": ["python", "-c", code]}).last
+
+    assert isinstance(result, Result)
+    assert {"a/b.json": "application/json", "c.png": "image/png"} == {
+        o.name: o.media_type for o in result.outputs
+    }
+
+
+def test_a_program_finds_its_inputs(perform, tmp_path):
+    """Inputs lie in inputs/ under their own names, whatever they are called on the host."""
+    stored = tmp_path / "0f3a"
+    stored.write_text("hello")
+    argv = ["sh", "-c", "cat inputs/words.txt > outputs/copy.txt"]
+    result = perform("command", {"argv": argv}, inputs={"words.txt": str(stored)}).last
+
+    assert Path(result.outputs[0].path).read_text() == "hello"
+
+
+def test_an_exit_code_is_told(perform, capfd):
+    """A program that fails is a user error with its code and the end of its stderr."""
+    failure = perform("command", {"argv": ["sh", "-c", "echo gone wrong >&2; exit 3"]}).last
+
+    assert isinstance(failure, Failure)
+    assert failure.cause == "user_error"
+    assert "exit code 3" in failure.message
+    assert "gone wrong" in failure.message
+    assert "gone wrong" in capfd.readouterr().err
+
+
+def test_a_signal_is_told(perform):
+    """A program that was killed is said to be, without a guess at memory."""
+    failure = perform("command", {"argv": ["sh", "-c", "kill -9 $$"]}).last
+
+    assert failure.cause == "user_error"
+    assert "SIGKILL" in failure.message
+
+
+def test_a_missing_program_names_the_field(perform):
+    """What cannot be started is reported against argv."""
+    failure = perform("command", {"argv": ["no-such-program"]}).last
+
+    assert "`params.argv`" in failure.message
+
+
+def test_the_agents_environment_is_not_passed_on(perform, monkeypatch):
+    """A database address of the agent stays with the agent."""
+    monkeypatch.setenv("ARGOSY_AGENT_DSN", "postgres://secret")
+    result = perform("command", {"argv": ["sh", "-c", "env > outputs/env"], "env": {"MINE": "yes"}}).last
+    seen = Path(result.outputs[0].path).read_text()
+
+    assert "secret" not in seen
+    assert "MINE=yes" in seen
+
+
+def test_a_program_is_ended_when_asked(perform):
+    """Stop ends the program and gives the job back."""
+    channel = perform("command", {"argv": ["sleep", "30"]}, until="at once")
+
+    assert isinstance(channel.last, Stopped)

@@ -1,0 +1,118 @@
+"""Make a process a runner: its own session, bound to its parent's life, within its memory, and measured.
+
+Linux only. Knows nothing of jobs but the devices they booked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from workloads.protocol import Device
+
+MIB = 1 << 20
+PR_SET_PDEATHSIG = 1
+
+
+def lead_own_session() -> None:
+    """Become leader of a session and process group, so that one signal reaches all that is started here."""
+    if os.getsid(0) != os.getpid():
+        os.setsid()
+
+
+def die_with_parent() -> None:
+    """Be killed when the parent dies, also when it died just now.
+
+    The parent of a runner is the forkserver, which ends when its agent does.
+    """
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if parent == 1 or os.getppid() != parent:
+        os._exit(1)
+
+
+def redirect_output(log_fd: int) -> None:
+    """Send stdout and stderr, of Python and of everything below it, to the log."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(log_fd, 1)
+    os.dup2(log_fd, 2)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(line_buffering=True)
+
+
+def status_kib(field: str, pid: int | str = "self") -> int | None:
+    """A size from /proc/PID/status, in KiB; None where the kernel does not say."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith(f"{field}:"):
+                return int(line.split()[1])
+    return None
+
+
+def limit_data(budget_mib: int) -> None:
+    """Let this process allocate so much more than it has now; beyond it, allocation fails and can be caught.
+
+    RLIMIT_DATA, not RLIMIT_AS: mapped files and reserved address space are not memory used.
+    """
+    have = status_kib("VmData") or 0
+    limit = have * 1024 + budget_mib * MIB
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def limit_devices(devices: Sequence[Device], ram_mib: int) -> None:
+    """Hold this process to what was booked.
+
+    GPUs first: their driver maps memory of the host, which is not the job's.
+    """
+    for device in devices:
+        if device.kind == "gpu":
+            import torch
+
+            total = torch.cuda.get_device_properties(device.index).total_memory
+            share = min(1.0, device.memory_mib * MIB / total)
+            torch.cuda.set_per_process_memory_fraction(share, device.index)
+    budget_mib = ram_mib + sum(d.memory_mib for d in devices if d.kind == "ram")
+    if budget_mib > 0:
+        limit_data(budget_mib)
+
+
+def use_threads(cpu_milli: int) -> None:
+    """Take as many threads as cores were booked, one at least."""
+    threads = max(1, cpu_milli // 1000)
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(threads)
+
+
+class PeakMeter:
+    """The most memory used on the booked devices since the meter was made."""
+
+    def __init__(self, devices: Sequence[Device]) -> None:
+        self.gpus = [d.index for d in devices if d.kind == "gpu"]
+        with contextlib.suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5")
+        self.baseline_kib = status_kib("VmHWM")
+
+    def read_mib(self) -> int | None:
+        """None where it could not be measured; a GPU that says 0 was never asked to allocate."""
+        if self.gpus:
+            import torch
+
+            used = sum(torch.cuda.max_memory_allocated(index) for index in self.gpus)
+            return -(-used // MIB) or None
+        now = status_kib("VmHWM")
+        if now is None or self.baseline_kib is None or now <= self.baseline_kib:
+            return None
+        return -(-(now - self.baseline_kib) // 1024)

@@ -1,0 +1,69 @@
+"""Read the photos a job was given, trusting none of them."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from workloads.context import Context
+from workloads.errors import UserError
+
+EXTENSIONS = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+MAX_PIXELS = 64_000_000
+"""More than any phone makes in 2026, and 192 MB decoded."""
+FEWEST, MOST = 4, 30
+
+
+def photo_inputs(context: Context) -> dict[str, Path]:
+    """The photos among the inputs, by name, in order of their names.
+
+    Raises:
+        UserError: Too few, too many, or an input that is no photo.
+    """
+    photos = {}
+    for name, path in sorted(context.inputs.items()):
+        if not (Path(name).name.startswith("photo") or Path(name).suffix.lower() in EXTENSIONS):
+            raise UserError(f"input {name!r} is not a photo; give {FEWEST} to {MOST} images and nothing else")
+        photos[name] = path
+    if not FEWEST <= len(photos) <= MOST:
+        raise UserError(f"{len(photos)} photos given; give {FEWEST} to {MOST} images, 10 to 12 are good")
+    return photos
+
+
+def read_photo(name: str, path: Path, side: int) -> Image.Image:
+    """One photo, upright, cut to its central square, `side` pixels wide.
+
+    Raises:
+        UserError: Not an image, broken, or of absurd size; names the input.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked right here
+            image = Image.open(path, formats=FORMATS)
+        if image.width * image.height > MAX_PIXELS:
+            size = f"{image.width}x{image.height}"
+            raise UserError(f"input {name!r} is {size} pixels; at most {MAX_PIXELS // 1_000_000} million")
+        image.load()
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+    except Image.DecompressionBombError as exc:
+        text = f"input {name!r} would unpack to too many pixels; at most {MAX_PIXELS // 1_000_000} million"
+        raise UserError(text) from exc
+    except UnidentifiedImageError as exc:
+        raise UserError(f"input {name!r} is not an image; give {', '.join(FORMATS)}") from exc
+    except (OSError, SyntaxError, ValueError) as exc:
+        raise UserError(f"input {name!r} is a broken image: {exc}") from exc
+    if upright.size == (side, side):
+        return upright
+    return ImageOps.fit(upright, (side, side), Image.Resampling.LANCZOS)
+
+
+def to_tensor(images: list[Image.Image]) -> Tensor:
+    """(n, 3, side, side) in -1..1."""
+    stack = np.stack([np.asarray(image) for image in images])
+    return torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 127.5 - 1

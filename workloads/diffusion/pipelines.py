@@ -1,0 +1,198 @@
+"""Load Stable Diffusion pipelines: our own small one by name, or any other by folder or hub id.
+
+Device and precision come from what is there: bf16 on a GPU that has it, else fp32. Weights are read from
+safetensors only; a pickle can run code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+# Before the import below: transformers warns about an image processor we never use.
+transformers.utils.logging.set_verbosity_error()
+diffusers.utils.logging.set_verbosity_error()
+transformers.utils.logging.disable_progress_bar()
+diffusers.utils.logging.disable_progress_bar()
+
+from diffusers import StableDiffusionPipeline  # noqa: E402
+
+from workloads.errors import UserError  # noqa: E402
+from workloads.failures import says_out_of_memory  # noqa: E402
+
+LORA_NAME = "lora.safetensors"
+PICKLES = {".bin", ".ckpt", ".pkl", ".pickle", ".pt", ".pth"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """What suits a base model where the job says nothing."""
+
+    steps: int
+    lr: float
+    batch: int
+    prior_batch: int
+    prior: int
+    sampling_steps: int
+    guidance: float
+    prior_prompts: tuple[str, ...] = ()
+
+
+PORTRAITS = "argosy/portraits-64"
+BUILTIN = {PORTRAITS: Path(__file__).parents[1] / "portraits" / "base"}
+PORTRAIT_BACKGROUNDS = (
+    *("blue", "green", "yellow", "pink", "white", "orange"),
+    *("beach", "forest", "night", "mountain"),
+)
+PRESETS = {
+    PORTRAITS: Preset(
+        steps=520,
+        lr=3e-3,
+        batch=6,
+        prior_batch=4,
+        prior=40,
+        sampling_steps=25,
+        guidance=2.0,
+        prior_prompts=tuple(f"a portrait of a {{who}} on a {b} background" for b in PORTRAIT_BACKGROUNDS),
+    )
+}
+STABLE_DIFFUSION = Preset(
+    steps=800, lr=1e-4, batch=1, prior_batch=1, prior=60, sampling_steps=30, guidance=7.5
+)
+
+
+def preset(base_model: str) -> Preset:
+    """Ours for our own base, a usual one for any other."""
+    return PRESETS.get(base_model, STABLE_DIFFUSION)
+
+
+def device_and_dtype() -> tuple[torch.device, torch.dtype]:
+    """The first GPU if there is one; bf16 only where the hardware has it."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu"), torch.float32
+    has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.device("cuda", 0), torch.bfloat16 if has_bf16 else torch.float32
+
+
+def load(base_model: str) -> StableDiffusionPipeline:
+    """The pipeline, on its device, in evaluation mode.
+
+    Raises:
+        UserError: There is no such base model, or it has no safetensors weights.
+    """
+    device, dtype = device_and_dtype()
+    name: str | Path = BUILTIN.get(base_model, base_model)
+    try:
+        pipe = StableDiffusionPipeline.from_pretrained(
+            name, dtype=dtype, use_safetensors=True, local_files_only=base_model in BUILTIN
+        )
+    except (OSError, ValueError) as exc:
+        reason = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
+        known = ", ".join(BUILTIN)
+        text = f"`params.base_model` {base_model!r} cannot be loaded ({reason}); built in: {known}"
+        raise UserError(text) from exc
+    pipe.set_progress_bar_config(disable=True)
+    return pipe.to(device)
+
+
+def add_lora(pipe: StableDiffusionPipeline, name: str, path: Path, scratch: Path) -> None:
+    """Load LoRA weights and merge them into the base, which makes generation as fast as without.
+
+    Args:
+        pipe: Changed in place.
+        name: Of the input, for what is said to people.
+        path: Of the file, whatever it is called on this host.
+        scratch: A folder to make a link in.
+
+    Raises:
+        UserError: Not safetensors, or not a LoRA for this base.
+    """
+    check_safetensors(name, path)
+    scratch.mkdir(parents=True, exist_ok=True)
+    link = scratch / LORA_NAME
+    link.unlink(missing_ok=True)
+    link.symlink_to(path)
+    try:
+        pipe.load_lora_weights(scratch, weight_name=LORA_NAME, use_safetensors=True)
+        pipe.fuse_lora()
+    except (ValueError, KeyError, RuntimeError) as exc:
+        if says_out_of_memory(str(exc)):
+            raise
+        reason = str(exc).splitlines()[0]
+        raise UserError(f"input {name!r} is not a LoRA for this base model: {reason}") from exc
+
+
+def check_safetensors(name: str, path: Path) -> None:
+    """Refuse everything else, pickles by their name.
+
+    Raises:
+        UserError: The input is no safetensors file.
+    """
+    if Path(name).suffix.lower() in PICKLES:
+        raise UserError(f"input {name!r} is a pickle, which can run code; convert it to safetensors")
+    try:
+        with safe_open(path, framework="pt") as file:
+            if not list(file.keys()):
+                raise UserError(f"input {name!r} holds no tensors")
+    except (SafetensorError, OSError) as exc:
+        raise UserError(f"input {name!r} is not a safetensors file: {exc}") from exc
+
+
+def fix_unet_shape(pipe: StableDiffusionPipeline, rows: int) -> None:
+    """Make the UNet's answer for a row independent of the batch the row came in.
+
+    Libraries choose another kernel for another shape, and kernels round differently: 1e-6 after one step, other
+    pixels after 25. In batches of one fixed shape, the last filled up, a row is computed the same wherever it
+    stands (measured: difference 0.0 on the CPU).
+    """
+    forward = pipe.unet.forward
+
+    def grouped(sample: Tensor, timestep: Any, encoder_hidden_states: Tensor, **rest: Any) -> tuple[Tensor]:
+        parts = []
+        for first in range(0, len(sample), rows):
+            x, text = sample[first : first + rows], encoder_hidden_states[first : first + rows]
+            short = rows - len(x)
+            if short:
+                x = torch.cat([x, x[-1:].expand(short, *x.shape[1:])])
+                text = torch.cat([text, text[-1:].expand(short, *text.shape[1:])])
+            parts.append(forward(x, timestep, text, **{**rest, "return_dict": False})[0][: rows - short])
+        return (torch.cat(parts),)
+
+    pipe.unet.forward = grouped
+
+
+def encode_prompts(pipe: StableDiffusionPipeline, prompts: Sequence[str]) -> Tensor:
+    """(n, tokens, width), on the pipeline's device; each prompt alone, for the same reason."""
+    known: dict[str, Tensor] = {}
+    with torch.no_grad():
+        for prompt in prompts:
+            if prompt not in known:
+                known[prompt] = pipe.encode_prompt(prompt, pipe.device, 1, False)[0]
+    return torch.cat([known[prompt] for prompt in prompts])
+
+
+@torch.no_grad()
+def decode(pipe: StableDiffusionPipeline, latents: Tensor) -> list[Image.Image]:
+    """Scaled latents to pictures, one at a time."""
+    images = []
+    for latent in latents.split(1):
+        pixels = pipe.vae.decode(latent / pipe.vae.config.scaling_factor, return_dict=False)[0]
+        images += pipe.image_processor.postprocess(pixels.detach(), output_type="pil")
+    return images
+
+
+@contextlib.contextmanager
+def precision(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
+    """Autocast where the base is not fp32."""
+    with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        yield

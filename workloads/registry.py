@@ -1,0 +1,49 @@
+"""Which kinds of work a runner knows, and what to import before it is needed.
+
+Names only: nothing here is imported until a job asks for it, or the agent's forkserver preloads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+from workloads.context import Context
+from workloads.errors import UserError
+
+Workload = Callable[[Context], Mapping[str, Any] | None]
+
+KINDS: dict[str, str] = {
+    "command": "workloads.command:run",
+    "diffusion.generate": "workloads.diffusion.generate:run",
+    "diffusion.train_lora": "workloads.diffusion.train_lora:run",
+    "noop": "workloads.trivial:noop",
+    "selftest.allocate": "workloads.trivial:allocate",
+}
+
+PRELOAD: list[str] = [
+    "workloads.runner",
+    "workloads.command",
+    "workloads.trivial",
+    "workloads.diffusion.train_lora",
+    "workloads.diffusion.generate",
+]
+"""For `set_forkserver_preload`: imports only, no tensor is touched, so that a fork stays safe.
+
+The forkserver needs OMP_NUM_THREADS=1 and PYTORCH_NVML_BASED_CUDA_CHECK=1 in its environment: threads do not
+survive a fork, and a driver asked for its devices by another way cannot be used in a child.
+"""
+
+
+def resolve(kind: str) -> Workload:
+    """Import what runs this kind.
+
+    Raises:
+        UserError: No such kind.
+    """
+    if kind not in KINDS:
+        raise UserError(f"kind {kind!r} is unknown here; known: {', '.join(sorted(KINDS))}")
+    module, _, name = KINDS[kind].partition(":")
+    workload: Workload = getattr(import_module(module), name)
+    return workload
