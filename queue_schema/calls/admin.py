@@ -58,3 +58,17 @@ def revoke_key(conn: Connection, prefix: str) -> KeyInfo:
 def label_node(conn: Connection, node: str, *, labels: dict[str, str], pools: Sequence[str]) -> None:
     """Replace a node's labels and pools; they stay when its agent restarts."""
     call(conn, "label_node_v1", type(None), p_node=node, p_labels=Json(labels), p_pools=Json(list(pools)))
+
+
+def configure(conn: Connection, **settings: float) -> dict[str, float]:
+    """Change what the whole fleet agrees on, by the names of the columns of `fleet.settings`.
+
+    Agents learn of a new lease or heartbeat when they join again.
+
+    Returns:
+        All settings as they are now.
+
+    Raises:
+        BadRequest: There is no such setting, or the values do not go together.
+    """
+    return call(conn, "configure_v1", dict[str, float], p_settings=Json(settings))

@@ -61,7 +61,7 @@ grant execute on function
   fleet.wake_v1
   to fleet_scheduler;
 grant execute on function
-  fleet.create_key_v1, fleet.list_keys_v1, fleet.revoke_key_v1, fleet.label_node_v1, fleet.drain_v1
+  fleet.create_key_v1, fleet.list_keys_v1, fleet.revoke_key_v1, fleet.label_node_v1, fleet.drain_v1, fleet.configure_v1
   to fleet_admin;
 
 -- People and the API read views, never tables.

@@ -127,3 +127,39 @@ begin
   return to_jsonb(v_sent);
 end
 $$;
+
+-- configure_v1: change what the whole fleet agrees on (columns of fleet.settings), by name.
+--
+-- Caller   fleet_admin
+-- Returns  the settings as they are now
+-- Errors   JQ002 bad_request
+create function fleet.configure_v1(p_settings jsonb)
+  returns jsonb
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now     fleet.settings;
+  v_unknown text;
+begin
+  select s.* into strict v_now from fleet.settings as s for update;
+  select k.name into v_unknown from jsonb_object_keys(p_settings) as k (name)
+   where k.name = 'one' or not to_jsonb(v_now) ? k.name limit 1;
+  if found then
+    raise exception using errcode = 'JQ002', column = v_unknown, message = format('there is no setting %s', v_unknown),
+      hint = (select 'Use one of: ' || string_agg(k.name, ', ' order by k.name)
+                from jsonb_object_keys(to_jsonb(v_now) - 'one') as k (name));
+  end if;
+  v_now := jsonb_populate_record(v_now, p_settings);
+  update fleet.settings as s
+     set lease_s = v_now.lease_s, heartbeat_s = v_now.heartbeat_s, max_infra_retries = v_now.max_infra_retries,
+         alarm_share = v_now.alarm_share, alarm_min_nodes = v_now.alarm_min_nodes, alarm_hold_s = v_now.alarm_hold_s,
+         log_bytes = v_now.log_bytes;
+  return to_jsonb(v_now) - 'one';
+exception when check_violation or invalid_text_representation or numeric_value_out_of_range then
+  raise exception using errcode = 'JQ002', message = format('these settings do not go together: %s', sqlerrm),
+    column = 'settings', hint = 'Three heartbeats must fit into a lease; numbers are not negative.';
+end
+$$;

@@ -1,0 +1,54 @@
+"""Argosy from Python: submit jobs to the fleet, watch them, fetch what they made.
+
+import argosy
+
+client = argosy.Client()
+job = client.submit("command", params={"argv": ["nvidia-smi"]})
+job.wait()
+job.download("out")
+"""
+
+from argosy.client import Client
+from argosy.errors import (
+    ArgosyError,
+    Away,
+    BadRequest,
+    Conflict,
+    JobFailed,
+    NotAllowed,
+    NotAuthenticated,
+    NotConfigured,
+    NotFound,
+    Unreachable,
+    WaitTimeout,
+)
+from argosy.job import Job
+from argosy.models import Attempt, Blob, Device, JobEvent, JobInfo, LogChunk, Node, Output, Progress
+from argosy.spec import JobSpec, OutputOf
+
+__all__ = [
+    "ArgosyError",
+    "Attempt",
+    "Away",
+    "BadRequest",
+    "Blob",
+    "Client",
+    "Conflict",
+    "Device",
+    "Job",
+    "JobEvent",
+    "JobFailed",
+    "JobInfo",
+    "JobSpec",
+    "LogChunk",
+    "Node",
+    "NotAllowed",
+    "NotAuthenticated",
+    "NotConfigured",
+    "NotFound",
+    "Output",
+    "OutputOf",
+    "Progress",
+    "Unreachable",
+    "WaitTimeout",
+]

@@ -1,0 +1,1 @@
+"""The `argosy` command: the SDK for people at a shell."""

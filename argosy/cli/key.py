@@ -1,0 +1,104 @@
+"""`argosy key`: API keys. Speaks to the database directly: whoever may do that needs no key."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import msgspec
+import psycopg
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from argosy.cli.db import DatabaseUrl, owner_url
+from argosy.errors import ArgosyError, NotFound
+from queue_schema import errors
+from queue_schema.calls import admin
+from queue_schema.states import Scope
+
+key = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@contextmanager
+def _connected(database_url: str | None) -> Iterator[psycopg.Connection[Any]]:
+    """The database, with its errors in the CLI's words."""
+    try:
+        with psycopg.connect(owner_url(database_url), autocommit=True) as conn:
+            yield conn
+    except psycopg.OperationalError as exc:
+        raise ArgosyError(
+            f"cannot reach the database: {exc}", code="no_database", fix="Check the address and the server."
+        ) from exc
+    except errors.FleetError as exc:
+        kind = NotFound if isinstance(exc, errors.NotFound) else ArgosyError
+        raise kind(str(exc), code=exc.code, field=exc.field, fix=exc.fix) from exc
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+
+
+@key.command()
+def create(
+    *,
+    project: Annotated[str, typer.Option(help="The project it speaks for; made when it is new.")] = "default",
+    name: Annotated[str, typer.Option(help="For people.")] = "cli",
+    scope: Annotated[
+        list[Scope] | None, typer.Option(help="What it may do; repeat it. [default: submit and read]")
+    ] = None,
+    database_url: DatabaseUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Make a key. It is shown this once and stored only as a hash."""
+    with _connected(database_url) as conn:
+        made = admin.create_key(conn, project, name=name, scopes=scope or [Scope.SUBMIT, Scope.READ])
+    if as_json:
+        _print_json(made)
+    else:
+        sys.stdout.write(made.key + "\n")
+
+
+@key.command("list")
+def list_keys(
+    *,
+    project: Annotated[str | None, typer.Option(help="Only those of this project.")] = None,
+    database_url: DatabaseUrl = None,
+    as_json: Json = False,
+) -> None:
+    """List keys, without their secrets."""
+    with _connected(database_url) as conn:
+        keys = admin.list_keys(conn, project)
+    if as_json:
+        _print_json(keys)
+        return
+    table = Table("prefix", "project", "name", "scopes", "made", "state")
+    for one in keys:
+        table.add_row(
+            one.prefix,
+            one.project,
+            one.name,
+            " ".join(one.scopes),
+            f"{one.created_at:%Y-%m-%d %H:%M}",
+            "in force" if one.revoked_at is None else f"revoked {one.revoked_at:%Y-%m-%d %H:%M}",
+        )
+    Console().print(table)
+
+
+@key.command()
+def revoke(
+    prefix: Annotated[str, typer.Argument(help="The first part of the key, as `list` shows it.")],
+    *,
+    database_url: DatabaseUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Make a key useless from now on."""
+    with _connected(database_url) as conn:
+        revoked = admin.revoke_key(conn, prefix)
+    if as_json:
+        _print_json(revoked)
+    else:
+        Console().print(f"revoked {revoked.prefix} ({revoked.name}, project {revoked.project})")

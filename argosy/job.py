@@ -1,0 +1,239 @@
+"""One job, as a handle: ask it, wait for it, fetch what it made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from argosy._http import ALIVE_S, Query
+from argosy.errors import ArgosyError, BadRequest, JobFailed, WaitTimeout
+from argosy.models import Attempt, JobEvent, JobInfo, LogChunk, Output
+from argosy.spec import OutputOf
+
+if TYPE_CHECKING:
+    from argosy.client import Client
+
+
+class Job:
+    """A job of this project. What it knows was true when it was asked; `refresh()` asks again."""
+
+    def __init__(
+        self, client: Client, job_id: str, *, info: JobInfo | None = None, created: bool = True
+    ) -> None:
+        self._client = client
+        self._info = info
+        self.id = job_id
+        self.created = created
+        """False when a submission with this idempotency key had been made before."""
+
+    def __repr__(self) -> str:
+        return f"<argosy.Job {self.id}{f' {self._info.state}' if self._info else ''}>"
+
+    @property
+    def info(self) -> JobInfo:
+        """What was last heard of it."""
+        return self._info or self.refresh()
+
+    @property
+    def state(self) -> str:
+        """`waiting`, `ready`, `running`, `succeeded`, `failed` or `cancelled`, when last heard of."""
+        return self.info.state
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """The values it returned; its files are `outputs`."""
+        return self.refresh().result
+
+    def refresh(self) -> JobInfo:
+        """Ask the fleet, and remember."""
+        self._info = self._client.http.call("GET", self._path(), JobInfo)
+        return self._info
+
+    def output(self, name: str) -> OutputOf:
+        """A file it will make, as an input of another job."""
+        return OutputOf(self, name)
+
+    def cancel(self) -> str:
+        """End it wherever it is. Returns `cancelled`, `cancelling` (it runs, and ends soon) or `already_ended`."""
+        return str(self._client.http.call("POST", self._path("cancel"), dict[str, Any])["outcome"])
+
+    def retry(self) -> str:
+        """Run it again if it has ended. Returns `retried` or `not_ended`."""
+        answer = self._client.http.call("POST", self._path("retry"), dict[str, Any])
+        self._info = None
+        return str(answer["outcome"])
+
+    def attempts(self) -> list[Attempt]:
+        """Its runs, first to last."""
+        return self._client.http.call("GET", self._path("attempts"), _Attempts).attempts
+
+    def wait(self, timeout: float | None = None, *, check: bool = True) -> Job:
+        """Return when it has ended.
+
+        Args:
+            timeout: Seconds; None waits for ever.
+            check: Raise when it ended otherwise than as a success.
+
+        Raises:
+            WaitTimeout: It has not ended in time; it goes on.
+            JobFailed: It failed or was cancelled.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        for _ in self._events(deadline=deadline, after=None):
+            pass
+        info = self.refresh()
+        if check and info.state != "succeeded":
+            reason = (info.error.message if info.error else None) or info.cause or "no reason was given"
+            raise JobFailed(
+                f"job {self.id} {info.state}: {reason}",
+                job_id=self.id,
+                state=info.state,
+                cause=info.cause,
+                traceback=info.error.traceback if info.error else None,
+            )
+        return self
+
+    def events(self, *, after: int | None = None) -> Iterator[JobEvent]:
+        """What happened and happens to it, until it has ended; goes on by itself after a broken connection."""
+        return self._events(deadline=None, after=after)
+
+    def _events(self, *, deadline: float | None, after: int | None) -> Iterator[JobEvent]:
+        last = after
+        while True:
+            left_s = self._left(deadline)
+            headers = {} if last is None else {"Last-Event-ID": str(last)}
+            try:
+                read_s = ALIVE_S if left_s is None else min(ALIVE_S, left_s + 0.05)
+                with self._client.http.stream(self._path("events"), headers=headers, read_s=read_s) as answer:
+                    for event in _parse(answer.iter_lines()):
+                        if event is None:
+                            self._left(deadline)
+                            continue
+                        last = event.id if event.id is not None else last
+                        yield event
+                        if event.name == "end":
+                            return
+                        self._left(deadline)
+            except httpx.TransportError:
+                self._left(deadline)
+            # The server closed it (it restarts, perhaps), or the line broke: go on after the last event.
+            time.sleep(0.2)
+
+    def _left(self, deadline: float | None) -> float | None:
+        if deadline is None:
+            return None
+        left_s = deadline - time.monotonic()
+        if left_s <= 0:
+            raise WaitTimeout(
+                f"job {self.id} has not ended yet", code="timeout", fix="It goes on; wait longer."
+            )
+        return left_s
+
+    def logs(self, *, follow: bool = False, after: int = 0) -> Iterator[LogChunk]:
+        """Its log, oldest first; with *follow* also what comes, until it has ended."""
+        while not follow:
+            query: Query = [("after", after), ("limit", 500)]
+            page = self._client.http.call("GET", self._path("logs"), _Logs, query=query)
+            yield from page.chunks
+            if page.next is None:
+                return
+            after = page.next
+        while True:
+            # Asked first: what is written before the job ends is in the stream that is opened after.
+            ended = self.refresh().ended
+            query = [("after", after), ("follow", True)]
+            try:
+                with self._client.http.stream(self._path("logs"), query=query, read_s=ALIVE_S) as answer:
+                    for line in answer.iter_lines():
+                        if not line:
+                            continue
+                        chunk = msgspec.json.decode(line, type=LogChunk)
+                        after = chunk.log_id
+                        yield chunk
+            except httpx.TransportError:
+                time.sleep(0.2)
+                continue
+            if ended or self.refresh().ended:
+                # A server that was stopped ends its streams, too: look once more for what it did not say.
+                yield from self.logs(after=after)
+                return
+
+    @property
+    def outputs(self) -> dict[str, Output]:
+        """The files of its last success, by name."""
+        listed = self._client.http.call("GET", self._path("outputs"), _Outputs).outputs
+        return {output.name: output for output in listed}
+
+    def download(self, folder: str | Path = ".", *, names: list[str] | None = None) -> list[Path]:
+        """Fetch its files (or those *names*) into *folder*, checked by their hashes.
+
+        Raises:
+            BadRequest: A name would lead out of the folder.
+            ArgosyError: It has no output of that name.
+        """
+        there = self.outputs
+        paths = []
+        for name in there if names is None else names:
+            if name not in there:
+                raise ArgosyError(
+                    f"job {self.id} has no output {name!r}",
+                    code="not_found",
+                    field="name",
+                    fix=f"It has: {', '.join(there) or 'none'}.",
+                )
+            path = Path(folder) / _inside(name)
+            source = self._path(f"outputs/{quote(name, safe='')}")
+            self._client.fetch(source, path, sha256=there[name].sha256)
+            paths.append(path)
+        return paths
+
+    def _path(self, leaf: str = "") -> str:
+        path = f"/v1/jobs/{quote(self.id, safe='')}"
+        return f"{path}/{leaf}" if leaf else path
+
+
+class _Attempts(msgspec.Struct):
+    attempts: list[Attempt]
+
+
+class _Outputs(msgspec.Struct):
+    outputs: list[Output]
+
+
+class _Logs(msgspec.Struct):
+    chunks: list[LogChunk]
+    next: int | None = None
+
+
+def _inside(name: str) -> PurePosixPath:
+    """*name* as a path that stays below the folder it is joined to; the job chose it, and it may be hostile."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in name or ":" in name:
+        raise BadRequest(f"{name!r} is no name for a file here", code="bad_name", field="name")
+    return path
+
+
+def _parse(lines: Iterator[str]) -> Iterator[JobEvent | None]:
+    """Server-sent events; None for a sign of life."""
+    name, data, event_id = "message", "", None
+    for line in lines:
+        if line.startswith(":"):
+            yield None
+        elif line:
+            key, _, value = line.partition(": ")
+            if key == "event":
+                name = value
+            elif key == "data":
+                data = value
+            elif key == "id":
+                event_id = int(value)
+        else:
+            if data:
+                yield JobEvent(name, msgspec.json.decode(data), event_id)
+            name, data, event_id = "message", "", None

@@ -1,0 +1,101 @@
+"""`python -m scheduler`: the composition root of the scheduler."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from typing import Any
+
+import httpx
+import procrastinate
+import psycopg
+import structlog
+from procrastinate.exceptions import ConnectorException
+from psycopg_pool import ConnectionPool
+
+from scheduler.chores import build
+from scheduler.settings import SchedulerSettings
+
+log = structlog.get_logger()
+_RETRY_S = 1.0
+
+
+def main() -> int:
+    """Run chores until SIGTERM or SIGINT; a database that is away is waited for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scheduler", description="Run the chores of an Argosy fleet."
+    )
+    parser.add_argument("--database-url", help="as role fleet_scheduler (or ARGOSY_DATABASE_URL)")
+    arguments = parser.parse_args()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    try:
+        settings = SchedulerSettings.from_environment(os.environ, arguments.database_url)
+    except ValueError as exc:
+        parser.error(str(exc))
+    with (
+        ConnectionPool(
+            settings.database_url, min_size=1, max_size=4, kwargs={"autocommit": True}, open=False
+        ) as pool,
+        httpx.Client(timeout=settings.webhook_timeout_s, follow_redirects=False) as client,
+    ):
+        asyncio.run(_run(settings, pool, client))
+    return 0
+
+
+async def _run(settings: SchedulerSettings, pool: ConnectionPool[Any], client: httpx.Client) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    log.info("scheduler.started")
+    while not stop.is_set():
+        try:
+            await _work(build(settings, pool, client), stop)
+        except (ConnectorException, psycopg.OperationalError) as exc:
+            log.warning("scheduler.database_away", error=str(exc).strip(), retry_s=_RETRY_S)
+            try:
+                await asyncio.wait_for(stop.wait(), _RETRY_S)
+            except TimeoutError:
+                continue
+    log.info("scheduler.stopped")
+
+
+async def _work(app: procrastinate.App, stop: asyncio.Event) -> None:
+    """One life of a procrastinate worker: until asked to stop, or until it cannot go on."""
+    async with app.open_async():
+        worker = asyncio.create_task(
+            app.run_worker_async(
+                concurrency=4,
+                fetch_job_polling_interval=1.0,
+                delete_jobs="always",
+                install_signal_handlers=False,
+                shutdown_graceful_timeout=5,
+            )
+        )
+        asked = asyncio.create_task(stop.wait())
+        await asyncio.wait({worker, asked}, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        if not worker.done():
+            worker.cancel()
+        try:
+            await worker
+        except asyncio.CancelledError:
+            if not stop.is_set():
+                raise
+
+
+if __name__ == "__main__":
+    sys.exit(main())

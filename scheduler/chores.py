@@ -1,0 +1,96 @@
+"""The periodic tasks. Each is idempotent, bounded, and carries no procrastinate lock.
+
+A lock would be kept by a scheduler that is killed while it runs a chore; the SQL functions make sure by themselves
+that two at once do no harm.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import procrastinate
+import structlog
+from procrastinate.jobs import Status
+from psycopg_pool import ConnectionPool
+
+from queue_schema.calls import agents, chores
+from queue_schema.migrate import CHORES_SCHEMA
+from scheduler.settings import SchedulerSettings
+from scheduler.webhooks import deliver_due
+
+log = structlog.get_logger()
+
+# croniter's sixth field: seconds.
+EVERY_SECOND = "* * * * * *"
+EVERY_2_S = "* * * * * */2"
+EVERY_5_S = "* * * * * */5"
+HOURLY = "7 * * * * 0"
+BATCH = 1000
+
+
+def build(settings: SchedulerSettings, pool: ConnectionPool[Any], client: httpx.Client) -> procrastinate.App:
+    """The procrastinate application with every chore registered.
+
+    Args:
+        settings: How this scheduler behaves.
+        pool: Autocommit connections for the chores themselves.
+        client: For webhooks.
+    """
+    app = procrastinate.App(
+        connector=procrastinate.PsycopgConnector(
+            conninfo=settings.database_url,
+            kwargs={"options": f"-c search_path={CHORES_SCHEMA},pg_catalog"},
+        )
+    )
+
+    @app.periodic(cron=EVERY_5_S)
+    @app.task(name="reap", pass_context=False)
+    def reap(timestamp: int) -> None:
+        with pool.connection() as conn:
+            done = chores.reap(conn)
+            if done.held_back == "alarm":
+                log.error("reap.alarm", why="too much of the fleet fell silent at once; see fleet.v_reaper")
+            if done.leases or done.overdue or done.unnamed:
+                log.warning(
+                    "reap.took",
+                    sessions=done.sessions,
+                    leases=done.leases,
+                    overdue=done.overdue,
+                    unnamed=done.unnamed,
+                )
+                agents.wake(conn)
+
+    @app.periodic(cron=EVERY_SECOND)
+    @app.task(name="promote")
+    def promote(timestamp: int) -> None:
+        with pool.connection() as conn:
+            while True:
+                done = chores.promote(conn, limit=BATCH)
+                if done.ready:
+                    log.info("promote.ready", jobs=done.ready)
+                    agents.wake(conn)
+                if max(done.ready, done.expired) < BATCH:
+                    return
+
+    @app.periodic(cron=EVERY_2_S)
+    @app.task(name="webhooks")
+    def webhooks(timestamp: int) -> None:
+        deliver_due(pool, client)
+
+    @app.periodic(cron=HOURLY)
+    @app.task(name="upkeep")
+    def upkeep(timestamp: int) -> None:
+        with pool.connection() as conn:
+            made = chores.make_partitions(conn)
+            pruned = chores.prune(conn, keep_days=settings.keep_days)
+        log.info("upkeep.done", partitions_made=made, partitions_dropped=pruned.partitions, jobs=pruned.jobs)
+
+    @app.periodic(cron=HOURLY)
+    @app.task(name="forget_stalled")
+    async def forget_stalled(timestamp: int) -> None:
+        # Chores whose scheduler was killed stand as `doing` for ever; the next tick did their work.
+        for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=600):
+            await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
+
+    return app

@@ -1,0 +1,38 @@
+"""How one scheduler behaves. Read from ARGOSY_SCHEDULER_* once, in `__main__`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulerSettings:
+    """How one scheduler behaves."""
+
+    database_url: str = field(repr=False)
+    keep_days: int = 90
+    """History and ended jobs older than this are dropped."""
+    webhook_timeout_s: float = 10.0
+    """For one delivery, connect to answer."""
+
+    @classmethod
+    def from_environment(
+        cls, environ: Mapping[str, str], database_url: str | None = None
+    ) -> SchedulerSettings:
+        """Settings from ARGOSY_SCHEDULER_*; an argument wins.
+
+        Raises:
+            ValueError: One is missing or not usable; the text names it.
+        """
+        url = (
+            database_url or environ.get("ARGOSY_SCHEDULER_DATABASE_URL") or environ.get("ARGOSY_DATABASE_URL")
+        )
+        if not url:
+            raise ValueError("no database: give --database-url or set ARGOSY_DATABASE_URL")
+        keep = environ.get("ARGOSY_SCHEDULER_KEEP_DAYS", "90")
+        if not keep.isdecimal() or int(keep) < 1:
+            raise ValueError(
+                f"ARGOSY_SCHEDULER_KEEP_DAYS must be a whole number of days from 1 on, got {keep!r}"
+            )
+        return cls(database_url=url, keep_days=int(keep))
