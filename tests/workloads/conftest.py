@@ -27,20 +27,25 @@ class Recorder:
     stop: bool = False
 
     def send(self, message: FromRunner) -> None:
+        """Keep it."""
         self.sent.append(message)
         self.stop = self.stop or self.until(message)
 
     def stop_requested(self) -> bool:
+        """As told."""
         return self.stop
 
-    def wait_for_stop(self, seconds: float) -> bool:
+    def wait_for_stop(self, seconds: float) -> bool:  # noqa: ARG002
+        """Without waiting."""
         return self.stop
 
     def of(self, kind: type) -> list[Any]:
+        """The messages of one kind."""
         return [message for message in self.sent if isinstance(message, kind)]
 
     @property
     def last(self) -> Any:
+        """How it ended."""
         return self.sent[-1]
 
 
@@ -69,18 +74,22 @@ class Started:
         self.process, self.channel, self.log = process, channel, log
 
     def tell(self, message: Any) -> None:
+        """Send a line, as the agent."""
         os.write(self.channel.fileno(), encode(message))
 
     def lines(self) -> Iterator[FromRunner]:
+        """What the runner says until it hangs up."""
         with os.fdopen(os.dup(self.channel.fileno()), "rb") as stream:
             for line in stream:
                 yield decode_from_runner(line)
 
     def wait(self) -> int | None:
+        """The exit code."""
         self.process.join(30)
         return self.process.exitcode
 
     def logged(self) -> str:
+        """All of stdout and stderr."""
         with os.fdopen(os.dup(self.log.fileno()), "rb") as stream:
             return stream.read().decode()
 

@@ -15,9 +15,8 @@ def test_what_a_program_leaves_is_the_result(perform):
     result = perform("command", {"argv": ["python", "-c", code]}).last
 
     assert isinstance(result, Result)
-    assert {"a/b.json": "application/json", "c.png": "image/png"} == {
-        o.name: o.media_type for o in result.outputs
-    }
+    types = {o.name: o.media_type for o in result.outputs}
+    assert types == {"a/b.json": "application/json", "c.png": "image/png"}
 
 
 def test_a_program_finds_its_inputs(perform, tmp_path):

@@ -24,7 +24,7 @@ def test_a_runner_answers_with_values(start):
     one = start("noop", {"values": {"answer": 42}})
 
     messages = list(one.lines())
-    assert {"answer": 42} == messages[-1].values
+    assert messages[-1].values == {"answer": 42}
     assert one.wait() == EXIT_OK
 
 
@@ -141,13 +141,10 @@ def test_causes(exc, cause):
 
 def test_out_of_memory_shows_through_wrapping():
     """A library that wraps a failed allocation does not hide it."""
-    try:
-        try:
-            raise MemoryError
-        except MemoryError as inner:
-            raise ValueError("cannot load") from inner
-    except ValueError as exc:
-        assert failures.cause_of(exc) == "out_of_memory"
+    wrapped = ValueError("cannot load")
+    wrapped.__cause__ = MemoryError()
+
+    assert failures.cause_of(wrapped) == "out_of_memory"
 
 
 def test_a_traceback_is_bounded(perform):
@@ -156,10 +153,9 @@ def test_a_traceback_is_bounded(perform):
     def deep(n):
         return deep(n - 1) if n else 1 / 0
 
-    try:
+    with pytest.raises(ZeroDivisionError) as caught:
         deep(900)
-    except ZeroDivisionError as exc:
-        failure, _ = failures.describe(exc, None)
+    failure, _ = failures.describe(caught.value, None)
 
     assert len(failure.traceback) <= failures.TRACEBACK_CHARS + 2
     assert "ZeroDivisionError" in failure.traceback

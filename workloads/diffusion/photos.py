@@ -45,12 +45,12 @@ def read_photo(name: str, path: Path, side: int) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked right here
-            image = Image.open(path, formats=FORMATS)
-        if image.width * image.height > MAX_PIXELS:
-            size = f"{image.width}x{image.height}"
-            raise UserError(f"input {name!r} is {size} pixels; at most {MAX_PIXELS // 1_000_000} million")
-        image.load()
-        upright = ImageOps.exif_transpose(image).convert("RGB")
+            opened = Image.open(path, formats=FORMATS)
+        with opened as image:
+            if image.width * image.height > MAX_PIXELS:
+                size = f"{image.width}x{image.height}"
+                raise UserError(f"input {name!r} is {size} pixels; at most {MAX_PIXELS // 1_000_000} million")
+            upright = ImageOps.exif_transpose(image).convert("RGB")
     except Image.DecompressionBombError as exc:
         text = f"input {name!r} would unpack to too many pixels; at most {MAX_PIXELS // 1_000_000} million"
         raise UserError(text) from exc

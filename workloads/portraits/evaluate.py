@@ -15,9 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 
 from workloads.channel import LocalChannel
 from workloads.context import Context
@@ -50,7 +48,7 @@ def run_kind(kind: Any, name: str, params: dict[str, Any], inputs: dict[str, Pat
 
 def pictures(folder: Path) -> draw.Photos:
     """What `diffusion.generate` left."""
-    return np.stack([np.asarray(Image.open(p)) for p in sorted((folder / "outputs").glob("*.png"))])
+    return score.read_pictures(sorted((folder / "outputs").glob("*.png")))
 
 
 def evaluate(user: int, base_model: str, extra: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,16 @@ SHOWN = 10
 
 def read_group(folder: Path, group: str) -> Photos:
     """All pictures of a group in order of their names; (0, 64, 64, 3) where there are none."""
-    images = [np.asarray(Image.open(p).convert("RGB")) for p in sorted(folder.glob(f"{group}-*.png"))]
-    return np.stack(images) if images else np.zeros((0, draw.SIZE, draw.SIZE, 3), np.uint8)
+    return read_pictures(sorted(folder.glob(f"{group}-*.png")))
+
+
+def read_pictures(paths: Sequence[Path]) -> Photos:
+    """Pictures of 64x64 from disk; (0, 64, 64, 3) of none."""
+    photos = np.zeros((len(paths), draw.SIZE, draw.SIZE, 3), np.uint8)
+    for index, path in enumerate(paths):
+        with Image.open(path) as image:
+            photos[index] = np.asarray(image.convert("RGB"))
+    return photos
 
 
 def obeyed(portraits: Photos) -> tuple[float, float]:

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from workloads.protocol import Checkpoint, Failure, Metrics, Progress, Result, Stopped
+
+SHORT = {"steps": 20, "prior": 2, "prior_batch": 2, "batch": 2, "rank": 4, "checkpoint_every": 10}
+PROMPTS = [f"a portrait of a person on a {b} background" for b in ("blue", "beach", "night")]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+def _files(result):
+    return {o.name: hashlib.sha256(Path(o.path).read_bytes()).hexdigest() for o in result.outputs}
+
+
+def test_the_split_into_batches_changes_no_pixel(perform):
+    """Same seed, same bytes: one at a time, two at a time, or another job for the first picture."""
+    params = {"prompts": PROMPTS, "seed": 5, "steps": 4}
+    single, pairs = (perform("diffusion.generate", {**params, "batch": b}).last for b in (1, 2))
+    first = perform("diffusion.generate", {"prompt": PROMPTS[0], "seed": 5, "steps": 4}).last
+
+    assert list(_files(single)) == ["000.png", "001.png", "002.png"]
+    assert _files(single) == _files(pairs)
+    assert _files(first)["000.png"] == _files(single)["000.png"]
+    assert [image["seed"] for image in single.values["images"]] == [5, 6, 7]
+
+
+def test_every_step_is_progress(perform):
+    """Progress counts the steps of all batches and ends at the total."""
+    channel = perform("diffusion.generate", {"prompts": PROMPTS, "steps": 2, "batch": 2})
+
+    assert [(i, 4) for i in (1, 2, 3, 4)] == [(p.step, p.total) for p in channel.of(Progress)]
+
+
+def test_a_pickle_is_refused(perform, tmp_path):
+    """Weights that could run code are refused, by name and by content."""
+    evil = tmp_path / "weights"
+    evil.write_bytes(pickle.dumps({"w": 1}))
+    for name, told in (("lora.bin", "pickle"), ("lora.safetensors", "not a safetensors file")):
+        failure = perform("diffusion.generate", {"prompt": "x"}, inputs={name: str(evil)}).last
+
+        assert isinstance(failure, Failure)
+        assert failure.cause == "user_error"
+        assert told in failure.message
+        assert repr(name) in failure.message
+
+
+def test_foreign_weights_are_refused(perform, tmp_path):
+    """A safetensors file that is no LoRA for this base is a user error."""
+    save_file({"some.weight": torch.zeros(3)}, tmp_path / "x")
+    failure = perform("diffusion.generate", {"prompt": "x"}, inputs={"lora.safetensors": str(tmp_path / "x")})
+
+    assert failure.last.cause == "user_error"
+    assert "not a LoRA" in failure.last.message
+
+
+def test_a_stopped_training_goes_on_exactly(perform, photos, tmp_path):
+    """Ten steps, a stop, ten more: the same weights as twenty in one go."""
+    straight = perform("diffusion.train_lora", SHORT, inputs=photos)
+    stopped = perform(
+        "diffusion.train_lora",
+        SHORT,
+        inputs=photos,
+        until=lambda m: isinstance(m, Metrics) and m.step == 10,
+    )
+    checkpoint = stopped.of(Checkpoint)[-1]
+    resumed = perform(
+        "diffusion.train_lora",
+        SHORT,
+        inputs=photos,
+        checkpoint=checkpoint.path,
+        checkpoint_step=checkpoint.step,
+    )
+
+    assert isinstance(stopped.last, Stopped)
+    assert checkpoint.step == 10
+    assert min(p.step for p in resumed.of(Progress) if p.step) == 11
+    whole, parts = (load_file(_output(run, "lora.safetensors")) for run in (straight, resumed))
+    assert whole.keys() == parts.keys()
+    assert max((whole[k] - parts[k]).abs().max().item() for k in whole) < 1e-5
+    losses = [json.loads(_output(run, "loss.json").read_text()) for run in (straight, resumed)]
+    assert losses[0] == losses[1]
+
+
+def _output(channel, name):
+    assert isinstance(channel.last, Result), channel.last
+    return next(Path(o.path) for o in channel.last.outputs if o.name == name)
+
+
+def test_a_lora_is_loaded_as_it_was_trained(perform, photos):
+    """The weights carry their adapter's configuration, change the pictures, and samples are pictures."""
+    trained = perform("diffusion.train_lora", {**SHORT, "steps": 2}, inputs=photos)
+    lora = _output(trained, "lora.safetensors")
+    with safe_open(lora, framework="pt") as file:
+        about = json.loads(file.metadata()["lora_adapter_metadata"])
+    plain, with_lora = (
+        perform("diffusion.generate", {"prompt": "a sks person", "steps": 2}, inputs=inputs).last
+        for inputs in ({}, {"lora.safetensors": str(lora)})
+    )
+
+    assert (about["unet.r"], about["unet.lora_alpha"]) == (4, 4)
+    assert _files(plain) != _files(with_lora)
+    with (
+        Image.open(_output(trained, "samples.png")) as sheet,
+        Image.open(_output(trained, "loss.png")) as loss,
+    ):
+        assert sheet.width > 500
+        assert loss.size == (720, 360)
+
+
+def test_a_checkpoint_of_another_training_is_refused(perform, photos):
+    """Weights are not poured into a training with other parameters."""
+    stopped = perform(
+        "diffusion.train_lora", SHORT, inputs=photos, until=lambda m: isinstance(m, Progress) and m.step == 1
+    )
+    path = stopped.of(Checkpoint)[-1].path
+    other = perform("diffusion.train_lora", {**SHORT, "lr": 1e-3}, inputs=photos, checkpoint=path)
+
+    assert other.last.cause == "user_error"
+    assert "lr" in other.last.message
