@@ -1,0 +1,40 @@
+"""`python -m agent`: read the settings, cut what is secret from the environment, and run the node."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> int:
+    """The composition root; the exit code is 0 after a drain and 2 when something must be changed first."""
+    # Imported here, so that a runner that imports the main module of its agent gets nothing.
+    import structlog
+
+    from agent import boot, journal, settings
+    from agent.node import Node
+    from agent.runners.forkserver import hide_arguments
+    from agent.shutdown import Signals
+    from queue_schema.errors import BadRequest
+
+    try:
+        said = settings.read(sys.argv[1:], os.environ)
+    except settings.SettingsError as exc:
+        sys.stderr.write(f"agent: {exc}\n")
+        return 2
+    settings.scrub(os.environ)
+    hide_arguments()
+    journal.configure(said.log_level, node=said.node)
+    log = structlog.get_logger("agent")
+    signals = Signals()
+    signals.listen()
+    try:
+        Node(said, signals, boot.find_devices(said)).run()
+    except (settings.SettingsError, BadRequest) as exc:
+        log.error("agent.unusable", error=str(exc), fix=getattr(exc, "fix", None))  # noqa: TRY400  # expected: the text says it all
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

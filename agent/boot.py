@@ -1,0 +1,113 @@
+"""The first seconds of an agent: what there is on this host, what the last life left, and the first join."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+import pynvml
+import structlog
+
+from agent import __version__, processes
+from agent.backoff import Backoff
+from agent.devices import DeviceSource
+from agent.devices.host import HostMemory, physical_mib
+from agent.devices.nvml import NvmlDevices
+from agent.leases import Lease, Leases
+from agent.line import DatabaseAway, Line
+from agent.membership import Membership
+from agent.runners.records import Records
+from agent.sampling import Sampler
+from agent.settings import AgentSettings
+from agent.spool import Settlement
+from queue_schema.errors import BadRequest, FleetError, NodeNameTaken
+from queue_schema.shapes import Join
+
+log = structlog.get_logger(__name__)
+
+UNIFIED_SHARE = 0.75
+"""Of host memory, for a GPU that has none of its own; the rest is for the host's side of the jobs."""
+
+
+def find_devices(settings: AgentSettings) -> list[DeviceSource]:
+    """The host's memory always, and its GPUs where NVML shows any."""
+    unified_mib = int(physical_mib() * UNIFIED_SHARE)
+    try:
+        gpus = NvmlDevices(unified_mib=unified_mib)
+    except pynvml.NVMLError as exc:
+        log.info("devices.no_gpu", why=str(exc))
+        return [HostMemory(budget_mib=settings.ram_mib, takes_vram=True)]
+    if not gpus.declare():
+        gpus.close()
+        return [HostMemory(budget_mib=settings.ram_mib, takes_vram=True)]
+    budget_mib = settings.ram_mib
+    if gpus.unified:
+        rest_mib = physical_mib() - unified_mib
+        budget_mib = min(budget_mib or rest_mib, rest_mib)
+    return [HostMemory(budget_mib=budget_mib, takes_vram=False), gpus]
+
+
+def declare(settings: AgentSettings, sampler: Sampler, *, instance: str, kinds: tuple[str, ...]) -> Join:
+    """What this agent says of itself when it joins."""
+    own = processes.look_up(os.getpid())
+    return Join(
+        node=settings.node,
+        instance=instance,
+        boot=f"{os.getpid()}@{own.started if own else 0}",
+        version=__version__,
+        kinds=list(kinds),
+        devices=sampler.declare(),
+        cpu_milli=settings.cpu_milli or len(os.sched_getaffinity(0)) * 1000,
+        disk_mib=psutil.disk_usage(str(settings.state_dir)).total >> 20,
+        slots=settings.slots,
+        labels=sampler.facts() | dict(settings.labels),
+    )
+
+
+def clear_leftovers(records: Records, state_dir: Path) -> None:
+    """End the runners of the last life, and remove their work folders.
+
+    Before the join, for what it hands back must not still be running.
+    """
+    ended = records.end_leftovers()
+    if ended:
+        log.warning("runner.leftovers_ended", processes=ended)
+    shutil.rmtree(state_dir / "work", ignore_errors=True)
+
+
+def hold_spooled(leases: Leases, settlements: list[Settlement]) -> None:
+    """Hold the leases of results from the last life, so that heartbeats name them until they are settled."""
+    for settlement in settlements:
+        lease = Lease(settlement.job_id, settlement.token, None, 0.0)
+        lease.settling = True
+        leases.add(lease)
+
+
+def first_join(line: Line, membership: Membership, stopped: threading.Event) -> bool:
+    """Join, however long the database or the node's name is taken.
+
+    Returns:
+        False when *stopped* was set first.
+
+    Raises:
+        BadRequest: What we declare will never be usable.
+    """
+    backoff = Backoff(0.3, 10.0)
+    while not stopped.is_set():
+        try:
+            line.do(membership.join)
+        except BadRequest:
+            raise
+        except NodeNameTaken as exc:
+            log.error("join.name_taken", error=str(exc), fix=exc.fix)  # noqa: TRY400  # expected: the text says it all
+        except DatabaseAway as exc:
+            log.warning("join.waits", error=str(exc))
+        except FleetError as exc:
+            log.error("join.refused", code=exc.code, error=str(exc), fix=exc.fix)  # noqa: TRY400  # expected: the text says it all
+        else:
+            return True
+        stopped.wait(backoff.next_s())
+    return False

@@ -1,0 +1,136 @@
+"""The leases this agent holds, from the claim's answer until the settle's.
+
+Plain facts under one lock; nothing here talks to the database or to a process.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from enum import IntEnum
+from uuid import UUID
+
+from agent.runners.runner import Runner
+from queue_schema.shapes import Claimed
+
+
+class Ending(IntEnum):
+    """Why the agent ends an attempt; a graver reason replaces a lighter one."""
+
+    DRAIN = 1
+    """Asked to stop, and handed back."""
+    PREEMPT = 2
+    EXCLUSIVE = 3
+    """Its lease may run out unseen, and it must never run twice."""
+    TIMEOUT = 4
+    OUT_OF_MEMORY = 5
+    CANCEL = 6
+    LOST = 7
+    """Somebody else may run the job now: nothing of this attempt may be told."""
+
+
+class Lease:
+    """One lease and what this agent does about it."""
+
+    def __init__(self, job_id: UUID, token: UUID, claimed: Claimed | None, confirmed_at: float) -> None:
+        self.job_id = job_id
+        self.token = token
+        self.claimed = claimed
+        """None for a lease of the last life, of which only the result is left."""
+        self.claimed_at = time.monotonic()
+        self.confirmed_at = confirmed_at
+        """When the last renewal that succeeded was *sent*: the database counts from later than that."""
+        self.runner: Runner | None = None
+        self.settling = False
+        """The outcome is written down; only the settle's answer matters now."""
+        self.peak_ram_mib = 0
+        self._ending: Ending | None = None
+        self._ending_at = 0.0
+        self.ended = threading.Event()
+        """Set with the first `end`: for those who wait before the runner exists."""
+        self._lock = threading.Lock()
+
+    @property
+    def ending(self) -> Ending | None:
+        """Why it is being ended, if it is."""
+        return self._ending
+
+    @property
+    def ending_at(self) -> float:
+        """Since when, on the monotonic clock."""
+        return self._ending_at
+
+    def end(self, why: Ending) -> bool:
+        """Ask for the end.
+
+        Returns:
+            Whether that is news.
+        """
+        with self._lock:
+            if self._ending is not None and self._ending >= why:
+                return False
+            self._ending, self._ending_at = why, time.monotonic()
+        self.ended.set()
+        return True
+
+
+class Leases:
+    """Every lease held, by token; `changed` is notified whenever one comes, goes, or is to end."""
+
+    def __init__(self) -> None:
+        self._held: dict[UUID, Lease] = {}
+        self.changed = threading.Condition()
+
+    def add(self, lease: Lease) -> None:
+        """From now on every heartbeat names it."""
+        with self.changed:
+            self._held[lease.token] = lease
+            self.changed.notify_all()
+
+    def remove(self, token: UUID) -> None:
+        """Settled, or lost."""
+        with self.changed:
+            self._held.pop(token, None)
+            self.changed.notify_all()
+
+    def get(self, token: UUID) -> Lease | None:
+        """One lease, if it is still held."""
+        return self._held.get(token)
+
+    def all(self) -> list[Lease]:
+        """A copy, to go through without the lock."""
+        with self.changed:
+            return list(self._held.values())
+
+    def tokens(self) -> list[UUID]:
+        """What a heartbeat names."""
+        with self.changed:
+            return list(self._held)
+
+    def busy(self) -> int:
+        """How many slots are taken: attempts whose outcome is not written down yet."""
+        with self.changed:
+            return sum(not lease.settling for lease in self._held.values())
+
+    def end(self, tokens: Iterable[UUID], why: Ending) -> list[Lease]:
+        """Ask for the end of some leases.
+
+        Returns:
+            Those for whom it was news.
+        """
+        with self.changed:
+            news = [
+                lease for token in tokens if (lease := self._held.get(token)) is not None and lease.end(why)
+            ]
+            self.changed.notify_all()
+        return news
+
+    def wait_until_empty(self, timeout_s: float, *, settled: bool = True) -> bool:
+        """Wait for every lease to be settled, or, with *settled* false, to have its outcome written down."""
+
+        def empty() -> bool:
+            return not self._held if settled else not any(not lease.settling for lease in self._held.values())
+
+        with self.changed:
+            return self.changed.wait_for(empty, timeout_s)

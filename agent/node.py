@@ -1,0 +1,157 @@
+"""The whole agent: its parts, how they are joined, and in which order they start and stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+
+from agent import boot, shutdown
+from agent.attempt import Attempt, Workshop
+from agent.checkpoints import Checkpoints
+from agent.claims import Claims
+from agent.devices import DeviceSource
+from agent.files.cache import Cache
+from agent.files.transfer import Transfer
+from agent.keeper import Keeper
+from agent.leases import Ending, Lease, Leases
+from agent.line import DatabaseAway, Line
+from agent.membership import Membership
+from agent.reporter import Reporter
+from agent.runners.forkserver import Forkserver, known_kinds, wanted_preload
+from agent.runners.records import Records
+from agent.sampling import Sampler
+from agent.settings import AgentSettings
+from agent.settler import Settler
+from agent.spool import Settlement, Spool
+from agent.state import StateDir
+from agent.watchdog import Watchdog
+from queue_schema.calls import agents
+from queue_schema.errors import FleetError
+from queue_schema.shapes import HeldLease, Released
+
+log = structlog.get_logger(__name__)
+
+SETTLE_S = 10.0
+"""How long a leaving agent waits for the database to take its last results; the spool keeps the rest."""
+
+
+class Node:
+    """Built whole, then run once."""
+
+    def __init__(
+        self, settings: AgentSettings, signals: shutdown.Signals, devices: Sequence[DeviceSource]
+    ) -> None:
+        self._settings = settings
+        self._signals = signals
+        self._state = StateDir(settings.state_dir)
+        self._spool = Spool(settings.state_dir / "spool")
+        self._records = Records(settings.state_dir / "runners")
+        self.leases = Leases()
+        self._forkserver = Forkserver(preload=settings.preload or wanted_preload(), entry=settings.entry)
+        self._sampler = Sampler(devices, self.leases, self._forkserver, disk=settings.state_dir)
+        declared = boot.declare(
+            settings, self._sampler, instance=self._state.instance(), kinds=settings.kinds or known_kinds()
+        )
+        self.membership = Membership(declared, self.leases)
+        self._keeping = Line(settings.database_url, "keeper", silence_s=5.0)
+        self._telling = Line(settings.database_url, "settler")
+        self._transfer = Transfer(settings.api_url, self.membership, patience_s=settings.transfer_s)
+        self._reporter = Reporter(self._telling, self.membership, every_s=settings.report_s, lost=self._lost)
+        self.settler = Settler(
+            self._telling, self.membership, self.leases, self._spool, self._reporter, settled=self._settled
+        )
+        self.claims = Claims(
+            settings,
+            Line(settings.database_url, "claims"),
+            self.membership,
+            self.leases,
+            self._sampler,
+            begin=self._begin,
+        )
+        self.keeper = Keeper(self._keeping, self.membership, self.leases, look=self.claims.look)
+        self._watchdog = Watchdog(
+            settings, self.leases, self._forkserver, lease_s=lambda: self.membership.terms.lease_s
+        )
+        self._shop = Workshop(
+            settings=settings,
+            leases=self.leases,
+            sampler=self._sampler,
+            forkserver=self._forkserver,
+            records=self._records,
+            cache=Cache(settings.state_dir / "cache", budget_mib=settings.cache_mib),
+            transfer=self._transfer,
+            checkpoints=Checkpoints(self._telling, self.membership, self._transfer),
+            reporter=self._reporter,
+            settler=self.settler,
+            starting=threading.Lock(),
+        )
+        self.membership.unknown = self._hand_back
+
+    def run(self) -> None:
+        """Work until a signal asks to leave, then leave in good order.
+
+        Raises:
+            BadRequest: The database will not take what we declare.
+        """
+        boot.clear_leftovers(self._records, self._settings.state_dir)
+        self._forkserver.warm()
+        spooled = self._spool.load()
+        boot.hold_spooled(self.leases, spooled)
+        try:
+            if boot.first_join(self._keeping, self.membership, self._signals.asked):
+                self._work(spooled)
+        finally:
+            self._transfer.close()
+            self._forkserver.close()
+            self._sampler.close()
+            self._state.close()
+            log.info("agent.left", unsettled=len(self.leases.tokens()))
+
+    def _work(self, spooled: list[Settlement]) -> None:
+        for settlement in spooled:
+            self.settler.resume(settlement)
+        for thread in (self.keeper, self._watchdog, self._reporter, self.settler, self.claims):
+            thread.start()
+        log.info("agent.ready", slots=self._settings.slots, spooled=len(spooled))
+        self._signals.wait()
+        self.claims.stop()
+        self.claims.join(timeout=5.0)
+        shutdown.drain(self._settings, self.leases, self._signals)
+        self.leases.wait_until_empty(SETTLE_S if self._signals.count < 3 else 1.0)
+        for part in (self._reporter, self.settler, self.keeper, self._watchdog):
+            part.stop()
+        for part in (self._reporter, self.settler, self.keeper, self._watchdog):
+            part.join(timeout=5.0)
+        self._leave()
+
+    def _leave(self) -> None:
+        try:
+            self._keeping.do(lambda conn: agents.leave(conn, self.membership.session))
+        except (DatabaseAway, FleetError) as exc:
+            log.warning("leave.failed", error=str(exc))
+        finally:
+            self._keeping.close()
+            self._telling.close()
+
+    def _begin(self, lease: Lease) -> None:
+        Attempt(self._shop, lease).start()
+
+    def _settled(self, _: Settlement) -> None:
+        self.claims.look()
+
+    def _lost(self, tokens: list[UUID]) -> None:
+        # A report may cross the settle of its attempt; only who still works is told.
+        for token in tokens:
+            lease = self.leases.get(token)
+            if lease is not None and not lease.settling and self.leases.end([token], Ending.LOST):
+                log.warning("lease.lost", token=str(token), job_id=str(lease.job_id), told_by="report")
+
+    def _hand_back(self, unknown: list[HeldLease]) -> None:
+        for held in unknown:
+            lease = Lease(held.job_id, held.token, None, 0.0)
+            lease.settling = True
+            self.leases.add(lease)
+            self.settler.settle(Released(held.job_id, held.token, "the agent started anew"))

@@ -1,0 +1,136 @@
+"""What a runner says: protocol messages from its channel, lines from its streams, and its end."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import threading
+import time
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+import msgspec
+import structlog
+
+from agent.runners.runner import Runner
+from workloads.protocol import FromRunner, decode_from_runner
+
+log = structlog.get_logger(__name__)
+
+Stream = Literal["stdout", "stderr"]
+MAX_MESSAGE_BYTES = 16 * 2**20
+MAX_LINE_BYTES = 16 * 2**10
+"""A log line longer than this is cut into several."""
+_CHUNK = 65_536
+_AFTER_END_S = 1.0
+"""How long to read on after the runner has ended: something it started may hold the streams open."""
+
+
+class Listener(Protocol):
+    """Who wants to know; called on the reading thread, so it must not wait."""
+
+    def said(self, message: FromRunner) -> None:
+        """A message of the protocol."""
+        ...
+
+    def printed(self, stream: Stream, lines: list[str]) -> None:
+        """Lines of one stream, without their newlines."""
+        ...
+
+    def broke_protocol(self, why: str) -> None:
+        """A line that is no message."""
+        ...
+
+    def ended(self) -> None:
+        """The runner and its group are gone, and all they wrote was read."""
+        ...
+
+
+class Lines:
+    """Cut a stream of bytes at newlines, and at *limit* bytes where there are none."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The lines that *data* completes, without their newlines."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        while len(self._rest) > self._limit:
+            lines.append(self._rest[: self._limit])
+            self._rest = self._rest[self._limit :]
+        return lines
+
+    def flush(self) -> list[bytes]:
+        """What is left when the stream has ended without a newline."""
+        rest, self._rest = self._rest, b""
+        return [rest] if rest else []
+
+
+class Reading(threading.Thread):
+    """Reads one runner until it has ended and everything it wrote was read."""
+
+    def __init__(self, runner: Runner, listener: Listener) -> None:
+        super().__init__(name=f"reading-{runner.pid}", daemon=True)
+        self._runner = runner
+        self._listener = listener
+        self._cut: dict[int, Lines] = {}
+        self._act: dict[int, Callable[[list[bytes]], None]] = {}
+
+    def run(self) -> None:
+        """Read until the runner has ended and its streams are empty."""
+        runner = self._runner
+        with selectors.DefaultSelector() as selector:
+            for stream, limit, act in (
+                (runner.channel, MAX_MESSAGE_BYTES, self._messages),
+                (runner.out, MAX_LINE_BYTES, lambda lines: self._printed("stdout", lines)),
+                (runner.err, MAX_LINE_BYTES, lambda lines: self._printed("stderr", lines)),
+            ):
+                handle = stream.fileno()
+                self._cut[handle] = Lines(limit)
+                self._act[handle] = act
+                selector.register(handle, selectors.EVENT_READ)
+            selector.register(runner.sentinel, selectors.EVENT_READ)
+            open_streams = set(self._cut)
+            until: float | None = None
+            while open_streams or until is None:
+                wait_s = None if until is None else max(0.0, until - time.monotonic())
+                ready = [int(key.fd) for key, _ in selector.select(wait_s)]
+                if not ready and until is not None and time.monotonic() >= until:
+                    break
+                for handle in ready:
+                    if handle == runner.sentinel:
+                        selector.unregister(handle)
+                        runner.kill()  # what it started goes with it, and lets go of the streams
+                        until = time.monotonic() + _AFTER_END_S
+                    elif not self._read(handle):
+                        selector.unregister(handle)
+                        open_streams.discard(handle)
+        self._listener.ended()
+
+    def _read(self, handle: int) -> bool:
+        try:
+            data = os.read(handle, _CHUNK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            data = b""
+        lines = self._cut[handle].feed(data) if data else self._cut[handle].flush()
+        if lines:
+            self._act[handle](lines)
+        return bool(data)
+
+    def _messages(self, lines: list[bytes]) -> None:
+        for line in lines:
+            try:
+                message = decode_from_runner(line)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+                self._listener.broke_protocol(f"{exc}: {line[:200]!r}")
+            else:
+                self._listener.said(message)
+
+    def _printed(self, stream: Stream, lines: list[bytes]) -> None:
+        # PostgreSQL's text takes every character but NUL.
+        self._listener.printed(
+            stream, [line.decode(errors="replace").replace("\0", "\ufffd") for line in lines]
+        )

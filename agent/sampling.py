@@ -1,0 +1,107 @@
+"""One look at the whole node: all devices, and how much of each lease is real, at one moment."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from uuid import UUID
+
+import psutil  # type: ignore[import-untyped]
+
+from agent import processes
+from agent.devices import DeviceSource, Group
+from agent.devices.host import RAM_IDX
+from agent.leases import Lease, Leases
+from agent.runners.forkserver import Forkserver
+from queue_schema.shapes import DeviceDeclared, DeviceSample, Grant, Sample
+
+
+class Sampler:
+    """Measures when asked; looks are numbered, and no two overlap."""
+
+    def __init__(
+        self, sources: Sequence[DeviceSource], leases: Leases, forkserver: Forkserver, *, disk: Path
+    ) -> None:
+        self._sources = sources
+        self._leases = leases
+        self._forkserver = forkserver
+        self._disk = disk
+        self._seq = 0
+        self._lock = threading.Lock()
+
+    def declare(self) -> list[DeviceDeclared]:
+        """Every device of every source."""
+        return [device for source in self._sources for device in source.declare()]
+
+    def facts(self) -> dict[str, str]:
+        """What the sources know of this host, as labels."""
+        return {key: value for source in self._sources for key, value in source.facts().items()}
+
+    def visible(self, devices: Sequence[int]) -> str:
+        """CUDA_VISIBLE_DEVICES for these devices; empty hides every GPU."""
+        names = [source.visible(idx) for idx in devices for source in self._sources]
+        return ",".join(name for name in names if name is not None)
+
+    def look(self) -> Sample:
+        """Measure everything now."""
+        with self._lock:
+            self._seq += 1
+            groups = self._groups(self._leases.all())
+            devices = [device for source in self._sources for device in source.look(groups)]
+            return Sample(
+                seq=self._seq, devices=devices, disk_free_mib=psutil.disk_usage(str(self._disk)).free >> 20
+            )
+
+    def close(self) -> None:
+        """Give back what the sources hold."""
+        for source in self._sources:
+            source.close()
+
+    def _groups(self, leases: Sequence[Lease]) -> dict[UUID, Group]:
+        seen = processes.table()
+        inherited = self._forkserver.footprint()
+        groups = {}
+        for lease in leases:
+            runner = lease.runner
+            if runner is None:
+                continue
+            pids = frozenset(process.pid for process in runner.family(seen))
+            ram_mib = processes.realised_mib(pids, inherited)
+            lease.peak_ram_mib = max(lease.peak_ram_mib, ram_mib)
+            groups[lease.token] = Group(pids=pids, ram_mib=ram_mib)
+        return groups
+
+
+def booked_mib(grant: Grant, idx: int) -> int:
+    """What a grant books on one device; host memory carries `ram_mib` too."""
+    on_device = grant.vram_mib if idx in grant.devices else 0
+    return on_device + (grant.ram_mib if idx == RAM_IDX else 0)
+
+
+def shortfall(sample: Sample, own: Lease, others: Mapping[UUID, Grant]) -> tuple[int, int] | None:
+    """The first device that has no room for *own* any more, and how many MiB it lacks; None when all have.
+
+    The claim's formula without its headroom: the headroom is there to absorb what changed since the claim,
+    and a look that asked for it again would hand the same job back over a few MiB of noise.
+    """
+    assert own.claimed is not None
+    grant = own.claimed.grant
+    for device in sample.devices:
+        needed = booked_mib(grant, device.idx)
+        if needed == 0:
+            continue
+        spoken_for = sum(
+            max(0, booked_mib(other, device.idx) - realised(device, token))
+            for token, other in others.items()
+            if token != own.token
+        )
+        lacking = needed - (device.free_mib - spoken_for)
+        if lacking > 0:
+            return device.idx, lacking
+    return None
+
+
+def realised(device: DeviceSample, token: UUID) -> int:
+    """MiB of one lease really in use on a device; what is not in the sample is not realised."""
+    return sum(lease.mib for lease in device.leases if lease.token == token)

@@ -1,0 +1,181 @@
+"""How one agent behaves, read once from the command line and ARGOSY_AGENT_* and then only handed down.
+
+A value on the command line wins over the environment. Nothing else in `agent` reads the environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+PREFIX = "ARGOSY_AGENT_"
+
+
+class SettingsError(ValueError):
+    """A setting is missing or not usable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """Every knob of the agent; times in seconds, memory in MiB."""
+
+    database_url: str = field(repr=False)
+    """Where the queue is. Prefer the environment: a command line can be read by every user of the host."""
+    api_url: str
+    """Where files are fetched from and sent to."""
+    state_dir: Path
+    """Spool, cache, work folders and this agent's identity; one per agent, on a local disk."""
+    node: str = field(default_factory=socket.gethostname)
+    ram_mib: int | None = None
+    """Host memory for jobs; None means what the machine has, minus a reserve."""
+    slots: int = 4
+    """Most jobs at once."""
+    cpu_milli: int | None = None
+    """Thousandths of a core for jobs; None means every core this process may use."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """Further facts about this machine; an admin's labels win over them."""
+    kinds: tuple[str, ...] = ()
+    """What this agent runs; empty means everything `workloads` knows."""
+    preload: tuple[str, ...] = ()
+    """Modules the forkserver imports once, so that a runner starts in a second; empty means what `workloads` asks."""
+    entry: str = "workloads.entry:start"
+    """What a runner process calls, as `module:function`."""
+    poll_s: float = 1.0
+    """Between two looks for work when idle; jittered. Notifications only make it quicker."""
+    grace_s: float = 5.0
+    """From SIGTERM to SIGKILL."""
+    drain_s: float = 30.0
+    """How long running jobs may go on after SIGTERM to the agent."""
+    stop_s: float = 20.0
+    """How long a job may take to write its checkpoint when it is asked to stop."""
+    transfer_s: float = 600.0
+    """How long a file is tried again before the attempt ends as `infrastructure`."""
+    report_s: float = 0.5
+    """Between two batches of progress and log lines."""
+    exclusive_margin_s: float = 5.0
+    """How long before its lease ends an exclusive job is killed."""
+    ram_allowance_mib: int = 192
+    """What a runner may hold beyond its booking before it is ended: the interpreter itself, the preloaded pages
+    it comes to copy (24 MiB for a `noop`, up to about 130 of them with torch), and our error."""
+    cache_mib: int = 20_480
+    """Disk for files kept for the next job."""
+    log_level: str = "info"
+
+    def __post_init__(self) -> None:
+        for name, low in (
+            ("slots", 1),
+            ("poll_s", 0.01),
+            ("report_s", 0.01),
+            ("grace_s", 0.0),
+            ("cache_mib", 0),
+        ):
+            if getattr(self, name) < low:
+                raise SettingsError(f"{name} must be at least {low}, got {getattr(self, name)}")
+        if self.ram_mib is not None and self.ram_mib < 1:
+            raise SettingsError(f"ram_mib must be at least 1, got {self.ram_mib}")
+        if ":" not in self.entry:
+            raise SettingsError(f"entry must be module:function, got {self.entry!r}")
+
+
+def _labels(text: str) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for part in _words(text):
+        key, equals, value = part.partition("=")
+        if not equals or not key:
+            raise SettingsError(f"a label must be key=value, got {part!r}")
+        pairs.append((key, value))
+    return tuple(pairs)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "str": str,
+    "Path": lambda text: Path(text).expanduser().absolute(),
+    "int": int,
+    "int | None": int,
+    "float": float,
+    "tuple[str, ...]": _words,
+    "tuple[tuple[str, str], ...]": _labels,
+}
+_SPELLED = {"labels": "--label", "kinds": "--kinds", "preload": "--preload"}
+
+
+def read(argv: Sequence[str], environ: Mapping[str, str]) -> AgentSettings:
+    """Build the settings from a command line and an environment.
+
+    Raises:
+        SettingsError: One is missing or not usable; the text names it and its value.
+        SystemExit: `--help`, or an argument nobody knows.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m agent", description="The node daemon of an Argosy fleet."
+    )
+    for item in fields(AgentSettings):
+        flag = _SPELLED.get(item.name, "--" + item.name.replace("_", "-"))
+        many = str(item.type).startswith("tuple")
+        parser.add_argument(
+            flag, dest=item.name, action="append" if many else "store", help=f"or {PREFIX}{item.name.upper()}"
+        )
+    said = vars(parser.parse_args(argv))
+    values: dict[str, Any] = {}
+    for item in fields(AgentSettings):
+        given = said[item.name]
+        text = ",".join(given) if isinstance(given, list) else given
+        if text is None:
+            text = environ.get(PREFIX + item.name.upper())
+        if text is None:
+            if item.default is MISSING and item.default_factory is MISSING:
+                flag = "--" + item.name.replace("_", "-")
+                raise SettingsError(f"{flag} (or {PREFIX}{item.name.upper()}) must be given")
+            continue
+        try:
+            values[item.name] = _READERS[str(item.type)](text)
+        except SettingsError:
+            raise
+        except ValueError as exc:
+            raise SettingsError(f"{item.name} must be {item.type}, got {text!r}") from exc
+    return AgentSettings(**values)
+
+
+_KEPT = frozenset(
+    [
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "SHELL",
+        "TZ",
+        "TMPDIR",
+        "LANG",
+        "LANGUAGE",
+        "LD_LIBRARY_PATH",
+        "VIRTUAL_ENV",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "XDG_CACHE_HOME",
+    ]
+)
+_KEPT_PREFIXES = ("LC_", "CUDA_", "NVIDIA_", "NCCL_", "PYTHON", "HF_", "MKL_", "OMP_")
+_NEVER_WITHIN = ("TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "_KEY")
+
+
+def scrub(environ: os._Environ[str] | dict[str, str]) -> None:
+    """Leave in *environ* only what a runner may see, in place.
+
+    The forkserver inherits the environment of whoever starts it, and is started again when it died; so the
+    agent cuts its own, once and for good. An allow-list: a secret nobody thought of stays outside.
+    """
+    for name in list(environ):
+        kept = name in _KEPT or name.startswith(_KEPT_PREFIXES)
+        if not kept or any(word in name for word in _NEVER_WITHIN):
+            del environ[name]
+    environ["OMP_NUM_THREADS"] = "1"  # more than one thread before a fork deadlocks torch in the child
+    environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # asking the driver itself would spoil it for every fork

@@ -1,0 +1,130 @@
+"""Decide how an attempt ended, from what the agent did, what the runner said, and how its process went.
+
+Pure: facts in, a settlement out. The rules stand here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+
+from agent.leases import Ending
+from queue_schema.shapes import Artifact, Claimed, Completion, Failed, Released
+from queue_schema.states import Cause
+from workloads.protocol import EXIT_OUT_OF_MEMORY, Failure, Result, Stopped
+
+FORKSERVER_DIED = 255
+NEAR_BOOKING = 0.8
+"""A kernel kill at this much of the booking is the job's own; below it somebody else took the memory."""
+
+_NOT_THE_JOBS = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGBUS}
+"""Somebody else sent it, or the hardware did."""
+_SPOKEN: dict[Ending, str] = {
+    Ending.DRAIN: "drain",
+    Ending.PREEMPT: "preempted",
+    Ending.EXCLUSIVE: "exclusive job ended before its lease, unconfirmed for too long, ran out",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that is known when the runner and its group are gone."""
+
+    ending: Ending | None
+    last: Result | Failure | Stopped | None
+    """The message that says how it ended, if one came."""
+    exit_code: int
+    """Negative: the signal."""
+    broke_protocol: str | None = None
+    peak_mib: int | None = None
+    """The most host memory we saw the group hold."""
+    booked_mib: int = 0
+    kernel_killed: bool = False
+    """Whether this host's kernel ended some process for want of memory meanwhile."""
+
+
+def judge(claimed: Claimed, facts: Facts) -> Failed | Released | Result | None:
+    """How to settle the attempt: a `Result` still has to have its outputs stored; None says nothing to anyone.
+
+    A result that came beats a request to end: the work is done, and the database knows what was cancelled.
+    """
+    if facts.ending is Ending.LOST:
+        return None
+    if isinstance(facts.last, Result):
+        return facts.last
+    if facts.ending is not None and (ended := _by_agent(claimed, facts, facts.ending)) is not None:
+        return ended
+    if isinstance(facts.last, Failure):
+        failure = facts.last
+        peak_mib = failure.peak_mib if failure.peak_mib is not None else facts.peak_mib
+        return Failed(
+            claimed.job_id, claimed.token, Cause(failure.cause), failure.message, failure.traceback, peak_mib
+        )
+    if isinstance(facts.last, Stopped):
+        return Released(claimed.job_id, claimed.token, "the job gave itself back")
+    cause, message = _without_a_word(facts)
+    return Failed(claimed.job_id, claimed.token, cause, message, None, facts.peak_mib)
+
+
+def completion(
+    claimed: Claimed, result: Result, artifacts: list[Artifact], peak_mib: int | None
+) -> Completion:
+    """A result whose files are stored; *peak_mib* serves where the runner did not measure."""
+    measured = result.peak_mib if result.peak_mib is not None else peak_mib
+    booked = bool(claimed.grant.devices)
+    return Completion(claimed.job_id, claimed.token, artifacts, result.values, measured if booked else None)
+
+
+def _by_agent(claimed: Claimed, facts: Facts, ending: Ending) -> Failed | Released | None:
+    ids = (claimed.job_id, claimed.token)
+    match ending:
+        case Ending.CANCEL:
+            return Failed(*ids, Cause.CANCELLED, "cancelled", None, facts.peak_mib)
+        case Ending.TIMEOUT:
+            return Failed(
+                *ids,
+                Cause.TIMEOUT,
+                f"still running after its limit of {claimed.timeout_s} s",
+                None,
+                facts.peak_mib,
+            )
+        case Ending.OUT_OF_MEMORY:
+            message = f"held {facts.peak_mib} MiB of host memory, booked were {facts.booked_mib} MiB"
+            return Failed(*ids, Cause.OUT_OF_MEMORY, message, None, facts.peak_mib)
+        case Ending.EXCLUSIVE | Ending.DRAIN | Ending.PREEMPT:
+            # A job that failed by itself just then has failed; only what we ended is handed back.
+            return None if isinstance(facts.last, Failure) else Released(*ids, _SPOKEN[ending])
+        case _:
+            return None
+
+
+def _without_a_word(facts: Facts) -> tuple[Cause, str]:
+    """Cause and message for a runner that ended and did not say how."""
+    code = facts.exit_code
+    if facts.broke_protocol is not None:
+        return Cause.INFRASTRUCTURE, f"the runner sent what is no message: {facts.broke_protocol}"
+    if code == EXIT_OUT_OF_MEMORY:
+        return Cause.OUT_OF_MEMORY, "out of memory, and none left to say more"
+    if code == FORKSERVER_DIED:
+        return Cause.INFRASTRUCTURE, "the process that starts runners died, and this one with it"
+    if code == 0:
+        return Cause.USER_ERROR, "the runner ended without a result"
+    if code > 0:
+        return Cause.USER_ERROR, f"the runner left with exit code {code} and without a result"
+    name = _signal_name(-code)
+    if -code == signal.SIGKILL and facts.kernel_killed:
+        if facts.peak_mib is not None and facts.peak_mib >= NEAR_BOOKING * facts.booked_mib > 0:
+            return Cause.OUT_OF_MEMORY, (
+                f"killed by the kernel for want of memory, at {facts.peak_mib} of {facts.booked_mib} MiB booked"
+            )
+        return Cause.INFRASTRUCTURE, "killed by the kernel for want of memory that others took"
+    if -code in _NOT_THE_JOBS:
+        return Cause.INFRASTRUCTURE, f"the runner was ended from outside, by {name}"
+    return Cause.USER_ERROR, f"the runner crashed with {name}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,128 @@
+"""End runners: those told to end, and those over their memory, their time or their lease.
+
+Uses only this machine's clock and process table, so it works while the database is away.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+
+from agent import processes
+from agent.devices.host import RAM_IDX
+from agent.leases import Ending, Lease, Leases
+from agent.runners.forkserver import Forkserver
+from agent.runners.runner import Runner, RunnerGone
+from agent.sampling import booked_mib
+from agent.settings import AgentSettings
+from workloads.protocol import Stop
+
+log = structlog.get_logger(__name__)
+
+_TICK_S = 0.1
+_FAMILY_S = 0.3
+"""Between two looks at the memory of the groups."""
+
+_AT_ONCE = frozenset({Ending.LOST, Ending.OUT_OF_MEMORY, Ending.EXCLUSIVE})
+
+
+class Watchdog(threading.Thread):
+    """One thread for all runners of the node; sleeps while there is none."""
+
+    def __init__(
+        self, settings: AgentSettings, leases: Leases, forkserver: Forkserver, *, lease_s: Callable[[], float]
+    ) -> None:
+        super().__init__(name="watchdog", daemon=True)
+        self._settings = settings
+        self._leases = leases
+        self._forkserver = forkserver
+        self._lease_s = lease_s
+        self._stopping = False
+        self._done: dict[tuple[int, int], Ending] = {}
+        """By pid and start: the last step taken to end that runner."""
+        self._next_family = 0.0
+
+    def stop(self) -> None:
+        """End the thread."""
+        with self._leases.changed:
+            self._stopping = True
+            self._leases.changed.notify_all()
+
+    def run(self) -> None:
+        """Watch until stopped."""
+        while not self._stopping:
+            running = [(lease, lease.runner) for lease in self._leases.all() if lease.runner is not None]
+            for lease, runner in running:
+                try:
+                    self._watch(lease, runner)
+                except Exception:
+                    log.exception("watchdog.failed", token=str(lease.token))  # the others still need it
+            if time.monotonic() >= self._next_family:
+                self._next_family = time.monotonic() + _FAMILY_S
+                self._weigh(running)
+            self._done = {
+                key: done
+                for key, done in self._done.items()
+                if any(key == (r.pid, r.started) for _, r in running)
+            }
+            with self._leases.changed:
+                if not self._stopping:
+                    self._leases.changed.wait(_TICK_S if running else None)
+
+    def _watch(self, lease: Lease, runner: Runner) -> None:
+        assert lease.claimed is not None
+        now = time.monotonic()
+        if lease.ending is None or lease.ending < Ending.EXCLUSIVE:
+            unseen_s = now - lease.confirmed_at
+            if lease.claimed.exclusive and unseen_s > self._lease_s() - self._settings.exclusive_margin_s:
+                if lease.end(Ending.EXCLUSIVE):
+                    log.warning("lease.unconfirmed", token=str(lease.token), unseen_s=round(unseen_s, 1))
+            elif now - lease.claimed_at > lease.claimed.timeout_s and lease.end(Ending.TIMEOUT):
+                log.info("attempt.timeout", token=str(lease.token), timeout_s=lease.claimed.timeout_s)
+        if lease.ending is not None:
+            self._end(lease, runner, lease.ending, now - lease.ending_at)
+
+    def _end(self, lease: Lease, runner: Runner, why: Ending, for_s: float) -> None:
+        key = (runner.pid, runner.started)
+        fresh = self._done.get(key) != why
+        self._done[key] = why
+        if why in _AT_ONCE:
+            runner.kill(within_s=0.0)
+        elif why in (Ending.CANCEL, Ending.TIMEOUT):
+            if fresh:
+                log.info("runner.terminate", token=str(lease.token), pid=runner.pid, why=why.name.lower())
+                runner.terminate()
+            elif for_s > self._settings.grace_s:
+                runner.kill(within_s=0.0)
+        elif fresh:
+            log.info("runner.stop", token=str(lease.token), pid=runner.pid, why=why.name.lower())
+            try:
+                runner.send(Stop("preempt" if why is Ending.PREEMPT else "drain"), within_s=0.2)
+            except RunnerGone:
+                runner.kill(within_s=0.0)
+        elif for_s > self._settings.stop_s:
+            runner.kill(within_s=0.0)
+
+    def _weigh(self, running: list[tuple[Lease, Runner]]) -> None:
+        if not running:
+            return
+        seen = processes.table()
+        for lease, runner in running:
+            assert lease.claimed is not None
+            allowed = booked_mib(lease.claimed.grant, RAM_IDX) + self._settings.ram_allowance_mib
+            family = runner.family(seen)
+            if sum(processes.resident_mib(process.pid) for process in family) <= allowed:
+                continue  # resident is never less than what they add, and far cheaper to read
+            inherited = self._forkserver.footprint()
+            held = processes.realised_mib((process.pid for process in family), inherited)
+            lease.peak_ram_mib = max(lease.peak_ram_mib, held)
+            if (
+                held > allowed
+                and lease.ending is not Ending.OUT_OF_MEMORY
+                and lease.end(Ending.OUT_OF_MEMORY)
+            ):
+                log.warning("runner.outgrew", token=str(lease.token), held_mib=held, allowed_mib=allowed)
+                runner.kill(within_s=0.0)

@@ -1,0 +1,178 @@
+"""Devices: the host's own memory, and GPUs through the real nvidia-ml-py over a stand-in driver library."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+from pathlib import Path
+from uuid import uuid4
+
+import pynvml
+import pytest
+
+from agent import boot
+from agent.devices import Group
+from agent.devices.host import HostMemory, available_mib, physical_mib
+from agent.devices.nvml import NvmlDevices
+from agent.leases import Lease
+from agent.sampling import shortfall
+from queue_schema.shapes import Claimed, DeviceSample, Grant, LeaseSample, Sample
+
+GIB = 2**30
+H100 = {"uuid": "GPU-a", "name": "H100", "total": 80 * GIB, "used": 0}
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory) -> Path:
+    if shutil.which("gcc") is None:
+        pytest.skip("needs gcc for the stand-in driver")
+    path = tmp_path_factory.mktemp("nvml") / "libnvidia-ml.so.1"
+    source = Path(__file__).with_name("nvmlstub.c")
+    subprocess.run(
+        ["gcc", "-O1", "-shared", "-fPIC", f"-Wl,-soname,{path.name}", "-o", path, source], check=True
+    )
+    # pynvml opens the SONAME; a library already loaded under it is taken.
+    ctypes.CDLL(str(path))
+    return path
+
+
+@pytest.fixture
+def gpus(library, tmp_path, monkeypatch):
+    """Write what GPUs there are; seen at the next call."""
+    state = tmp_path / "gpus"
+    monkeypatch.setenv("NVML_STUB_STATE", str(state))
+
+    def write(*lines: tuple[str, dict[str, object]]) -> None:
+        new = tmp_path / "new"
+        new.write_text(
+            "".join(f"{kind} " + " ".join(f"{k}={v}" for k, v in d.items()) + "\n" for kind, d in lines)
+        )
+        new.replace(state)
+
+    return write
+
+
+def test_host_memory_is_a_device_with_headroom():
+    """Memory has index -1, a small headroom, and takes VRAM bookings only where there is no GPU."""
+    [device] = HostMemory(budget_mib=8192, takes_vram=True).declare()
+
+    assert (device.idx, device.kind, device.total_mib) == (-1, "ram", 8192)
+    assert device.headroom_mib == 409
+    assert device.takes_vram
+
+
+def test_the_default_budget_leaves_a_reserve():
+    """Without a setting the host keeps a tenth, and a GiB at least, for itself."""
+    [device] = HostMemory(budget_mib=None, takes_vram=True).declare()
+
+    assert device.total_mib <= physical_mib() - 1024
+
+
+def test_free_memory_and_realised_leases_add_up():
+    """Free is what the budget has left after exactly the leases' figures in the same sample."""
+    groups = {uuid4(): Group(frozenset({1}), 300), uuid4(): Group(frozenset({2}), 200)}
+    [sample] = HostMemory(budget_mib=2048, takes_vram=True).look(groups)
+
+    assert sample.free_mib == 2048 - 500
+    assert sorted(lease.mib for lease in sample.leases) == [200, 300]
+
+
+def test_free_memory_is_never_more_than_the_machine_has():
+    """A budget beyond the machine does not invent memory."""
+    [sample] = HostMemory(budget_mib=10**9, takes_vram=True).look({})
+
+    assert sample.free_mib <= available_mib() + 1024
+
+
+def test_gpus_are_declared_with_uuid_and_headroom(gpus):
+    """A GPU keeps its NVML index and uuid; five per cent of it is headroom."""
+    gpus(("gpu", H100), ("gpu", {**H100, "uuid": "GPU-b", "mig": -1, "total": 4 * GIB}))
+    source = NvmlDevices(unified_mib=0)
+    first, second = source.declare()
+
+    assert (first.idx, first.uuid, first.total_mib, first.headroom_mib) == (0, "GPU-a", 81920, 4096)
+    assert (second.idx, second.headroom_mib) == (1, 512)
+    assert source.facts() == {"gpu": "H100", "gpus": "2", "driver": "580.65.06"}
+    assert source.visible(1) == "GPU-b"
+
+
+def test_a_gpus_use_is_told_by_lease(gpus):
+    """What the processes of a runner hold together is its lease's; a stranger's is only missing from free."""
+    gpus(("gpu", {**H100, "used": 30 * GIB, "procs": f"11:{4 * GIB},12:{6 * GIB},99:{20 * GIB}"}))
+    token = uuid4()
+    [sample] = NvmlDevices(unified_mib=0).look(
+        {token: Group(frozenset({11, 12, 13}), 0), uuid4(): Group(frozenset(), 0)}
+    )
+
+    assert sample.free_mib == 50 * 1024
+    assert sample.leases == [LeaseSample(token, 10 * 1024)]
+
+
+def test_a_use_that_nvml_does_not_tell_counts_as_none(gpus):
+    """A lease whose size is not available is left out, so that the claim counts it as not realised."""
+    gpus(("gpu", {**H100, "used": GIB, "procs": "11:-"}))
+    [sample] = NvmlDevices(unified_mib=0).look({uuid4(): Group(frozenset({11}), 0)})
+
+    assert sample.leases == []
+
+
+def test_mig_slices_are_devices(gpus):
+    """A GPU that is cut is not declared; its slices are, each with its own memory."""
+    gpus(
+        ("gpu", H100),
+        ("gpu", {**H100, "uuid": "GPU-b", "mig": 1}),
+        ("mig", {"uuid": "MIG-x", "name": "slice", "gpu": 1, "slice": 0, "total": 10 * GIB, "used": GIB}),
+        ("mig", {"uuid": "MIG-y", "name": "slice", "gpu": 1, "slice": 3, "total": 20 * GIB, "used": 0}),
+    )
+    source = NvmlDevices(unified_mib=0)
+
+    assert [(each.idx, each.uuid, each.total_mib) for each in source.declare()] == [
+        (0, "GPU-a", 81920),
+        (200, "MIG-x", 10240),
+        (203, "MIG-y", 20480),
+    ]
+    assert [each.free_mib for each in source.look({})] == [81920, 9216, 20480]
+
+
+def test_unified_memory_is_shared_out_between_gpu_and_host(gpus, settings):
+    """Where NVML has no figure the GPU gets a part of the host's memory, and the host's device the rest."""
+    gpus(("gpu", {"uuid": "GPU-u", "name": "GB10", "nomem": 1}))
+    host, gpu = boot.find_devices(settings)
+    [ram], [unified] = host.declare(), gpu.declare()
+
+    assert unified.total_mib == int(physical_mib() * boot.UNIFIED_SHARE)
+    assert ram.total_mib + unified.total_mib <= physical_mib()
+    assert not ram.takes_vram
+    [sample] = gpu.look({})
+    assert 0 < sample.free_mib <= unified.total_mib
+
+
+def test_a_gpu_that_fell_off_has_nothing_free(gpus):
+    """A lost GPU does not stop the others from being measured."""
+    gpus(("gpu", H100), ("gpu", {**H100, "uuid": "GPU-b"}))
+    source = NvmlDevices(unified_mib=0)
+    gpus(("gpu", {**H100, "fail": 15}), ("gpu", {**H100, "uuid": "GPU-b"}))
+
+    assert [each.free_mib for each in source.look({})] == [0, 81920]
+
+
+def test_without_a_driver_memory_takes_the_bookings(gpus, settings):
+    """A machine whose NVML does not start has one device."""
+    with pytest.raises(pynvml.NVMLError):
+        NvmlDevices(unified_mib=0)
+    [only] = boot.find_devices(settings)
+
+    assert only.declare()[0].takes_vram
+
+
+def test_the_second_look_counts_what_neighbours_have_not_taken_yet():
+    """Free memory that is spoken for by a lease which has not allocated is not room."""
+    grant = Grant([0], 4096, 0, 1000, 0)
+    claimed = Claimed(uuid4(), uuid4(), 1, uuid4(), "noop", {}, [], grant, 60, False)
+    own = Lease(claimed.job_id, claimed.token, claimed, 0.0)
+    other = uuid4()
+    half = Sample(1, [DeviceSample(0, 6000, [LeaseSample(other, 2048)])], 0)
+
+    assert shortfall(half, own, {}) is None
+    assert shortfall(half, own, {other: grant}) == (0, 4096 - (6000 - 2048))

@@ -1,0 +1,66 @@
+"""How an attempt ended, decided from facts alone."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from agent.leases import Ending
+from agent.verdict import Facts, judge
+from queue_schema.shapes import Claimed, Failed, Grant, Released
+from queue_schema.states import Cause
+from workloads.protocol import Failure, Result, Stopped
+
+CLAIMED = Claimed(
+    UUID(int=1), UUID(int=2), 1, UUID(int=3), "noop", {}, [], Grant([-1], 100, 0, 1000, 0), 60, False
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "facts", "cause"),
+    [
+        (0, {}, Cause.USER_ERROR),
+        (3, {}, Cause.USER_ERROR),
+        (77, {}, Cause.OUT_OF_MEMORY),
+        (255, {}, Cause.INFRASTRUCTURE),
+        (-9, {}, Cause.INFRASTRUCTURE),
+        (-9, {"kernel_killed": True, "peak_mib": 95, "booked_mib": 100}, Cause.OUT_OF_MEMORY),
+        (-9, {"kernel_killed": True, "peak_mib": 20, "booked_mib": 100}, Cause.INFRASTRUCTURE),
+        (-9, {"kernel_killed": False, "peak_mib": 95, "booked_mib": 100}, Cause.INFRASTRUCTURE),
+        (-11, {}, Cause.USER_ERROR),
+        (-7, {}, Cause.INFRASTRUCTURE),
+        (0, {"broke_protocol": "nonsense"}, Cause.INFRASTRUCTURE),
+    ],
+)
+def test_a_runner_that_ends_without_a_word(code, facts, cause):
+    """The exit code and the evidence decide whose fault it was."""
+    verdict = judge(CLAIMED, Facts(ending=None, last=None, exit_code=code, **facts))
+
+    assert isinstance(verdict, Failed)
+    assert verdict.cause is cause
+
+
+def test_a_lost_lease_says_nothing():
+    """Not even a result is told when somebody else may own the job."""
+    assert judge(CLAIMED, Facts(ending=Ending.LOST, last=Result([]), exit_code=0)) is None
+
+
+@pytest.mark.parametrize("ending", [Ending.CANCEL, Ending.DRAIN, Ending.PREEMPT, Ending.TIMEOUT])
+def test_a_result_beats_a_request_to_end(ending):
+    """Work that is done is told as done."""
+    done = Result([], {"a": 1})
+
+    assert judge(CLAIMED, Facts(ending=ending, last=done, exit_code=0)) is done
+
+
+@pytest.mark.parametrize("ending", [Ending.DRAIN, Ending.PREEMPT, Ending.EXCLUSIVE])
+def test_what_we_ended_is_handed_back_but_a_failure_is_a_failure(ending):
+    """A kill by us blames nobody; a job that failed by itself just then has failed."""
+    killed = judge(CLAIMED, Facts(ending=ending, last=None, exit_code=-9))
+    stopped = judge(CLAIMED, Facts(ending=ending, last=Stopped(), exit_code=0))
+    failed = judge(CLAIMED, Facts(ending=ending, last=Failure("user_error", "no"), exit_code=70))
+
+    assert isinstance(killed, Released)
+    assert isinstance(stopped, Released)
+    assert isinstance(failed, Failed)
