@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = from_environment(os.environ, **said)
     except ValueError as exc:
-        print(f"api: {exc}", file=sys.stderr)
+        sys.stderr.write(f"api: {exc}\n")
         return 2
     server = Server(settings)
     log.info("api.starting", host=settings.host, port=settings.port, blob_root=settings.blob_root)

@@ -9,15 +9,16 @@ import msgspec
 from anyio.to_thread import run_sync
 from litestar import Request, Response, get, head, post, put
 from litestar.datastructures import ResponseHeader
+from litestar.di import NamedDependency
 from litestar.exceptions import NotAuthorizedException
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
-from litestar.params import Parameter
+from litestar.params import HeaderParameter
 
 from api.auth import needs
 from api.download import BINARY, file_response, headers_of, media_type_of
 from api.problems import responses
-from api.services import Services, Sha256, sha256_of
+from api.services import Running, Services, Sha256, Who, sha256_of
 from queue_schema import reads
 from queue_schema.calls import clients
 from queue_schema.errors import BadRequest, NotAllowed, NotFound
@@ -53,7 +54,7 @@ class RawBody(Operation):
     summary="Upload a file",
     responses=responses(413),
 )
-async def post_blob(who: Principal, services: Services, request: Request[Any, Any, Any]) -> Stored:
+async def post_blob(who: Who, services: Running, request: Request[Any, Any, Any]) -> Stored:
     """Send the bytes as the body; the answer has the sha256 by which jobs name the file."""
     return await _store(services, who, request, expected=None)
 
@@ -66,9 +67,7 @@ async def post_blob(who: Principal, services: Services, request: Request[Any, An
     summary="Upload a file whose sha256 is known",
     responses=responses(413, 422),
 )
-async def put_blob(
-    sha256: Sha256, who: Principal, services: Services, request: Request[Any, Any, Any]
-) -> Stored:
+async def put_blob(sha256: Sha256, who: Who, services: Running, request: Request[Any, Any, Any]) -> Stored:
     """As POST, and refused (nothing is kept) if the body has another sha256."""
     return await _store(services, who, request, expected=sha256_of(sha256))
 
@@ -112,13 +111,13 @@ async def _visible(services: Services, who: Principal, sha256: str) -> reads.Blo
         ResponseHeader(name="Content-Length", description="The file's size.", documentation_only=True)
     ],
 )
-async def head_blob(sha256: Sha256, who: Principal, services: Services) -> Response[None]:
+async def head_blob(sha256: Sha256, who: Who, services: Running) -> Response[None]:
     """Ask before you upload: what is there need not be sent again."""
     found = await _visible(services, who, sha256)
     headers = headers_of(sha256=found.sha256, size=found.size, media_type=found.media_type)
     media_type = headers.pop("Content-Type")
     headers["content-length"] = headers.pop("Content-Length")
-    return Response(None, headers=headers, media_type=media_type)
+    return Response(b"", headers=headers, media_type=media_type)  # type: ignore[return-value]  # Litestar renders None as JSON
 
 
 @get(
@@ -129,7 +128,7 @@ async def head_blob(sha256: Sha256, who: Principal, services: Services) -> Respo
     responses=responses(404, 416),
 )
 async def get_blob(
-    sha256: Sha256, who: Principal, services: Services, request: Request[Any, Any, Any]
+    sha256: Sha256, who: Who, services: Running, request: Request[Any, Any, Any]
 ) -> Response[Any]:
     """A file this project uploaded, or a job of it made. A `Range` of bytes may be asked for."""
     found = await _visible(services, who, sha256)
@@ -155,10 +154,12 @@ class Lease(msgspec.Struct, frozen=True):
         return f"Lease({self.job_id})"
 
 
-SessionHeader = Annotated[str | None, Parameter(header="Argosy-Session", description="The session id.")]
-SecretHeader = Annotated[str | None, Parameter(header="Argosy-Secret", description="The session's secret.")]
-JobHeader = Annotated[str | None, Parameter(header="Argosy-Job", description="The job's id.")]
-TokenHeader = Annotated[str | None, Parameter(header="Argosy-Token", description="The lease's token.")]
+SessionHeader = Annotated[str | None, HeaderParameter(name="Argosy-Session", description="The session id.")]
+SecretHeader = Annotated[
+    str | None, HeaderParameter(name="Argosy-Secret", description="The session's secret.")
+]
+JobHeader = Annotated[str | None, HeaderParameter(name="Argosy-Job", description="The job's id.")]
+TokenHeader = Annotated[str | None, HeaderParameter(name="Argosy-Token", description="The lease's token.")]
 
 
 def lease_of(
@@ -207,21 +208,15 @@ def _grant(services: Services, lease: Lease, sha256: str, **written: Any) -> UUI
     responses=responses(404, 409, 416),
 )
 async def agent_get(
-    sha256: Sha256, lease: Lease, services: Services, request: Request[Any, Any, Any]
+    sha256: Sha256, lease: NamedDependency[Lease], services: Running, request: Request[Any, Any, Any]
 ) -> Response[Any]:
     """For agents: an input or checkpoint of the job whose lease the headers name, and nothing else."""
     sha256_of(sha256)
     project_id = await run_sync(lambda: _grant(services, lease, sha256))
-
-    def read() -> reads.Blob | None:
-        with services.pool.connection() as conn:
-            return reads.blob(conn, project_id, sha256)
-
-    found = await run_sync(read)
-    if found is None:
-        raise NotFound(f"file {sha256} has been deleted", field="sha256")
+    # The store is asked, not v_blobs: a checkpoint is for the next attempt alone, and so in no view.
+    size = await services.store.size(project_id, sha256)
     return await file_response(
-        services.store, request, project_id, sha256=sha256, size=found.size, media_type=found.media_type
+        services.store, request, project_id, sha256=sha256, size=size, media_type=BINARY
     )
 
 
@@ -235,7 +230,7 @@ async def agent_get(
     responses=responses(409, 413, 422),
 )
 async def agent_put(
-    sha256: Sha256, lease: Lease, services: Services, request: Request[Any, Any, Any]
+    sha256: Sha256, lease: NamedDependency[Lease], services: Running, request: Request[Any, Any, Any]
 ) -> Stored:
     """For agents: nobody sees the file until `complete` or `checkpoint` names it.
 

@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 from anyio.to_thread import run_sync
 from litestar import Response, get, post
+from litestar.params import FromPath, JSONBody
 
 from api.auth import needs
 from api.problems import StoreAway, answer, responses
-from api.services import Services, wake
+from api.services import Running, Who, wake
 from queue_schema import reads
 from queue_schema.calls import clients
-from queue_schema.shapes import Principal
 from queue_schema.states import Priority, Scope
 
 
@@ -66,7 +66,7 @@ class Health(msgspec.Struct, frozen=True):
     summary="List the nodes",
     responses=responses(),
 )
-def list_nodes(services: Services) -> Nodes:
+def list_nodes(services: Running) -> Nodes:
     """Each host with its devices: total, measured free, and booked memory."""
     with services.pool.connection() as conn:
         return Nodes(reads.nodes(conn))
@@ -81,7 +81,7 @@ def list_nodes(services: Services) -> Nodes:
     summary="Drain a node",
     responses=responses(404),
 )
-def drain(node: str, data: Drain, services: Services) -> Drained:
+def drain(node: FromPath[str], data: JSONBody[Drain], services: Running) -> Drained:
     """It finishes what it runs and takes nothing new; `{"on": false}` ends that."""
     with services.pool.connection() as conn:
         changed = clients.drain(conn, node, on=data.on)
@@ -99,7 +99,7 @@ def drain(node: str, data: Drain, services: Services) -> Drained:
     summary="Pause this project",
     responses=responses(),
 )
-def pause(data: Pause, who: Principal, services: Services) -> Paused:
+def pause(data: JSONBody[Pause], who: Who, services: Running) -> Paused:
     """Nothing more of it is started (running work goes on) until `{"paused": false}`."""
     priority = None if data.priority is None else str(data.priority)
     with services.pool.connection() as conn:
@@ -123,7 +123,7 @@ def healthz() -> Health:
 
 
 @get("/readyz", tags=["health"], opt={"open": True}, security=[{}], summary="Can it work?")
-async def readyz(services: Services) -> Response[Any]:
+async def readyz(services: Running) -> Response[Any]:
     """The database is there and migrated, and the file store can be written to; 503 if not."""
 
     def database() -> None:

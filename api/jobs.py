@@ -9,11 +9,11 @@ from uuid import UUID
 import msgspec
 from litestar import Response, get, post
 from litestar.openapi.spec import Example
-from litestar.params import Body, Parameter
+from litestar.params import Body, FromQuery, HeaderParameter, QueryParameter
 
 from api.auth import needs
 from api.problems import responses
-from api.services import JobId, Services, resolve, wake
+from api.services import JobId, Running, Services, Who, resolve, wake
 from api.strict import check
 from queue_schema import reads
 from queue_schema.calls import clients
@@ -27,13 +27,13 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 IdempotencyKey = Annotated[
     str | None,
-    Parameter(
-        header="Idempotency-Key",
+    HeaderParameter(
+        name="Idempotency-Key",
         description="Up to 200 characters of your choice. The same submission again with the same key changes "
         "nothing and gets the first answer.",
     ),
 ]
-Traceparent = Annotated[str | None, Parameter(header="traceparent", description="W3C trace context.")]
+Traceparent = Annotated[str | None, HeaderParameter(name="traceparent", description="W3C trace context.")]
 
 
 class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,7 +64,7 @@ _ONE = [
     Example(
         summary="Training on an uploaded file, high priority, at most two hours",
         value={
-            "kind": "lora.train",
+            "kind": "diffusion.train_lora",
             "name": "anna",
             "priority": "high",
             "params": {"steps": 800},
@@ -81,9 +81,9 @@ _WORKFLOW = [
         summary="Train, then generate with what the training made",
         value={
             "jobs": [
-                {"ref": "train", "kind": "lora.train", "params": {"steps": 800}},
+                {"ref": "train", "kind": "diffusion.train_lora", "params": {"steps": 800}},
                 {
-                    "kind": "image.generate",
+                    "kind": "diffusion.generate",
                     "params": {"prompt": "a portrait"},
                     "inputs": {"lora": {"job": "train", "output": "lora.safetensors"}},
                     "after": ["train"],
@@ -104,8 +104,8 @@ _WORKFLOW = [
 )
 def submit(
     data: Annotated[Submission, Body(examples=_ONE)],
-    who: Principal,
-    services: Services,
+    who: Who,
+    services: Running,
     idempotency_key: IdempotencyKey = None,
     traceparent: Traceparent = None,
 ) -> Response[Submitted]:
@@ -130,8 +130,8 @@ def submit(
 )
 def submit_batch(
     data: Annotated[Batch, Body(examples=_WORKFLOW)],
-    who: Principal,
-    services: Services,
+    who: Who,
+    services: Running,
     idempotency_key: IdempotencyKey = None,
     traceparent: Traceparent = None,
 ) -> Response[BatchSubmitted]:
@@ -178,17 +178,20 @@ def _submit(
     responses=responses(),
 )
 def list_jobs(
-    who: Principal,
-    services: Services,
-    states: Annotated[list[JobState] | None, Parameter(query="state", description="One or several.")] = None,
-    kind: str | None = None,
-    priority: Priority | None = None,
-    name: str | None = None,
-    tag: Annotated[
-        list[str] | None, Parameter(description="`key:value`; given several times, all must match.")
+    *,
+    who: Who,
+    services: Running,
+    states: Annotated[
+        list[JobState] | None, QueryParameter(name="state", description="One or several.")
     ] = None,
-    limit: Annotated[int, Parameter(ge=1, le=500)] = 50,
-    cursor: Annotated[str | None, Parameter(description="The `next` of the page before.")] = None,
+    kind: FromQuery[str | None] = None,
+    priority: FromQuery[Priority | None] = None,
+    name: FromQuery[str | None] = None,
+    tag: Annotated[
+        list[str] | None, QueryParameter(description="`key:value`; given several times, all must match.")
+    ] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50,
+    cursor: Annotated[str | None, QueryParameter(description="The `next` of the page before.")] = None,
 ) -> JobPage:
     """Pages hold still: a job submitted meanwhile comes before the first page, never between two."""
     wanted = reads.JobFilter(
@@ -228,7 +231,7 @@ def _cursor(text: str | None) -> UUID | None:
     summary="Show a job",
     responses=responses(404, 409),
 )
-def show_job(job_id: JobId, who: Principal, services: Services) -> reads.Job:
+def show_job(job_id: JobId, who: Who, services: Running) -> reads.Job:
     """Everything known of one job."""
     with services.pool.connection() as conn:
         return reads.job(conn, who.project_id, resolve(conn, who.project_id, job_id))
@@ -243,7 +246,7 @@ def show_job(job_id: JobId, who: Principal, services: Services) -> reads.Job:
     summary="Cancel a job",
     responses=responses(404, 409),
 )
-def cancel(job_id: JobId, who: Principal, services: Services) -> clients.Cancelled:
+def cancel(job_id: JobId, who: Who, services: Running) -> clients.Cancelled:
     """End it wherever it is. Running work is told at once and ends within seconds: `cancelling`."""
     with services.pool.connection() as conn:
         [answer] = clients.cancel(conn, who.project_id, [resolve(conn, who.project_id, job_id)])
@@ -259,7 +262,7 @@ def cancel(job_id: JobId, who: Principal, services: Services) -> clients.Cancell
     summary="Run an ended job again",
     responses=responses(404, 409),
 )
-def retry(job_id: JobId, who: Principal, services: Services) -> clients.Retried:
+def retry(job_id: JobId, who: Who, services: Running) -> clients.Retried:
     """Same job, same id, fresh retries. Outputs of its last success stay until the next one."""
     with services.pool.connection() as conn:
         [answer] = clients.retry(conn, who.project_id, [resolve(conn, who.project_id, job_id)])

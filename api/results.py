@@ -8,21 +8,20 @@ from typing import Annotated, Any
 import msgspec
 from anyio.to_thread import run_sync
 from litestar import Request, Response, get
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
 from api.auth import needs
 from api.download import file_response
 from api.feed import News
 from api.problems import responses
-from api.services import ANY_BIGINT, JobId, Services, resolve
+from api.services import ANY_BIGINT, JobId, Running, Who, resolve
 from queue_schema import reads
 from queue_schema.errors import BadRequest, NotFound
-from queue_schema.shapes import Principal
 from queue_schema.states import Scope
 
 _LIVE = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-After = Annotated[int, Parameter(ge=0, le=ANY_BIGINT, description="Only what came after this id.")]
+After = Annotated[int, QueryParameter(ge=0, le=ANY_BIGINT, description="Only what came after this id.")]
 
 
 class Outputs(msgspec.Struct, frozen=True):
@@ -53,7 +52,7 @@ class Logs(msgspec.Struct, frozen=True):
     summary="List the runs of a job",
     responses=responses(404, 409),
 )
-def list_attempts(job_id: JobId, who: Principal, services: Services) -> Attempts:
+def list_attempts(job_id: JobId, who: Who, services: Running) -> Attempts:
     """Where each ran, how it ended, and why."""
     with services.pool.connection() as conn:
         found = reads.job(conn, who.project_id, resolve(conn, who.project_id, job_id)).job_id
@@ -68,17 +67,18 @@ def list_attempts(job_id: JobId, who: Principal, services: Services) -> Attempts
     responses=responses(404, 409),
 )
 async def read_logs(
+    *,
     job_id: JobId,
-    who: Principal,
-    services: Services,
+    who: Who,
+    services: Running,
     follow: Annotated[
         bool,
-        Parameter(
+        QueryParameter(
             description="Stream chunks as JSON lines, until the job has ended; blank lines keep it alive."
         ),
     ] = False,
     after: After = 0,
-    limit: Annotated[int, Parameter(ge=1, le=500)] = 100,
+    limit: Annotated[int, QueryParameter(ge=1, le=500)] = 100,
 ) -> Response[Any]:
     """One page of whole lines, or with `follow=true` all there is and then each line as it comes."""
 
@@ -111,8 +111,8 @@ async def read_logs(
 )
 async def watch(
     job_id: JobId,
-    who: Principal,
-    services: Services,
+    who: Who,
+    services: Running,
     request: Request[Any, Any, Any],
     after: After = 0,
 ) -> Stream:
@@ -167,7 +167,7 @@ def _frame(name: str, data: Any, event_id: int | None = None) -> bytes:
     summary="List the files a job made",
     responses=responses(404, 409),
 )
-def list_outputs(job_id: JobId, who: Principal, services: Services) -> Outputs:
+def list_outputs(job_id: JobId, who: Who, services: Running) -> Outputs:
     """They are there from the moment the job succeeds, all at once."""
     with services.pool.connection() as conn:
         found = reads.job(conn, who.project_id, resolve(conn, who.project_id, job_id)).job_id
@@ -182,7 +182,7 @@ def list_outputs(job_id: JobId, who: Principal, services: Services) -> Outputs:
     responses=responses(404, 409, 416),
 )
 async def get_output(
-    job_id: JobId, name: str, who: Principal, services: Services, request: Request[Any, Any, Any]
+    job_id: JobId, name: FromPath[str], who: Who, services: Running, request: Request[Any, Any, Any]
 ) -> Response[Any]:
     """The file itself. A `Range` of bytes may be asked for."""
     wanted = name.removeprefix("/")

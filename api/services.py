@@ -10,7 +10,8 @@ from uuid import UUID
 import psycopg
 import structlog
 from litestar import Request
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import PathParameter
 from psycopg_pool import ConnectionPool
 
 from api.auth import KeyRing
@@ -29,11 +30,11 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 JobId = Annotated[
     str,
-    Parameter(
+    PathParameter(
         description="The job's id, or the first digits of it (at least 8) if no other job begins so.",
     ),
 ]
-Sha256 = Annotated[str, Parameter(description="The file's sha256, 64 lower-case hex digits.")]
+Sha256 = Annotated[str, PathParameter(description="The file's sha256, 64 lower-case hex digits.")]
 ANY_BIGINT = 2**63 - 1
 
 
@@ -46,6 +47,10 @@ class Services:
     store: BlobStore
     keys: KeyRing
     feed: Feed
+
+
+Running = NamedDependency[Services]
+Who = NamedDependency[Principal]
 
 
 def services_of(request: Request[Any, Any, Any]) -> Services:

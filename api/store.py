@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 import obstore
@@ -23,6 +24,9 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from api.problems import HashDiffers, StoreAway
 from queue_schema.errors import NotFound
+
+if TYPE_CHECKING:
+    from obstore import GetOptions  # exists in obstore's stubs only
 
 log = structlog.get_logger(__name__)
 
@@ -104,6 +108,16 @@ class BlobStore:
             await obstore.rename_async(self._store, incoming.key, key)
             await asyncio.to_thread(_sync, path.parent, *fresh)
 
+    async def size(self, project_id: UUID, sha256: str) -> int:
+        """How many bytes a file has.
+
+        Raises:
+            NotFound: The store does not have it, whatever the database says.
+        """
+        with _errors_mapped(), _missing(project_id, sha256):
+            meta = await obstore.head_async(self._store, _key(project_id, sha256))
+        return meta["size"]
+
     async def read(
         self, project_id: UUID, sha256: str, *, part: tuple[int, int] | None = None
     ) -> AsyncIterator[bytes]:
@@ -112,14 +126,9 @@ class BlobStore:
         Raises:
             NotFound: The store does not have it, whatever the database says.
         """
-        with _errors_mapped():
-            try:
-                result = await obstore.get_async(
-                    self._store, _key(project_id, sha256), options={"range": part} if part else None
-                )
-            except FileNotFoundError as exc:
-                log.error("blob.missing", project_id=str(project_id), sha256=sha256)
-                raise NotFound(f"file {sha256} is recorded but not in the store", field="sha256") from exc
+        options: GetOptions = {"range": part} if part else {}
+        with _errors_mapped(), _missing(project_id, sha256):
+            result = await obstore.get_async(self._store, _key(project_id, sha256), options=options)
         return (bytes(block) async for block in result.stream(min_chunk_size=CHUNK // 4))
 
     async def check(self) -> None:
@@ -171,7 +180,7 @@ async def _blocks(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 @contextmanager
 def _errors_mapped() -> Iterator[None]:
-    """obstore raises its own errors for the network and built-in ones for the disk; both mean: away."""
+    """Its errors for the network are its own errors for the network those for the disk are built-in; both mean: away."""
     try:
         yield
     except BaseError as exc:
@@ -180,3 +189,12 @@ def _errors_mapped() -> Iterator[None]:
         if isinstance(exc, ConnectionError):
             raise
         raise StoreAway(str(exc)) from exc
+
+
+@contextmanager
+def _missing(project_id: UUID, sha256: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as exc:
+        log.exception("blob.missing", project_id=str(project_id), sha256=sha256)
+        raise NotFound(f"file {sha256} is recorded but not in the store", field="sha256") from exc
