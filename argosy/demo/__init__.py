@@ -1,0 +1,1 @@
+"""`argosy demo`: twelve photos in, a personalised model and portraits out, with a machine killed in between."""
