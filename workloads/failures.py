@@ -20,6 +20,9 @@ OUT_OF_MEMORY_TEXTS = (
     "std::bad_alloc",
     "can't start new thread",  # its stack did not fit under the limit
 )
+VAGUE_TEXTS = ("could not create a primitive", "could not execute a primitive")
+"""What oneDNN says when an allocation failed, and at other times too: believed only close to the limit."""
+CLOSE = 0.8
 BROKEN_HOST_TEXTS = (
     "uncorrectable ecc error",
     "cuda-capable device(s) is/are busy",
@@ -67,9 +70,18 @@ def _is_broken_host(exc: BaseException) -> bool:
     return isinstance(exc, RuntimeError) and any(part in str(exc).lower() for part in BROKEN_HOST_TEXTS)
 
 
-def describe(exc: BaseException, peak_mib: int | None) -> tuple[Failure, int]:
-    """The failure to send and the exit code to leave with."""
+def describe(exc: BaseException, peak_mib: int | None, budget_mib: int = 0) -> tuple[Failure, int]:
+    """The failure to send and the exit code to leave with.
+
+    Args:
+        exc: What the workload raised.
+        peak_mib: The most memory it used; None where unknown.
+        budget_mib: The most it could; 0 where there was no limit.
+    """
     cause = cause_of(exc)
+    close = budget_mib and (peak_mib or 0) >= CLOSE * budget_mib
+    if cause == "user_error" and close and any(part in str(exc) for part in VAGUE_TEXTS):
+        cause = "out_of_memory"
     code = EXIT_OUT_OF_MEMORY if cause == "out_of_memory" else EXIT_FAILED
     if isinstance(exc, WorkloadError):
         return Failure(cause, _one_line(str(exc)), None, peak_mib), code

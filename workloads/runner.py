@@ -87,7 +87,7 @@ def perform(spec: Spec, channel: Channel, *, confined: bool = True) -> int:
         if exc.__traceback__ is not None:
             traceback.clear_frames(exc.__traceback__)
         gc.collect()
-        failure, code = describe(exc, _peak(context, meter))
+        failure, code = describe(exc, _peak(context, meter), context.budget_mib if confined else 0)
         if failure.traceback:
             sys.stderr.write(failure.traceback)
         _send_failure(channel, failure)

@@ -139,6 +139,14 @@ def test_causes(exc, cause):
     assert (code == EXIT_OUT_OF_MEMORY) == (cause == "out_of_memory")
 
 
+@pytest.mark.parametrize(("peak_mib", "cause"), [(95, "out_of_memory"), (20, "user_error")])
+def test_a_vague_error_is_memory_only_close_to_the_limit(peak_mib, cause):
+    """What oneDNN says of a failed allocation it also says of bugs."""
+    failure, _ = failures.describe(RuntimeError("could not create a primitive"), peak_mib, 96)
+
+    assert failure.cause == cause
+
+
 def test_out_of_memory_shows_through_wrapping():
     """A library that wraps a failed allocation does not hide it."""
     wrapped = ValueError("cannot load")
