@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +23,8 @@ _MISSING = re.compile(r"missing required field `(.*?)`")
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9990, 1, 1, tzinfo=UTC)
 """psycopg cannot read back a year before 1 or after 9999, in whatever time zone it is shown."""
+_FURTHEST = timedelta(hours=15)
+"""From UTC; PostgreSQL refuses 16 hours and more, and no place on Earth is at 15."""
 _INT4 = 2**31 - 1
 
 
@@ -113,6 +115,8 @@ def _check_time(value: datetime | None, field: str) -> None:
         raise BadRequest(
             f"{value.isoformat()} has no time zone", field=field, fix=f"Write {value.isoformat()}Z for UTC."
         )
+    if abs(value.utcoffset() or timedelta()) >= _FURTHEST:
+        raise BadRequest(f"{value.isoformat()} is in no time zone", field=field, fix="Write the time in UTC.")
     if not _EARLIEST <= value <= _LATEST:
         raise BadRequest(
             f"{value.isoformat()} is out of range", field=field, fix="Name a time between 1970 and 9990."

@@ -36,7 +36,7 @@ def shared(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with psycopg.connect(postgres, autocommit=True) as conn:
         conn.execute(f"create database {name} template argosy_template strategy file_copy")
         url = make_url(postgres).set(database=name).render_as_string(hide_password=False)
-        with psycopg.connect(url, autocommit=True) as inside:
-            with serving(url, inside, tmp_path_factory.mktemp("blobs")) as running:
-                yield running.client()
+        blobs = tmp_path_factory.mktemp("blobs")
+        with psycopg.connect(url, autocommit=True) as inside, serving(url, inside, blobs) as running:
+            yield running.client()
         conn.execute(f"drop database {name} with (force)")

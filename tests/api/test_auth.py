@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -12,13 +13,14 @@ from tests.api.serving import Api
 def test_a_request_without_a_key_is_refused(api: Api) -> None:
     """No key, an unknown one and one of strange bytes all get 401 with the way out."""
     stranger = api.stranger()
-    for header in (
+    tried: tuple[Any, ...] = (
         None,
         "Basic abc",
         "Bearer",
         "Bearer nonsense-nonsense",
         b"Bearer \xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8",
-    ):
+    )
+    for header in tried:
         answer = stranger.get("/v1/jobs", headers={} if header is None else {"Authorization": header})
 
         assert answer.status_code == 401
