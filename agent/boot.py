@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -22,6 +21,7 @@ from agent.membership import Membership
 from agent.runners.records import Records
 from agent.sampling import Sampler
 from agent.settings import AgentSettings
+from agent.shutdown import Signals
 from agent.spool import Settlement
 from queue_schema.errors import BadRequest, FleetError, NodeNameTaken
 from queue_schema.shapes import Join
@@ -86,17 +86,17 @@ def hold_spooled(leases: Leases, settlements: list[Settlement]) -> None:
         leases.add(lease)
 
 
-def first_join(line: Line, membership: Membership, stopped: threading.Event) -> bool:
+def first_join(line: Line, membership: Membership, signals: Signals) -> bool:
     """Join, however long the database or the node's name is taken.
 
     Returns:
-        False when *stopped* was set first.
+        False when a signal asked to leave first.
 
     Raises:
         BadRequest: What we declare will never be usable.
     """
     backoff = Backoff(0.3, 10.0)
-    while not stopped.is_set():
+    while not signals.asked:
         try:
             line.do(membership.join)
         except BadRequest:
@@ -109,5 +109,5 @@ def first_join(line: Line, membership: Membership, stopped: threading.Event) -> 
             log.error("join.refused", code=exc.code, error=str(exc), fix=exc.fix)  # noqa: TRY400  # expected: the text says it all
         else:
             return True
-        stopped.wait(backoff.next_s())
+        signals.wait(backoff.next_s())
     return False

@@ -101,7 +101,7 @@ class Node:
         spooled = self._spool.load()
         boot.hold_spooled(self.leases, spooled)
         try:
-            if boot.first_join(self._keeping, self.membership, self._signals.asked):
+            if boot.first_join(self._keeping, self.membership, self._signals):
                 self._work(spooled)
         finally:
             self._transfer.close()

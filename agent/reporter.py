@@ -1,7 +1,7 @@
 """News of running attempts, gathered and sent every half second; bounded, since it may have to wait.
 
-Progress: only the newest. Metrics and log lines: the newest so many; how many lines were dropped is said in
-the log itself. Nothing here decides anything, so nothing here is kept on disk.
+Of progress and metrics only the newest is told, as only the newest is kept. Of log lines the newest so many;
+how many were dropped is said in the log itself. Nothing here decides anything, so nothing here is kept on disk.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ log = structlog.get_logger(__name__)
 
 MAX_BYTES = 2**20
 """Log text kept per attempt while it cannot be sent."""
-MAX_METRICS = 256
 _CHUNK_BYTES = 60_000
 _BATCH_BYTES = 512_000
 
@@ -41,17 +40,19 @@ class News:
         self.token = token
         self._max_bytes = max_bytes
         self._progress: Progress | None = None
-        self._metrics: deque[Metrics] = deque(maxlen=MAX_METRICS)
+        self._metrics: dict[str, float] = {}
+        self._metrics_step = 0
         self._lines: deque[tuple[Stream, str]] = deque()
         self._bytes = 0
         self._dropped = 0
 
     def add(self, message: Progress | Metrics) -> None:
-        """Keep the newest progress, and every metric there is room for."""
+        """Keep the newest progress, and the newest value of each metric."""
         if isinstance(message, Progress):
             self._progress = message
         else:
-            self._metrics.append(message)
+            self._metrics |= message.values
+            self._metrics_step = message.step
 
     def add_lines(self, stream: Stream, lines: list[str]) -> None:
         """Keep lines, and drop the oldest when there are too many."""
@@ -63,31 +64,23 @@ class News:
             self._bytes -= len(line.encode()) + 1
             self._dropped += 1
 
-    def take(self) -> list[Report]:
-        """The next reports, at most some hundred KB of them; empty when there is nothing to tell."""
+    def take(self) -> Report | None:
+        """The next report, of some hundred KB at most; None when there is nothing to tell."""
         chunks = self._take_chunks()
         progress, self._progress = self._progress, None
-        metrics = list(self._metrics)
-        self._metrics.clear()
+        metrics, self._metrics = self._metrics, {}
         if not chunks and progress is None and not metrics:
-            return []
-        head = metrics.pop() if metrics else None
-        reports = [
-            Report(self.job_id, self.token, metrics=each.values, metrics_step=each.step) for each in metrics
-        ]
-        reports.append(
-            Report(
-                self.job_id,
-                self.token,
-                step=progress.step if progress else None,
-                total=progress.total if progress else None,
-                message=progress.message if progress else None,
-                metrics=head.values if head else None,
-                metrics_step=head.step if head else None,
-                logs=chunks,
-            )
+            return None
+        return Report(
+            self.job_id,
+            self.token,
+            step=progress.step if progress else None,
+            total=progress.total if progress else None,
+            message=progress.message if progress else None,
+            metrics=metrics or None,
+            metrics_step=self._metrics_step if metrics else None,
+            logs=chunks,
         )
-        return reports
 
     def _take_chunks(self) -> list[LogChunk]:
         chunks: list[LogChunk] = []
@@ -197,9 +190,8 @@ class Reporter(threading.Thread):
                 self._deliver()
             with self._lock:
                 wanted = list(self._news) if tokens is None else tokens
-                self._pending = [
-                    report for token in wanted if token in self._news for report in self._news[token].take()
-                ]
+                news = [self._news[token] for token in wanted if token in self._news]
+                self._pending = [report for each in news if (report := each.take()) is not None]
             if not self._pending:
                 return False
             self._deliver()

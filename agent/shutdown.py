@@ -5,9 +5,11 @@ A first signal starts it, a second hurries it, a third ends every runner at once
 
 from __future__ import annotations
 
+import os
+import select
 import signal
-import threading
 import time
+from contextlib import suppress
 from types import FrameType
 
 import structlog
@@ -21,25 +23,43 @@ _STEP_S = 0.1
 
 
 class Signals:
-    """SIGTERM and SIGINT, counted."""
+    """SIGTERM and SIGINT, counted.
+
+    The handler writes to a pipe and takes no lock: a `threading.Event` set from a handler can wait for ever for
+    the lock that the interrupted code holds.
+    """
 
     def __init__(self) -> None:
-        self.asked = threading.Event()
-        """Set with the first."""
         self.count = 0
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        os.set_blocking(self._write, False)
 
     def listen(self) -> None:
         """Take both signals from now on. Main thread only."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._heard)
 
-    def wait(self) -> None:
-        """Wait for the first."""
-        self.asked.wait()
+    @property
+    def asked(self) -> bool:
+        """Whether one came."""
+        return self.count > 0
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait for the first, or so long at most; says whether it came. Main thread only."""
+        until = None if seconds is None else time.monotonic() + seconds
+        while not self.asked:
+            left_s = 1.0 if until is None else min(1.0, until - time.monotonic())
+            if left_s <= 0:
+                break
+            # Never longer than a second: the kernel may wake another thread with the signal.
+            select.select([self._read], [], [], left_s)
+        return self.asked
 
     def _heard(self, _: int, __: FrameType | None) -> None:
         self.count += 1
-        self.asked.set()
+        with suppress(BlockingIOError):
+            os.write(self._write, b".")
 
 
 def drain(settings: AgentSettings, leases: Leases, signals: Signals) -> bool:

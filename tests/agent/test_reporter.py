@@ -14,18 +14,20 @@ def test_only_the_newest_progress_is_told():
     for step in range(100):
         news.add(Progress(step, 100))
 
-    [report] = news.take()
+    report = news.take()
     assert (report.step, report.total) == (99, 100)
-    assert news.take() == []
+    assert news.take() is None
 
 
-def test_every_metric_is_told():
-    """Metrics are a series: each step is a report of its own."""
+def test_the_newest_value_of_each_metric_is_told():
+    """Metrics of several messages become one report, since the database keeps one value of each."""
     news = News(uuid4(), uuid4())
     for step in range(3):
         news.add(Metrics(step, {"loss": 1.0 / (step + 1)}))
+    news.add(Metrics(3, {"rate": 0.5}))
 
-    assert [report.metrics_step for report in news.take()] == [0, 1, 2]
+    report = news.take()
+    assert (report.metrics_step, report.metrics) == (3, {"loss": 1 / 3, "rate": 0.5})
 
 
 def test_lines_that_do_not_fit_are_dropped_oldest_first_and_counted():
@@ -34,7 +36,7 @@ def test_lines_that_do_not_fit_are_dropped_oldest_first_and_counted():
     for number in range(50):
         news.add_lines("stdout", [f"line {number:03}"])
 
-    [report] = news.take()
+    report = news.take()
     marker, lines = report.logs
     assert marker.stream == "agent"
     assert marker.text == "[39 lines were dropped here]\n"
@@ -48,7 +50,7 @@ def test_streams_keep_their_order_and_chunks_their_size():
     news.add_lines("stderr", ["b"])
     news.add_lines("stdout", ["x" * 1000] * 200)
 
-    [report] = news.take()
+    report = news.take()
     assert [chunk.stream for chunk in report.logs[:2]] == ["stdout", "stderr"]
     assert max(len(chunk.text) for chunk in report.logs) <= 64 * 1024
     assert sum(chunk.text.count("\n") for chunk in report.logs) == 202

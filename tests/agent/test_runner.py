@@ -56,7 +56,7 @@ def test_a_job_completes_with_its_values(bench: Bench):
     outcome = bench.outcome(lease)
     assert isinstance(outcome, Completion)
     assert outcome.values == {"answer": 42}
-    assert not bench.shop.folder(lease).exists()
+    eventually(lambda: not bench.shop.folder(lease).exists())
     assert list((bench.shop.settings.state_dir / "runners").iterdir()) == []
 
 
@@ -66,7 +66,7 @@ def test_a_command_leaves_log_lines_by_stream(bench: Bench):
     bench.outcome(lease)
 
     news = bench.shop.reporter._news[lease.token]
-    lines = {chunk.stream: chunk.text for report in news.take() for chunk in report.logs}
+    lines = {chunk.stream: chunk.text for chunk in news.take().logs}
     assert lines["stdout"] == "one\ntwo\n"
     assert "three\n" in lines["stderr"]
 
@@ -93,9 +93,7 @@ def test_inputs_reach_the_job_read_only(bench: Bench, blobs):
 
     outcome = bench.outcome(lease)
     assert isinstance(outcome, Completion), outcome
-    [text] = [
-        c.text for r in bench.shop.reporter._news[lease.token].take() for c in r.logs if c.stream == "stdout"
-    ]
+    [text] = [c.text for c in bench.shop.reporter._news[lease.token].take().logs if c.stream == "stdout"]
     assert text == "photo 0o444\n"
     assert blobs.headers[0]["Argosy-Token"] == str(lease.token)
     assert blobs.headers[0]["Argosy-Job"] == str(lease.job_id)

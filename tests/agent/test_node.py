@@ -1,0 +1,452 @@
+"""The whole agent as a process of its own, against a real database."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from agent import processes
+from queue_schema.calls import admin, agents, clients
+from queue_schema.shapes import Submission
+from queue_schema.states import Scope
+from tests.agent.conftest import LIGHT, Blobs, alive, eventually
+from tests.agent.proxy import Proxy
+from tests.agent.test_runner import STUBBORN, python
+
+
+class Daemon:
+    """One agent process, and what it logs."""
+
+    def __init__(self, url: str, api_url: str, state_dir: Path, *more: str) -> None:
+        self.state_dir = state_dir
+        self.events: list[dict[str, Any]] = []
+        self._new = threading.Condition()
+        argv = ["--api-url", api_url, "--state-dir", str(state_dir), "--node", "host-a", "--ram-mib", "4096"]
+        argv += [
+            "--poll-s",
+            "0.3",
+            "--grace-s",
+            "0.5",
+            "--stop-s",
+            "2",
+            "--drain-s",
+            "0.2",
+            "--log-level",
+            "debug",
+        ]
+        argv += [part for module in LIGHT for part in ("--preload", module)]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "agent", *argv, *more],
+            env={**os.environ, "ARGOSY_AGENT_DATABASE_URL": url, "SOME_SECRET": "hunter2"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def seen(self, event: str, **facts: Any) -> list[dict[str, Any]]:
+        """Events of that name with these facts."""
+        with self._new:
+            return [e for e in self.events if e["event"] == event and facts.items() <= e.items()]
+
+    def wait(self, event: str, within_s: float = 15.0, *, times: int = 1, **facts: Any) -> dict[str, Any]:
+        """Wait until it has logged something so often."""
+        with self._new:
+            came = self._new.wait_for(lambda: len(self.seen(event, **facts)) >= times, within_s)
+        assert came, f"no {event} {facts} within {within_s} s; last: {self.events[-8:]}"
+        return self.seen(event, **facts)[times - 1]
+
+    def family(self) -> list[int]:
+        """Every living process below it."""
+        own = processes.look_up(self.process.pid)
+        assert own is not None
+        return [p.pid for p in processes.members(own.pid, own.started, processes.table())]
+
+    def forkserver(self) -> int:
+        """The pid of its forkserver: the child with `forkserver` in its arguments."""
+        [found] = [
+            process.pid
+            for process in processes.table().values()
+            if process.parent == self.process.pid
+            and "forkserver import" in Path(f"/proc/{process.pid}/cmdline").read_text()
+        ]
+        return found
+
+    def end(self, number: signal.Signals = signal.SIGKILL, within_s: float = 20.0) -> int:
+        """Signal it and wait; answers with the exit code."""
+        self.process.send_signal(number)
+        code = self.process.wait(within_s)
+        self._reader.join(5)
+        assert self.process.stderr is not None
+        if not self._reader.is_alive():
+            self.process.stderr.close()
+        return code
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                event = {"event": "stderr", "text": line}
+            with self._new:
+                self.events.append(event)
+                self._new.notify_all()
+
+
+class Fleet:
+    """A database with a project, and the agents a test starts on it."""
+
+    def __init__(self, url: str, blobs: Blobs, folder: Path) -> None:
+        self.conn = psycopg.connect(url, autocommit=True)
+        self.url = url
+        self.blobs = blobs
+        self.folder = folder
+        self.project = admin.create_key(self.conn, "tests", name="t", scopes=[Scope.SUBMIT]).project_id
+        self.daemons: list[Daemon] = []
+        self.terms(lease_s=6.0, heartbeat_s=0.5)
+
+    def terms(self, *, lease_s: float, heartbeat_s: float) -> None:
+        """Change lease and heartbeat times, before an agent joins."""
+        self.conn.execute(
+            "update fleet.settings set (lease_s, heartbeat_s) = (%s, %s)", (lease_s, heartbeat_s)
+        )
+
+    def agent(self, *more: str, url: str | None = None, ready: bool = True) -> Daemon:
+        """Start an agent; the same folder each time, so a second one is the first one's next life."""
+        daemon = Daemon(url or self.url, self.blobs.url, self.folder / "state", *more)
+        self.daemons.append(daemon)
+        if ready:
+            daemon.wait("agent.ready")
+        return daemon
+
+    def submit(self, kind: str, params: dict[str, Any], **more: Any) -> UUID:
+        """Add one job and wake whoever waits."""
+        [answer] = clients.submit(self.conn, self.project, [Submission(kind, params, **more)])
+        agents.wake(self.conn)
+        return answer.job_id
+
+    def one(self, query: str, *values: Any) -> Any:
+        """The first column of the first row."""
+        row = self.conn.execute(query, values).fetchone()
+        return None if row is None else row[0]
+
+    def state(self, job: UUID) -> str:
+        """Where a job is now."""
+        return str(self.one("select fleet.state_of(%s)::text", job))
+
+    def ends(self, job: UUID, as_: str, within_s: float = 15.0) -> None:
+        """Wait for a job to be in a state."""
+        eventually(lambda: self.state(job) == as_, within_s)
+
+    def close(self) -> None:
+        """Kill every agent, and make sure that nothing of them stays."""
+        for daemon in self.daemons:
+            if daemon.process.poll() is None:
+                family = daemon.family()
+                daemon.end()
+                eventually(lambda family=family: not any(alive(pid) for pid in family))
+            elif daemon.process.stderr is not None:
+                daemon._reader.join(5)
+                daemon.process.stderr.close()
+        self.conn.close()
+
+
+@pytest.fixture
+def fleet(database_url: str, blobs: Blobs, tmp_path: Path) -> Iterator[Fleet]:
+    found = Fleet(database_url, blobs, tmp_path)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def proxy(database_url: str) -> Iterator[Proxy]:
+    found = Proxy(database_url)
+    yield found
+    found.close()
+
+
+def pid_of(daemon: Daemon) -> int:
+    """The pid of the runner that was started last."""
+    return int(daemon.wait("runner.started")["pid"])
+
+
+def written(daemon: Daemon, name: str) -> int:
+    """A pid that the one running job wrote to a file."""
+
+    def read() -> str:
+        return "".join(path.read_text() for path in daemon.state_dir.glob(f"work/*/job/{name}"))
+
+    return int(eventually(read))
+
+
+def test_a_job_runs_and_its_result_is_there(fleet: Fleet):
+    """Submit, claim, run, settle: values, log lines and history stand in the database."""
+    fleet.agent()
+    job = fleet.submit("command", {"argv": ["sh", "-c", "echo hello; echo trouble >&2"]})
+    fleet.ends(job, "succeeded")
+
+    assert fleet.one("select result from fleet.jobs where job_id = %s", job) == {"exit_code": 0}
+    lines = dict(
+        fleet.conn.execute("select stream, string_agg(text, '') from fleet.logs group by stream").fetchall()
+    )
+    assert lines["stdout"] == "hello\n"
+    assert lines["stderr"] == "trouble\n"
+    assert fleet.one("select count(*) from fleet.leases") == 0
+
+
+def test_a_waiting_agent_is_woken(fleet: Fleet):
+    """A job submitted to an idle agent starts at once, long before the next poll."""
+    daemon = fleet.agent("--poll-s", "600")
+    eventually(lambda: fleet.one("select count(*) from fleet.idle_sessions") == 1)
+    job = fleet.submit("noop", {})
+
+    fleet.ends(job, "succeeded", within_s=5)
+    assert daemon.seen("session.notified", payload="work")
+
+
+def test_several_jobs_run_side_by_side(fleet: Fleet):
+    """As many attempts at once as there are slots, and no more."""
+    daemon = fleet.agent("--slots", "3")
+    jobs = [fleet.submit("noop", {"seconds": 600}) for _ in range(4)]
+    daemon.wait("runner.started", times=3)
+
+    assert sorted(fleet.state(job) for job in jobs) == ["ready", "running", "running", "running"]
+
+
+def test_a_cancel_does_not_wait_for_the_next_beat(fleet: Fleet):
+    """Cancelled by notification: the group is gone within its grace and two seconds, the job is cancelled."""
+    fleet.terms(lease_s=300, heartbeat_s=60)
+    daemon = fleet.agent()
+    job = fleet.submit("command", python(STUBBORN))
+    grandchild = written(daemon, "grandchild")
+
+    clients.cancel(fleet.conn, fleet.project, [job])
+    eventually(lambda: not alive(grandchild), within_s=2.5)
+    fleet.ends(job, "cancelled", within_s=5)
+
+
+def test_a_lost_lease_kills_the_runner(fleet: Fleet):
+    """I2: when the token is not ours any more the runner dies and its outcome is never told."""
+    daemon = fleet.agent()
+    job = fleet.submit("noop", {"seconds": 600})
+    pid = pid_of(daemon)
+    fleet.conn.execute("update fleet.leases set token = gen_random_uuid() where job_id = %s", (job,))
+
+    daemon.wait("attempt.dropped")
+    assert not alive(pid)
+    assert fleet.one("select count(*) from fleet.attempts where settled_by = 'agent'") == 0
+
+
+def test_a_session_that_was_reaped_is_joined_anew(fleet: Fleet):
+    """A reaped session ends its runners, since others own the jobs; the agent joins again and works on."""
+    daemon = fleet.agent()
+    lost = fleet.submit("noop", {"seconds": 600})
+    pid = pid_of(daemon)
+    fleet.conn.execute("update fleet.sessions set ended_at = fleet.now(), end_reason = 'reaped'")
+    fleet.conn.execute("update fleet.leases set token = gen_random_uuid() where job_id = %s", (lost,))
+
+    daemon.wait("session.joined", times=2)
+    eventually(lambda: not alive(pid))
+    fleet.ends(fleet.submit("noop", {}), "succeeded")
+
+
+def test_heartbeats_go_on_while_a_claim_hangs(fleet: Fleet):
+    """I11: a claim that waits for a lock does not delay a single beat."""
+    fleet.agent()
+    with psycopg.connect(fleet.url) as other:
+        other.execute("select * from fleet.devices for update")
+        fleet.submit("noop", {})
+        eventually(
+            lambda: fleet.one(
+                "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%%claim_v1%%'"
+            )
+        )
+        beats = set()
+
+        def beaten() -> bool:
+            beats.add(fleet.one("select beat_at from fleet.session_beats"))
+            return len(beats) >= 5
+
+        eventually(beaten)
+
+
+def test_a_drain_hands_back_what_does_not_finish(fleet: Fleet):
+    """SIGTERM: no new claims, running work gets its time, the rest is released, and nothing stays."""
+    daemon = fleet.agent()
+    job = fleet.submit("noop", {"seconds": 600})
+    pid = pid_of(daemon)
+    family = daemon.family()
+
+    assert daemon.end(signal.SIGTERM) == 0
+    assert fleet.state(job) == "ready"
+    assert fleet.one("select retries_used + infra_used from fleet.jobs where job_id = %s", job) == 0
+    assert fleet.one("select end_reason from fleet.sessions") == "left"
+    assert not alive(pid)
+    eventually(lambda: not any(alive(each) for each in family))
+
+
+def test_a_drain_lets_short_work_finish(fleet: Fleet):
+    """A job that ends within the time given completes."""
+    daemon = fleet.agent("--drain-s", "20")
+    job = fleet.submit("noop", {"seconds": 1, "values": {"a": 1}})
+    pid_of(daemon)
+
+    assert daemon.end(signal.SIGTERM) == 0
+    assert fleet.state(job) == "succeeded"
+
+
+def test_a_second_signal_hurries(fleet: Fleet):
+    """Two signals do not wait for the drain time."""
+    daemon = fleet.agent("--drain-s", "600")
+    job = fleet.submit("noop", {"seconds": 600})
+    pid_of(daemon)
+    daemon.process.send_signal(signal.SIGTERM)
+    daemon.wait("agent.draining")
+
+    assert daemon.end(signal.SIGINT) == 0
+    assert fleet.state(job) == "ready"
+
+
+def test_a_node_told_to_drain_claims_nothing(fleet: Fleet):
+    """An operator's drain keeps the agent up and idle until it is lifted."""
+    daemon = fleet.agent()
+    clients.drain(fleet.conn, "host-a")
+    daemon.wait("session.draining", draining=True)
+    job = fleet.submit("noop", {})
+    assert fleet.state(job) == "ready"
+    clients.drain(fleet.conn, "host-a", on=False)
+
+    fleet.ends(job, "succeeded")
+
+
+def test_a_result_outlives_the_database_and_the_agent(fleet: Fleet, proxy: Proxy):
+    """I12: finished while the database was away, then killed: the next life settles it, once."""
+    daemon = fleet.agent(url=proxy.url)
+    job = fleet.submit("noop", {"seconds": 1, "values": {"answer": 42}})
+    pid_of(daemon)
+    proxy.cut()
+    [spooled] = eventually(lambda: list((daemon.state_dir / "spool").glob("*.json")))
+    daemon.end(signal.SIGKILL)
+    proxy.heal()
+    assert fleet.state(job) == "running"
+    fleet.agent(url=proxy.url)
+
+    fleet.ends(job, "succeeded")
+    assert fleet.one("select result from fleet.jobs where job_id = %s", job) == {"answer": 42}
+    assert fleet.one("select array_agg(outcome) from fleet.attempts") == ["succeeded"]
+    eventually(lambda: not spooled.exists())
+
+
+def test_work_goes_on_while_the_database_is_away(fleet: Fleet, proxy: Proxy):
+    """I4: an outage shorter or longer than a lease does not end a runner; its result is told afterwards."""
+    daemon = fleet.agent(url=proxy.url)
+    job = fleet.submit("noop", {"seconds": 2})
+    pid = pid_of(daemon)
+    proxy.cut()
+    daemon.wait("database.away")
+    assert alive(pid)
+    daemon.wait("settle.waits")
+    proxy.heal()
+
+    fleet.ends(job, "succeeded")
+    assert fleet.one("select attempt from fleet.attempts") == 1
+
+
+def test_a_claim_whose_answer_was_lost_is_answered_again(fleet: Fleet, proxy: Proxy):
+    """The repeated request gets the same lease, so that the job runs once."""
+    daemon = fleet.agent(url=proxy.url)
+    eventually(lambda: fleet.one("select count(*) from fleet.idle_sessions") == 1)
+    clients.drain(fleet.conn, "host-a")
+    daemon.wait("session.draining", draining=True)
+    job = fleet.submit("noop", {})
+    proxy.lose_answer_to(b"claim_v1")
+    clients.drain(fleet.conn, "host-a", on=False)
+
+    assert proxy.lost.wait(10)
+    fleet.ends(job, "succeeded")
+    assert fleet.one("select array_agg(attempt) from fleet.attempts") == [1]
+    assert daemon.seen("claim.again")
+
+
+def test_a_killed_agent_leaves_nothing(fleet: Fleet):
+    """SIGKILL to the agent ends the runner and a grandchild that ignores SIGTERM, without a next life."""
+    daemon = fleet.agent()
+    fleet.submit("command", python(STUBBORN))
+    grandchild = written(daemon, "grandchild")
+    family = daemon.family()
+    assert grandchild in family
+
+    daemon.end(signal.SIGKILL)
+    eventually(lambda: not any(alive(pid) for pid in family))
+
+
+def test_the_next_life_kills_what_the_last_one_left(fleet: Fleet):
+    """When agent and forkserver die at once, the next boot ends the survivors before it joins, and releases."""
+    daemon = fleet.agent()
+    job = fleet.submit("command", python(STUBBORN))
+    grandchild = written(daemon, "grandchild")
+    family = daemon.family()
+    forkserver = daemon.forkserver()
+    os.kill(forkserver, signal.SIGSTOP)
+    daemon.process.kill()
+    daemon.process.wait()
+    os.kill(forkserver, signal.SIGKILL)
+    eventually(lambda: not alive(forkserver))
+    assert alive(grandchild)
+
+    second = fleet.agent()
+    assert second.seen("runner.leftovers_ended")
+    names = [event["event"] for event in second.events]
+    assert names.index("runner.leftovers_ended") < names.index("session.joined")
+    eventually(lambda: not any(alive(pid) for pid in family))
+    second.wait("job.released", job_id=str(job))
+
+
+def test_no_secret_reaches_the_forkserver(fleet: Fleet):
+    """Neither its environment nor its arguments, nor a runner's, hold the database URL or a stranger's secret."""
+    daemon = fleet.agent("--label", "zone=hidden-argument")
+    fleet.submit("noop", {"seconds": 600})
+    pids = [daemon.forkserver(), pid_of(daemon)]
+
+    for pid in pids:
+        shown = Path(f"/proc/{pid}/environ").read_text() + Path(f"/proc/{pid}/cmdline").read_text()
+        assert "postgres" not in shown
+        assert "hunter2" not in shown
+        assert "hidden-argument" not in shown
+
+
+def test_the_agent_stays_small(fleet: Fleet):
+    """After a job the daemon itself holds less than 80 MiB, and has imported no torch."""
+    daemon = fleet.agent()
+    fleet.ends(fleet.submit("noop", {}), "succeeded")
+
+    assert processes.resident_mib(daemon.process.pid) < 80
+    assert "torch" not in Path(f"/proc/{daemon.process.pid}/maps").read_text()
+
+
+def test_a_second_agent_on_the_same_folder_is_refused(fleet: Fleet):
+    """Two agents cannot share a state folder."""
+    fleet.agent()
+    second = fleet.agent(ready=False)
+
+    assert second.process.wait(15) == 2
+
+
+@pytest.mark.parametrize("poison", [["--node", "not a name!"], ["--slots", "0"]])
+def test_unusable_settings_end_the_agent_at_once(fleet: Fleet, poison: list[str]):
+    """What must be changed first is said, and the exit code is 2."""
+    daemon = fleet.agent(*poison, ready=False)
+
+    assert daemon.process.wait(15) == 2
