@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from argosy.cli.output import AsJson, emit, say
-from argosy.client import Client
+from argosy.cli.output import AsJson, connect, emit, say
 
 app = typer.Typer(help="Put files into the fleet, and get them out.", no_args_is_help=True)
 
@@ -20,7 +19,7 @@ def put(
     as_json: AsJson = False,
 ) -> None:
     """Upload files that the fleet does not have; prints the sha256 of each."""
-    with Client() as client:
+    with connect() as client:
         for path in paths:
             blob = client.put(path)
             if as_json:
@@ -37,7 +36,7 @@ def get(
     as_json: AsJson = False,
 ) -> None:
     """Download a file, checked by its hash."""
-    with Client() as client:
+    with connect() as client:
         client.get(sha256, path)
     if as_json:
         emit({"path": str(path), "sha256": sha256})

@@ -11,8 +11,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from argosy.cli import output, values
-from argosy.cli.output import AsJson, emit, say
-from argosy.client import Client
+from argosy.cli.output import AsJson, connect, emit, say
 from argosy.errors import ArgosyError, JobFailed
 from argosy.job import Job
 from argosy.models import JobEvent
@@ -90,7 +89,7 @@ def submit(
     """Submit a job, or with --file several. Prints the id, alone, one in a line."""
     if (kind is None) == (file is None):
         raise typer.BadParameter("give a KIND, or --file with a list of jobs", param_hint="KIND")
-    with Client() as client:
+    with connect() as client:
         if file is not None:
             stated = values.batch(file, client.put)
             jobs = client.submit_raw(stated, idempotency_key=idempotency_key)
@@ -158,7 +157,7 @@ def list_jobs(
     as_json: AsJson = False,
 ) -> None:
     """List jobs, newest first."""
-    with Client() as client:
+    with connect() as client:
         found = [
             job.info
             for job in client.jobs(
@@ -181,7 +180,7 @@ def list_jobs(
 @app.command()
 def show(*, job_id: JobId, as_json: AsJson = False) -> None:
     """Show one job with its attempts and outputs."""
-    with Client() as client:
+    with connect() as client:
         job = client.job(job_id)
         attempts, outputs = job.attempts(), job.outputs
     if as_json:
@@ -199,7 +198,7 @@ def show(*, job_id: JobId, as_json: AsJson = False) -> None:
 @app.command()
 def watch(*, job_id: JobId, as_json: AsJson = False) -> None:
     """Watch a job until it has ended; 1 if it failed. With --json, one event in a line."""
-    with Client() as client:
+    with connect() as client:
         job = client.job(job_id)
         if as_json:
             for event in job.events():
@@ -256,7 +255,7 @@ def logs(
     as_json: AsJson = False,
 ) -> None:
     """Print what a job printed."""
-    with Client() as client:
+    with connect() as client:
         for chunk in client.job(job_id).logs(follow=follow):
             if as_json:
                 emit(chunk)
@@ -272,7 +271,7 @@ def cancel(
     as_json: AsJson = False,
 ) -> None:
     """Cancel jobs, wherever they are."""
-    with Client() as client:
+    with connect() as client:
         for job_id in job_ids:
             job = client.job(job_id)
             _print_outcome(job, job.cancel(), as_json=as_json)
@@ -285,7 +284,7 @@ def retry(
     as_json: AsJson = False,
 ) -> None:
     """Run ended jobs again."""
-    with Client() as client:
+    with connect() as client:
         for job_id in job_ids:
             job = client.job(job_id)
             _print_outcome(job, job.retry(), as_json=as_json)
@@ -307,7 +306,7 @@ def download(
     as_json: AsJson = False,
 ) -> None:
     """Fetch the files a job made, checked by their hashes."""
-    with Client() as client:
+    with connect() as client:
         job = client.job(job_id)
         paths = job.download(folder, names=name)
     if as_json:

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from argosy.cli import output
-from argosy.cli.output import AsJson, emit, say
-from argosy.client import Client
+from argosy.cli.output import AsJson, connect, emit, say
 
 app = typer.Typer(help="See and drain the hosts.", no_args_is_help=True)
 
@@ -20,7 +19,7 @@ def list_nodes(
     as_json: AsJson = False,
 ) -> None:
     """List the nodes and what is free on them."""
-    with Client() as client:
+    with connect() as client:
         nodes = [node for node in client.nodes() if every or node.state != "gone"]
     if as_json:
         emit(nodes)
@@ -38,7 +37,7 @@ def drain(
     as_json: AsJson = False,
 ) -> None:
     """Let a node finish what it runs and take nothing new."""
-    with Client() as client:
+    with connect() as client:
         changed = client.drain(node, on=not off)
     if as_json:
         emit({"node": node, "draining": not off, "changed": changed})

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from argosy.client import Client
 from argosy.errors import ArgosyError
 from argosy.models import JobInfo, Node, Progress
 
@@ -30,6 +31,11 @@ _COLOURS = {
     "silent": "red",
     "gone": "bright_black",
 }
+
+
+def connect() -> Client:
+    """The fleet this shell is set up for. It waits a moment for an API that restarts, and no longer."""
+    return Client(tries=4)
 
 
 def emit(value: Any) -> None:

@@ -15,7 +15,7 @@ from queue_schema.shapes import Submission
 from tests.api.serving import Api
 
 _BOUNDED = settings(
-    max_examples=220, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=False
+    max_examples=200, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=False
 )
 
 
