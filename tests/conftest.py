@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
 from sqlalchemy import make_url
 
 from queue_schema import migrate
 from tests.support import server
 from tests.support.clock import Clock
-
-_numbers = itertools.count()
-_TEMPLATE = "argosy_template"
+from tests.support.reset import Pristine
+from tests.support.verbs import Agent, Project
 
 
 def pytest_report_header() -> str:
@@ -24,34 +21,30 @@ def pytest_report_header() -> str:
     return f"PostgreSQL: {server.which()}"
 
 
-def _with_database(url: str, database: str) -> str:
-    return make_url(url).set(database=database).render_as_string(hide_password=False)
-
-
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """A running server with one migrated template database; the address of its `postgres` database."""
+    """A running server; the address of its `postgres` database."""
     with server.running() as url:
-        with psycopg.connect(url, autocommit=True) as conn:
-            conn.execute(sql.SQL("drop database if exists {}").format(sql.Identifier(_TEMPLATE)))
-            conn.execute(sql.SQL("create database {}").format(sql.Identifier(_TEMPLATE)))
-        migrate.upgrade(_with_database(url, _TEMPLATE))
         yield url
 
 
+@pytest.fixture(scope="session")
+def migrated(postgres: str) -> tuple[str, Pristine]:
+    """One migrated database for all tests, and the way to make it fresh again."""
+    with psycopg.connect(postgres, autocommit=True) as conn:
+        conn.execute("drop database if exists argosy_test with (force)")
+        conn.execute("create database argosy_test")
+    url = make_url(postgres).set(database="argosy_test").render_as_string(hide_password=False)
+    migrate.upgrade(url)
+    return url, Pristine(url)
+
+
 @pytest.fixture
-def database_url(postgres: str) -> Iterator[str]:
-    """The address of a fresh migrated database, dropped after the test."""
-    name = f"argosy_test_{next(_numbers)}"
-    with psycopg.connect(postgres, autocommit=True) as conn:
-        conn.execute(
-            sql.SQL("create database {} template {} strategy file_copy").format(
-                sql.Identifier(name), sql.Identifier(_TEMPLATE)
-            )
-        )
-    yield _with_database(postgres, name)
-    with psycopg.connect(postgres, autocommit=True) as conn:
-        conn.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+def database_url(migrated: tuple[str, Pristine]) -> str:
+    """The address of a database that is as it was right after its migration."""
+    url, pristine = migrated
+    pristine.restore()
+    return url
 
 
 @pytest.fixture
@@ -65,3 +58,15 @@ def conn(database_url: str) -> Iterator[psycopg.Connection[Any]]:
 def clock(conn: psycopg.Connection[Any]) -> Clock:
     """Time that moves when the test says so."""
     return Clock(conn)
+
+
+@pytest.fixture
+def project(conn: psycopg.Connection[Any]) -> Project:
+    """A tenant that submits."""
+    return Project(conn)
+
+
+@pytest.fixture
+def agent(conn: psycopg.Connection[Any]) -> Agent:
+    """A node without a GPU, 64,000 MiB of memory, 64 slots."""
+    return Agent(conn)

@@ -1,0 +1,56 @@
+# Every task of the project; `make help` lists them. `make setup` is a part of each that needs it.
+PYTHON ?= python3.11
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test check format schema lock clean
+
+help:  ## List the tasks
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: $(STAMP)  ## Make the virtual environment with the locked requirements
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP)  ## Twelve photos in, portraits out, a machine killed in between (SEED=N: another user)
+	$(BIN)/argosy demo --user-seed $(or $(SEED),0)
+
+up: $(STAMP)  ## Start a whole fleet on this machine
+	$(BIN)/argosy up
+
+test: $(STAMP)  ## Run all tests (ARGS="-k name" narrows)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP)  ## Lint, types, architecture, schema snapshot
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.migrations.snapshot --check
+
+format: $(STAMP)  ## Put the code into its usual form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schema: $(STAMP)  ## Write tests/migrations/schema.sql anew, after a change of the contract
+	$(BIN)/python -m tests.migrations.snapshot --write
+
+lock:  ## Write requirements/ anew from pyproject.toml
+	mkdir -p requirements
+	for extra in dev server agent; do \
+	  $(BIN)/pip-compile --quiet --extra $$extra --strip-extras --allow-unsafe --no-header --annotation-style=line \
+	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	    $$([ $$extra = dev ] || echo --constraint requirements/dev.txt) \
+	    --output-file requirements/$$extra.txt pyproject.toml || exit 1; \
+	  sed -i 's/+cpu//' requirements/$$extra.txt; \
+	done
+
+clean:  ## Remove what was built or started here (not the virtual environment)
+	rm -rf demo-out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

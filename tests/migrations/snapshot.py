@@ -1,0 +1,77 @@
+"""The schema as a file: `schema.sql` shows every pull request what it changes in the database.
+
+`python -m tests.migrations.snapshot --check` fails when the file is not what the migrations make;
+`--write` makes it anew. Always on the embedded server, so that it does not change with the machine.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from argosy.embedded import BIN, EmbeddedServer
+from queue_schema import migrate
+
+FILE = Path(__file__).with_name("schema.sql")
+
+
+def dump(url: str) -> str:
+    """Schema `fleet` as pg_dump sees it: no daily partitions (they have dates in their names), no versions."""
+    told = subprocess.run(
+        [
+            str(BIN / "pg_dump"),
+            "--schema-only",
+            "--schema=fleet",
+            "--exclude-table=fleet.*_2*",
+            "--no-owner",
+            url,
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    lines = [
+        line
+        for line in told.splitlines()
+        if not line.startswith(
+            ("-- Dumped", "SET ", "SELECT pg_catalog.set_config", "\\restrict", "\\unrestrict")
+        )
+    ]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+
+
+def current() -> str:
+    """What the migrations make, on a server started for it."""
+    with tempfile.TemporaryDirectory(prefix="argosy-snapshot-") as folder:
+        server = EmbeddedServer(Path(folder) / "pg", {"fsync": "off"})
+        server.start()
+        try:
+            server.ensure_database("snapshot")
+            migrate.upgrade(server.url("snapshot"))
+            return dump(server.url("snapshot"))
+        finally:
+            server.stop()
+
+
+def main() -> int:
+    """Compare or write."""
+    made = current()
+    if sys.argv[1:] == ["--write"]:
+        FILE.write_text(made)
+        return 0
+    kept = FILE.read_text() if FILE.exists() else ""
+    if kept == made:
+        return 0
+    sys.stdout.writelines(
+        difflib.unified_diff(kept.splitlines(True), made.splitlines(True), "schema.sql", "migrations")
+    )
+    sys.stderr.write("tests/migrations/schema.sql is not what the migrations make: run `make schema`\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
