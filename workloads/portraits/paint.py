@@ -29,7 +29,7 @@ class Pen:
         box = [(x - rx) * OVER, (y - ry) * OVER, (x + rx) * OVER, (y + ry) * OVER]
         self.draw.ellipse(box, fill=fill, **style)
 
-    def box(
+    def box(  # noqa: PLR0917 shapes are positions
         self,
         x0: float,
         y0: float,
@@ -47,7 +47,7 @@ class Pen:
         """A filled polygon."""
         self.draw.polygon([(x * OVER, y * OVER) for x, y in points], fill=fill)
 
-    def chord(self, x: float, y: float, rx: float, ry: float, start: float, end: float, fill: Colour) -> None:
+    def chord(self, x: float, y: float, rx: float, ry: float, start: float, end: float, fill: Colour) -> None:  # noqa: PLR0917 shapes are positions
         """The part of an ellipse cut off by a line; angles in degrees, clockwise from the right."""
         box = [(x - rx) * OVER, (y - ry) * OVER, (x + rx) * OVER, (y + ry) * OVER]
         self.draw.chord(box, start, end, fill=fill)
@@ -92,7 +92,7 @@ def paint_person(pen: Pen, p: Identity, scene: Scene) -> None:
     _hat(pen, p, cx, cy, w, h)
 
 
-def _back_hair(pen: Pen, p: Identity, cx: float, cy: float, w: float, h: float) -> None:
+def _back_hair(pen: Pen, p: Identity, cx: float, cy: float, w: float, h: float) -> None:  # noqa: PLR0917 shapes are positions
     dark = shade(p.hair, 0.85)
     if p.style == "long":
         pen.box(cx - w - 4, cy - h - 2, cx + w + 4, cy + h + 7, dark, radius=11)
@@ -106,7 +106,7 @@ def _back_hair(pen: Pen, p: Identity, cx: float, cy: float, w: float, h: float) 
         pen.ellipse(cx, cy - h - 4, 6.5, 6, dark)
 
 
-def _beard(pen: Pen, p: Identity, cx: float, cy: float, w: float, h: float) -> None:
+def _beard(pen: Pen, p: Identity, cx: float, cy: float, w: float, h: float) -> None:  # noqa: PLR0917 shapes are positions
     dark = shade(p.hair, 0.8)
     if p.beard == "full":
         pen.poly([(x, y) for x, y in head_outline(p, cx, cy, w, h + 1.5) if y > cy + h * 0.28], dark)
@@ -138,7 +138,7 @@ def _face(pen: Pen, p: Identity, scene: Scene, cx: float, cy: float) -> None:
         pen.box(cx - 3.8, cy + 9.6, cx + 3.8, cy + 11.2, (150, 50, 55), radius=0.7)
 
 
-def _front_hair(pen: Pen, p: Identity, cx: float, cy: float, w: float, h: float) -> None:
+def _front_hair(pen: Pen, p: Identity, cx: float, cy: float, w: float, h: float) -> None:  # noqa: PLR0917 shapes are positions
     top = cy - h
     if p.style == "short":
         pen.chord(cx, cy - 1, w + 1.5, h + 2.5, 200, 340, p.hair)
@@ -164,7 +164,7 @@ def _front_hair(pen: Pen, p: Identity, cx: float, cy: float, w: float, h: float)
         pen.poly([*points, (cx + w + 1, top + 9), (cx, top + 6)], p.hair)
 
 
-def _hat(pen: Pen, p: Identity, cx: float, cy: float, w: float, h: float) -> None:
+def _hat(pen: Pen, p: Identity, cx: float, cy: float, w: float, h: float) -> None:  # noqa: PLR0917 shapes are positions
     dark = shade(p.hat_colour, 0.75)
     if p.hat == "cap":
         pen.chord(cx, cy - h + 9, w + 2, 12.5, 180, 360, p.hat_colour)
