@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 import uvicorn
@@ -37,6 +40,13 @@ class Server(uvicorn.Server):
             )
         )
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Uvicorn raises the signal again when it is done; a stop that was asked for is no failure."""
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, end the streams, let the rest finish."""
         log.info("api.stopping")
@@ -58,10 +68,27 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as exc:
         sys.stderr.write(f"api: {exc}\n")
         return 2
+    _log_to_stderr()
     server = Server(settings)
     log.info("api.starting", host=settings.host, port=settings.port, blob_root=settings.blob_root)
     asyncio.run(server.serve())
     return 0 if server.started else 1
+
+
+def _log_to_stderr() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(default=str),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+    )
+    # Of others' loggers only what matters; the pool says more than anybody wants while the database is away.
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
 
 if __name__ == "__main__":

@@ -122,6 +122,10 @@ class Feed:
                 if not away:
                     log.warning("feed.away", error=str(exc))
                 away = True
+            except Exception:
+                # One row that cannot be read must not leave every watcher of this process in the dark for ever.
+                log.exception("feed.failed")
+                away = True
             await self._pause(1.0 if away else 0.02 if more else self._poll_s, wakes=not away)
 
     async def _pause(self, seconds: float, *, wakes: bool) -> None:

@@ -156,6 +156,8 @@ def _database(_: Request[Any, Any, Any], exc: psycopg.Error) -> Response[bytes]:
         )
     if isinstance(exc, psycopg.OperationalError | psycopg.InterfaceError):
         log.warning("database.away", sqlstate=state, error=_first_line(exc))
+        if state == "57014":
+            return _away("database_slow", "the database took too long to answer")
         return _away("database_away", "the database is not to be reached")
     log.error("database.unforeseen", sqlstate=state, error=_first_line(exc), exc_info=exc)
     return answer(500, code="internal", detail="the request failed inside; the server's log has the reason")

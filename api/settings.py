@@ -67,7 +67,9 @@ def from_environment(environ: Mapping[str, str], /, **said: str | int | None) ->
         try:
             values[each.name] = kind(raw)
         except ValueError as exc:
-            raise ValueError(f"{variable} must be a {kind.__name__}, got {raw!r}") from exc
+            raise ValueError(
+                f"{variable} must be {'a whole number' if kind is int else 'a number'}, got {raw!r}"
+            ) from exc
     for needed in ("database_url", "blob_root"):
         if needed not in values:
             raise ValueError(f"say --{needed.replace('_', '-')} or set ARGOSY_API_{needed.upper()}")

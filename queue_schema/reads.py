@@ -299,6 +299,9 @@ def jobs(conn: Connection, project_id: UUID, wanted: JobFilter, *, limit: int) -
         statement = statement.where(
             sa.cast(columns.state, sa.Text).in_([str(state) for state in wanted.states])
         )
+        # Said twice, once so that an index can see it: the state is computed, whether a job has ended is not.
+        if not any(state.ended for state in wanted.states):
+            statement = statement.where(columns.ended_at.is_(None))
     if wanted.kind is not None:
         statement = statement.where(columns.kind == wanted.kind)
     if wanted.priority is not None:

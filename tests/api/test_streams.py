@@ -145,3 +145,23 @@ def test_a_stopping_api_ends_its_streams(api: Api, http: httpx.Client) -> None:
         rest = list(lines)
 
     assert "event: end" not in rest
+
+
+def test_streams_outlive_the_connections_of_the_database(api: Api, http: httpx.Client, agent: Agent) -> None:
+    """A watcher whose database connections are cut hears of the end all the same (Q14)."""
+    job_id = http.post("/v1/jobs", json={"kind": "noop"}).json()["job_id"]
+    names: list[str] = []
+    watcher = threading.Thread(
+        target=lambda: names.extend(name for name, _, _ in _frames(http, f"/v1/jobs/{job_id}/events"))
+    )
+    watcher.start()
+    time.sleep(0.2)
+    for _ in range(3):
+        api.conn.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'argosy-api'"
+        )
+        time.sleep(0.05)
+    agent.complete(agent.one())
+    watcher.join(10)
+
+    assert names == ["submitted", "claimed", "succeeded", "end"]
