@@ -192,6 +192,7 @@ class Attempt(threading.Thread):
             broke_protocol=self._broken,
             peak_mib=self._peak_mib(),
             booked_mib=booked_mib(self._claimed.grant, RAM_IDX),
+            overuse=self._lease.overuse,
             kernel_killed=_kernel_kills() > kernel_kills,
         )
         return verdict.judge(self._claimed, facts)

@@ -120,11 +120,10 @@ class Keeper(threading.Thread):
             self._listening = (conn, channel)
 
     def _obey(self, beat: Beat) -> None:
-        for lease in self._leases.end(beat.lost, Ending.LOST):
-            # While the settle is on its way a beat may well miss the lease; the settle's answer decides.
-            log.log(
-                20 if lease.settling else 30, "lease.lost", token=str(lease.token), job_id=str(lease.job_id)
-            )
+        # While a settle is on its way a beat may well miss the lease: the settle's answer decides then.
+        gone = [token for token in beat.lost if (held := self._leases.get(token)) and not held.settling]
+        for lease in self._leases.end(gone, Ending.LOST):
+            log.warning("lease.lost", token=str(lease.token), job_id=str(lease.job_id))
         for command in beat.commands:
             if self._leases.end([command.token], _ENDINGS[command.command]):
                 log.info("lease.command", token=str(command.token), command=command.command)

@@ -45,6 +45,8 @@ class Lease:
         self.settling = False
         """The outcome is written down; only the settle's answer matters now."""
         self.peak_ram_mib = 0
+        self.overuse: tuple[int, int] | None = None
+        """MiB held and booked on the device where it outgrew its booking."""
         self._ending: Ending | None = None
         self._ending_at = 0.0
         self.ended = threading.Event()

@@ -15,6 +15,7 @@ from agent.claims import Claims
 from agent.devices import DeviceSource
 from agent.files.cache import Cache
 from agent.files.transfer import Transfer
+from agent.gauge import Gauge
 from agent.keeper import Keeper
 from agent.leases import Ending, Lease, Leases
 from agent.line import DatabaseAway, Line
@@ -75,6 +76,7 @@ class Node:
         self._watchdog = Watchdog(
             settings, self.leases, self._forkserver, lease_s=lambda: self.membership.terms.lease_s
         )
+        self._gauge = Gauge(self._sampler, self.leases, every_s=1.0, allowance_mib=settings.gpu_allowance_mib)
         self._shop = Workshop(
             settings=settings,
             leases=self.leases,
@@ -113,7 +115,7 @@ class Node:
     def _work(self, spooled: list[Settlement]) -> None:
         for settlement in spooled:
             self.settler.resume(settlement)
-        for thread in (self.keeper, self._watchdog, self._reporter, self.settler, self.claims):
+        for thread in (self.keeper, self._watchdog, self._gauge, self._reporter, self.settler, self.claims):
             thread.start()
         log.info("agent.ready", slots=self._settings.slots, spooled=len(spooled))
         self._signals.wait()
@@ -121,9 +123,10 @@ class Node:
         self.claims.join(timeout=5.0)
         shutdown.drain(self._settings, self.leases, self._signals)
         self.leases.wait_until_empty(SETTLE_S if self._signals.count < 3 else 1.0)
-        for part in (self._reporter, self.settler, self.keeper, self._watchdog):
+        parts = (self._reporter, self.settler, self.keeper, self._gauge, self._watchdog)
+        for part in parts:
             part.stop()
-        for part in (self._reporter, self.settler, self.keeper, self._watchdog):
+        for part in parts:
             part.join(timeout=5.0)
         self._leave()
 

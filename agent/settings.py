@@ -62,6 +62,8 @@ class AgentSettings:
     ram_allowance_mib: int = 192
     """What a runner may hold beyond its booking before it is ended: the interpreter itself, the preloaded pages
     it comes to copy (24 MiB for a `noop`, up to about 130 of them with torch), and our error."""
+    gpu_allowance_mib: int = 512
+    """What a job may hold on a GPU beyond its booking before it is ended: a context costs 150 to 500 MiB."""
     cache_mib: int = 20_480
     """Disk for files kept for the next job."""
     log_level: str = "info"

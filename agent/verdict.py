@@ -39,6 +39,9 @@ class Facts:
     peak_mib: int | None = None
     """The most host memory we saw the group hold."""
     booked_mib: int = 0
+    """Of host memory."""
+    overuse: tuple[int, int] | None = None
+    """MiB held and booked on the device where it outgrew its booking."""
     kernel_killed: bool = False
     """Whether this host's kernel ended some process for want of memory meanwhile."""
 
@@ -89,8 +92,9 @@ def _by_agent(claimed: Claimed, facts: Facts, ending: Ending) -> Failed | Releas
                 facts.peak_mib,
             )
         case Ending.OUT_OF_MEMORY:
-            message = f"held {facts.peak_mib} MiB of host memory, booked were {facts.booked_mib} MiB"
-            return Failed(*ids, Cause.OUT_OF_MEMORY, message, None, facts.peak_mib)
+            held, booked = facts.overuse or (facts.peak_mib or 0, facts.booked_mib)
+            message = f"held {held} MiB, booked were {booked} MiB; state a larger need"
+            return Failed(*ids, Cause.OUT_OF_MEMORY, message, None, held)
         case Ending.EXCLUSIVE | Ending.DRAIN | Ending.PREEMPT:
             # A job that failed by itself just then has failed; only what we ended is handed back.
             return None if isinstance(facts.last, Failure) else Released(*ids, _SPOKEN[ending])

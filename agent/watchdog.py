@@ -77,7 +77,9 @@ class Watchdog(threading.Thread):
         now = time.monotonic()
         if lease.ending is None or lease.ending < Ending.EXCLUSIVE:
             unseen_s = now - lease.confirmed_at
-            if lease.claimed.exclusive and unseen_s > self._lease_s() - self._settings.exclusive_margin_s:
+            # A short lease has little margin: two beats must be allowed to fail.
+            margin_s = min(self._settings.exclusive_margin_s, self._lease_s() / 6)
+            if lease.claimed.exclusive and unseen_s > self._lease_s() - margin_s:
                 if lease.end(Ending.EXCLUSIVE):
                     log.warning("lease.unconfirmed", token=str(lease.token), unseen_s=round(unseen_s, 1))
             elif now - lease.claimed_at > lease.claimed.timeout_s and lease.end(Ending.TIMEOUT):
@@ -119,10 +121,7 @@ class Watchdog(threading.Thread):
             inherited = self._forkserver.footprint()
             held = processes.realised_mib((process.pid for process in family), inherited)
             lease.peak_ram_mib = max(lease.peak_ram_mib, held)
-            if (
-                held > allowed
-                and lease.ending is not Ending.OUT_OF_MEMORY
-                and lease.end(Ending.OUT_OF_MEMORY)
-            ):
+            if held > allowed and lease.end(Ending.OUT_OF_MEMORY):
+                lease.overuse = (held, booked_mib(lease.claimed.grant, RAM_IDX))
                 log.warning("runner.outgrew", token=str(lease.token), held_mib=held, allowed_mib=allowed)
                 runner.kill(within_s=0.0)

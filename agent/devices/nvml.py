@@ -6,6 +6,7 @@ GPU memory; there the GPU's memory is the host's, and the caller says how much o
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ import pynvml
 import structlog
 
 from agent.devices import Groups, headroom_mib
+from agent.devices.foreign import Foreign
 from agent.devices.host import available_mib
 from queue_schema.shapes import DeviceDeclared, DeviceSample, LeaseSample
 
@@ -33,6 +35,7 @@ class _Gpu:
     handle: Any
     total_mib: int
     unified: bool
+    foreign: Foreign
 
 
 class NvmlDevices:
@@ -42,16 +45,18 @@ class NvmlDevices:
     slices is not declared itself.
     """
 
-    def __init__(self, *, unified_mib: int) -> None:
+    def __init__(self, *, unified_mib: int, cool_s: float = 5.0) -> None:
         """Open NVML.
 
         Args:
             unified_mib: What a GPU without memory of its own may use of the host's.
+            cool_s: How long memory that a stranger gave back is kept back.
 
         Raises:
             pynvml.NVMLError: There is no driver, or it does not answer.
         """
         self._unified_mib = unified_mib
+        self._cool_s = cool_s
         pynvml.nvmlInit()
         try:
             self._driver = _text(pynvml.nvmlSystemGetDriverVersion())
@@ -111,7 +116,9 @@ class NvmlDevices:
             figures = [used[pid] for pid in group.pids if pid in used]
             if figures and None not in figures:
                 leases.append(LeaseSample(token=token, mib=sum(f for f in figures if f is not None)))
-        return DeviceSample(idx=gpu.idx, free_mib=min(free_mib, gpu.total_mib), leases=leases)
+        foreign = max(0, gpu.total_mib - free_mib - sum(lease.mib for lease in leases))
+        free_mib -= gpu.foreign.held_back_mib(time.monotonic(), foreign, {lease.token for lease in leases})
+        return DeviceSample(idx=gpu.idx, free_mib=max(0, min(free_mib, gpu.total_mib)), leases=leases)
 
     def _found(self, index: int) -> list[_Gpu]:
         handle = pynvml.nvmlDeviceGetHandleByIndex(index)
@@ -132,6 +139,7 @@ class NvmlDevices:
             handle=handle,
             total_mib=total_mib,
             unified=unified,
+            foreign=Foreign(self._cool_s),
         )
 
 

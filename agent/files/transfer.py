@@ -26,7 +26,10 @@ log = structlog.get_logger(__name__)
 
 _BLOCK = 2**20
 _GONE = frozenset({404, 410})
-_REFUSED = frozenset({400, 401, 403, 413, 415, 422})
+_REFUSED = frozenset({400, 403, 413, 415, 422})
+_NOT_NOW = frozenset({401, 409})
+"""The session may be about to be renewed: worth some tries, not all of the patience."""
+_RENEWAL_S = 20.0
 
 
 class TransferError(Exception):
@@ -121,23 +124,24 @@ class Transfer:
             headers = self._headers(job_id, token)
             headers |= {"Content-Type": media_type, "Content-Length": str(size)}
             answer = self._client.put(self._url + sha256, content=_blocks(path, wanted), headers=headers)
-            if answer.status_code != httpx.codes.CONFLICT:
-                self._check(answer, sha256)
+            self._check(answer, sha256)
             return sha256, size
 
         return self._persist(once, wanted)
 
     def _persist(self, once: Callable[[], T], wanted: Callable[[], bool]) -> T:
-        until = time.monotonic() + self._patience_s
+        began = time.monotonic()
         backoff = Backoff(0.2, 10.0)
         while True:
             _still(wanted)
             try:
                 return once()
             except (httpx.TransportError, _Again) as exc:
+                soon = isinstance(exc, _AgainSoon)
+                patience_s = min(self._patience_s, _RENEWAL_S) if soon else self._patience_s
                 wait_s = backoff.next_s()
-                if time.monotonic() + wait_s > until:
-                    raise TransferError(f"gave up after {self._patience_s:g} s: {exc}") from exc
+                if time.monotonic() + wait_s > began + patience_s:
+                    raise TransferError(f"gave up after {patience_s:g} s: {exc}") from exc
                 log.warning("file.again", error=str(exc), wait_s=round(wait_s, 2))
                 self._rest(wait_s, wanted)
 
@@ -166,11 +170,15 @@ class Transfer:
             raise FileMissing(text)
         if answer.status_code in _REFUSED:
             raise TransferError(text)
-        raise _Again(text)
+        raise (_AgainSoon if answer.status_code in _NOT_NOW else _Again)(text)
 
 
 class _Again(Exception):
     """Not this time, but perhaps the next."""
+
+
+class _AgainSoon(_Again):
+    """Perhaps the next time, but if not soon, then never."""
 
 
 def hash_of(path: Path) -> tuple[str, int]:

@@ -13,9 +13,11 @@ import pytest
 
 from agent import boot
 from agent.devices import Group
+from agent.devices.foreign import Foreign
 from agent.devices.host import HostMemory, available_mib, physical_mib
 from agent.devices.nvml import NvmlDevices
-from agent.leases import Lease
+from agent.gauge import Gauge
+from agent.leases import Ending, Lease, Leases
 from agent.sampling import shortfall
 from queue_schema.shapes import Claimed, DeviceSample, Grant, LeaseSample, Sample
 
@@ -176,3 +178,50 @@ def test_the_second_look_counts_what_neighbours_have_not_taken_yet():
 
     assert shortfall(half, own, {}) is None
     assert shortfall(half, own, {other: grant}) == (0, 4096 - (6000 - 2048))
+
+
+def test_what_a_stranger_gave_back_is_kept_back_for_a_while():
+    """Foreign memory flickers: its peak of the last seconds counts."""
+    foreign = Foreign(cool_s=5.0)
+
+    assert foreign.held_back_mib(0.0, 8000, frozenset()) == 0
+    assert foreign.held_back_mib(1.0, 1000, frozenset()) == 7000
+    assert foreign.held_back_mib(4.9, 1000, frozenset()) == 7000
+    assert foreign.held_back_mib(5.1, 1000, frozenset()) == 0
+
+
+def test_what_our_own_runner_leaves_behind_is_no_strangers():
+    """The memory of a runner that just ended can be claimed as soon as it is free."""
+    foreign, ours = Foreign(cool_s=5.0), frozenset({uuid4()})
+    foreign.held_back_mib(0.0, 0, ours)
+
+    assert foreign.held_back_mib(0.1, 8000, frozenset()) == 0
+    assert foreign.held_back_mib(0.2, 0, frozenset()) == 0
+    assert foreign.held_back_mib(3.0, 500, frozenset()) == 0
+    assert foreign.held_back_mib(3.1, 0, frozenset()) == 500
+
+
+def test_free_gpu_memory_is_kept_back_after_a_stranger(gpus):
+    """The sample shows less than NVML does until the stranger's memory has cooled down."""
+    gpus(("gpu", {**H100, "used": 30 * GIB}))
+    source = NvmlDevices(unified_mib=0, cool_s=3600)
+    source.look({})
+    gpus(("gpu", H100))
+
+    assert source.look({})[0].free_mib == 50 * 1024
+
+
+def test_a_job_that_outgrows_its_gpu_booking_is_ended_alone():
+    """The gauge ends who holds more than booked plus the allowance, and nobody else."""
+    leases = Leases()
+    for _ in range(2):
+        grant = Grant([0], 4096, 0, 1000, 0)
+        claimed = Claimed(uuid4(), uuid4(), 1, uuid4(), "noop", {}, [], grant, 60, False)
+        leases.add(Lease(claimed.job_id, claimed.token, claimed, 0.0))
+    greedy, modest = leases.all()
+    held = [LeaseSample(greedy.token, 4096 + 513), LeaseSample(modest.token, 4096 + 512)]
+    gauge = Gauge(None, leases, every_s=1.0, allowance_mib=512)  # type: ignore[arg-type]
+    gauge.judge(Sample(1, [DeviceSample(-1, 0, []), DeviceSample(0, 0, held)], 0))
+
+    assert (greedy.ending, greedy.overuse) == (Ending.OUT_OF_MEMORY, (4609, 4096))
+    assert modest.ending is None

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -378,6 +379,44 @@ def test_a_claim_whose_answer_was_lost_is_answered_again(fleet: Fleet, proxy: Pr
     fleet.ends(job, "succeeded")
     assert fleet.one("select array_agg(attempt) from fleet.attempts") == [1]
     assert daemon.seen("claim.again")
+
+
+def test_a_preempted_job_goes_on_from_its_checkpoint(fleet: Fleet):
+    """Preempted: the runner is asked to stop, its checkpoint is stored and named, the next attempt gets it."""
+    daemon = fleet.agent("--entry", "tests.agent.entries:checkpointing")
+    job = fleet.submit("noop", {})
+    eventually(lambda: fleet.one("select (step, metrics ->> 'loss') = (5, '0.5') from fleet.progress"))
+    fleet.conn.execute("update fleet.leases set command = 'preempt'")
+
+    fleet.ends(job, "succeeded")
+    assert fleet.one("select result from fleet.jobs") == {"resumed_at": 5, "text": "so far"}
+    assert daemon.seen("checkpoint.kept", step=5)
+    assert fleet.one("select retries_used + infra_used from fleet.jobs") == 0
+
+
+def test_a_runner_that_speaks_nonsense_is_infrastructure(fleet: Fleet):
+    """A broken runner is not the fault of the job's owner."""
+    fleet.agent("--entry", "tests.agent.entries:babbling")
+    fleet.submit("noop", {})
+
+    cause = eventually(lambda: fleet.one("select cause::text from fleet.attempts"))
+    assert cause == "infrastructure"
+
+
+def test_an_exclusive_job_dies_before_its_lease_ends(fleet: Fleet, proxy: Proxy):
+    """I4: with the database away an exclusive job is gone before anybody else may get it; another one lives."""
+    fleet.terms(lease_s=3.0, heartbeat_s=0.5)
+    daemon = fleet.agent(url=proxy.url)
+    fleet.submit("noop", {"seconds": 600}, exclusive=True)
+    exclusive = pid_of(daemon)
+    fleet.submit("noop", {"seconds": 600})
+    other = int(daemon.wait("runner.started", times=2)["pid"])
+    proxy.cut()
+    cut_at = time.monotonic()
+    eventually(lambda: not alive(exclusive), within_s=5)
+
+    assert time.monotonic() - cut_at < 3.0
+    assert alive(other)
 
 
 def test_a_killed_agent_leaves_nothing(fleet: Fleet):
