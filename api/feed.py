@@ -175,8 +175,9 @@ def _tell(watcher: _Watcher, look: _Look) -> None:
         if events:
             watcher.after = events[-1].event_id
         if pulse and pulse.progress and pulse.progress.at != watcher.progress_at:
-            progress = pulse.progress
-            watcher.progress_at = progress.at
+            watcher.progress_at = pulse.progress.at
+            # A report of log lines alone moves the time, and is no news here.
+            progress = pulse.progress if _says_something(pulse.progress) else None
     else:
         logs = [c for c in look.logs.get(watcher.job_id, ()) if c.log_id > watcher.after]
         if logs:
@@ -184,3 +185,7 @@ def _tell(watcher: _Watcher, look: _Look) -> None:
     ended = not look.more and (pulse is None or pulse.state.ended)
     if events or logs or progress or ended:
         watcher.news.put_nowait(News(events, logs, progress, pulse.state if pulse else None, ended))
+
+
+def _says_something(news: reads.Progress) -> bool:
+    return any(value is not None for value in (news.step, news.total, news.message, news.metrics))

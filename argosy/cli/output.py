@@ -139,7 +139,8 @@ def job_page(job: JobInfo) -> Table:
         else:
             text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
             table.add_row(key, escape(text))
-    if news:
+    news = {key: value for key, value in (news or {}).items() if value is not None}
+    if len(news) > 1:
         table.add_row("progress", escape(f"{progress(job.progress)} {msgspec.json.encode(news).decode()}"))
     if error:
         table.add_row("error", f"[red]{escape(error.get('message') or '')}[/red]")

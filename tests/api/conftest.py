@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from queue_schema import migrate
 from tests.api.serving import Agent, Api, serving
 
 
@@ -34,8 +35,10 @@ def shared(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """A client of one API for all tests that only ask what is refused, and count nothing."""
     name = "argosy_test_shared_api"
     with psycopg.connect(postgres, autocommit=True) as conn:
-        conn.execute(f"create database {name} template argosy_template strategy file_copy")
+        conn.execute(f"drop database if exists {name} with (force)")
+        conn.execute(f"create database {name}")
         url = make_url(postgres).set(database=name).render_as_string(hide_password=False)
+        migrate.upgrade(url)
         blobs = tmp_path_factory.mktemp("blobs")
         with psycopg.connect(url, autocommit=True) as inside, serving(url, inside, blobs) as running:
             yield running.client()

@@ -221,3 +221,20 @@ def test_the_command_is_a_process_of_its_own(api: Api, tmp_path: Path) -> None:
     assert refused.stderr.startswith("argosy: api_key: ")
     assert "Traceback" not in refused.stderr
     assert completed.stdout.split() == ["submit"]
+
+
+def test_a_laptop_without_the_server_is_told_what_to_install(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The heavy commands are listed there, too, and say which extra they need."""
+
+    def absent(name: str) -> Any:
+        raise ModuleNotFoundError(f"No module named 'psycopg' (for {name})", name="psycopg")
+
+    monkeypatch.setattr("argosy.cli.app.importlib.import_module", absent)
+    told = run("db", "upgrade", "--whatever")
+
+    assert told.code == 1
+    assert "pip install 'argosy[server]'" in told.err
+    assert "psycopg" in told.err
+    assert " db " in run("--help").out
