@@ -11,9 +11,8 @@ def main() -> int:
     # Imported here, so that a runner that imports the main module of its agent gets nothing.
     import structlog
 
-    from agent import boot, journal, settings
+    from agent import boot, hiding, journal, settings
     from agent.node import Node
-    from agent.runners.forkserver import hide_arguments
     from agent.shutdown import Signals
     from queue_schema.errors import BadRequest
 
@@ -22,8 +21,9 @@ def main() -> int:
     except settings.SettingsError as exc:
         sys.stderr.write(f"agent: {exc}\n")
         return 2
-    settings.scrub(os.environ)
-    hide_arguments()
+    hiding.scrub(os.environ)
+    hiding.hide_arguments()
+    hiding.hide_memory()
     journal.configure(said.log_level, node=said.node)
     log = structlog.get_logger("agent")
     signals = Signals()

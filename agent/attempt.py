@@ -162,8 +162,8 @@ class Attempt(threading.Thread):
         checkpoint = self._fetched_checkpoint()
         kernel_kills = _kernel_kills()
         runner = self._launched()
+        reading = Reading(runner, self)
         try:
-            reading = Reading(runner, self)
             reading.start()
             try:
                 runner.send(self._spec(inputs, checkpoint))
@@ -173,12 +173,10 @@ class Attempt(threading.Thread):
             while (message := self._events.get()) is not None:
                 self._shop.checkpoints.keep(self._lease, message, within=self._work_dir)
             reading.join()
-            gone = runner.kill()
-            if not gone:
-                self._log.error("runner.stays", pid=runner.pid)
             exit_code = runner.exit_code()
         finally:
-            runner.kill()
+            if not reading.gone and not runner.kill():
+                self._log.error("runner.stays", pid=runner.pid)
             self._lease.runner = None
             self._shop.records.remove(self._lease.token)
             runner.close()

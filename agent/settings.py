@@ -6,7 +6,6 @@ A value on the command line wins over the environment. Nothing else in `agent` r
 from __future__ import annotations
 
 import argparse
-import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
@@ -145,39 +144,3 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> AgentSettings:
         except ValueError as exc:
             raise SettingsError(f"{item.name} must be {item.type}, got {text!r}") from exc
     return AgentSettings(**values)
-
-
-_KEPT = frozenset(
-    [
-        "PATH",
-        "HOME",
-        "USER",
-        "LOGNAME",
-        "SHELL",
-        "TZ",
-        "TMPDIR",
-        "LANG",
-        "LANGUAGE",
-        "LD_LIBRARY_PATH",
-        "VIRTUAL_ENV",
-        "SSL_CERT_FILE",
-        "SSL_CERT_DIR",
-        "XDG_CACHE_HOME",
-    ]
-)
-_KEPT_PREFIXES = ("LC_", "CUDA_", "NVIDIA_", "NCCL_", "PYTHON", "HF_", "MKL_", "OMP_")
-_NEVER_WITHIN = ("TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "_KEY")
-
-
-def scrub(environ: os._Environ[str] | dict[str, str]) -> None:
-    """Leave in *environ* only what a runner may see, in place.
-
-    The forkserver inherits the environment of whoever starts it, and is started again when it died; so the
-    agent cuts its own, once and for good. An allow-list: a secret nobody thought of stays outside.
-    """
-    for name in list(environ):
-        kept = name in _KEPT or name.startswith(_KEPT_PREFIXES)
-        if not kept or any(word in name for word in _NEVER_WITHIN):
-            del environ[name]
-    environ["OMP_NUM_THREADS"] = "1"  # more than one thread before a fork deadlocks torch in the child
-    environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # asking the driver itself would spoil it for every fork

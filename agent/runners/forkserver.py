@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -106,8 +105,3 @@ class Forkserver:
         """End the forkserver, and with it every runner that is left."""
         with self._polling:
             stdlib._forkserver._stop()  # type: ignore[attr-defined]  # noqa: SLF001
-
-
-def hide_arguments() -> None:
-    """Cut the command line, which `multiprocessing` would repeat to every runner, database URL and all."""
-    del sys.argv[1:]

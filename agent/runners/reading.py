@@ -75,6 +75,8 @@ class Reading(threading.Thread):
         self._runner = runner
         self._listener = listener
         self._cut: dict[int, Lines] = {}
+        self.gone = False
+        """Whether the runner and all it started have ended."""
         self._act: dict[int, Callable[[list[bytes]], None]] = {}
 
     def run(self) -> None:
@@ -101,7 +103,7 @@ class Reading(threading.Thread):
                 for handle in ready:
                     if handle == runner.sentinel:
                         selector.unregister(handle)
-                        runner.kill()  # what it started goes with it, and lets go of the streams
+                        self.gone = runner.kill()  # what it started goes with it, and lets go of the streams
                         until = time.monotonic() + _AFTER_END_S
                     elif not self._read(handle):
                         selector.unregister(handle)

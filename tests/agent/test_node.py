@@ -210,7 +210,14 @@ def test_a_job_runs_and_its_result_is_there(fleet: Fleet):
 def test_a_waiting_agent_is_woken(fleet: Fleet):
     """A job submitted to an idle agent starts at once, long before the next poll."""
     daemon = fleet.agent("--poll-s", "600")
+    # Asleep: it has looked twice in vain, and asked nothing since.
     eventually(lambda: fleet.one("select count(*) from fleet.idle_sessions") == 1)
+    eventually(
+        lambda: fleet.one(
+            "select state = 'idle' and state_change < now() - interval '0.3 s' from pg_stat_activity"
+            " where application_name = 'argosy-agent-claims' and datname = current_database()"
+        )
+    )
     job = fleet.submit("noop", {})
 
     fleet.ends(job, "succeeded", within_s=5)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent import settings
+from agent import hiding, settings
 from agent.settings import SettingsError
 
 MUST = ["--database-url", "postgresql://u:hunter2@h/d", "--api-url", "http://api", "--state-dir", "/tmp/x"]
@@ -59,7 +59,7 @@ def test_only_what_is_listed_reaches_a_runner():
         "AWS_SECRET_ACCESS_KEY": "x",
         "OMP_NUM_THREADS": "8",
     }
-    settings.scrub(environ)
+    hiding.scrub(environ)
 
     assert environ == {
         "PATH": "/bin",
