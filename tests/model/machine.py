@@ -1,0 +1,389 @@
+"""A Hypothesis state machine over the real SQL functions: any order of verbs, and I1, I2, I3 hold after each.
+
+The model knows only what a person would: who holds which token, how much memory of each device outsiders use and
+how much each lease has really taken. It never computes what a claim should answer; it checks what was answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+from uuid import UUID
+
+import psycopg
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from queue_schema.calls import chores, clients
+from queue_schema.errors import BadRequest
+from queue_schema.shapes import Claimed, Sample
+from queue_schema.states import Cause, SettleOutcome
+from tests.support.clock import Clock
+from tests.support.verbs import HEADROOM_MIB, Agent, Project
+
+TOTAL_MIB = 24_576
+GPUS = 2
+NODES = ("a", "b")
+SIZES = (500, 4_000, 9_000, 15_000, 24_000)
+TENTHS = st.integers(0, 10)
+
+
+@dataclass
+class Held:
+    """One lease the model believes in."""
+
+    claimed: Claimed
+    node: str
+    realised: int = 0
+    commanded: bool = False
+
+
+@dataclass
+class Model:
+    """What is true outside the database."""
+
+    leases: dict[UUID, Held] = field(default_factory=dict)
+    stale: list[Held] = field(default_factory=list)
+    """Taken back by the reaper."""
+    spent: list[Held] = field(default_factory=list)
+    """Ended by their own agent."""
+    used: dict[str, int] = field(default_factory=dict)
+    """Per node, the newest sample that was used to give something."""
+    foreign: dict[tuple[str, int], int] = field(default_factory=dict)
+    delayed: dict[str, Sample] = field(default_factory=dict)
+    delayed_foreign: dict[str, dict[int, int]] = field(default_factory=dict)
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Submits, claims, samples, settles, fails, releases, reaps, cancels, joins again, and lets time pass."""
+
+    restore: ClassVar[Callable[[], None]]
+    connect: ClassVar[Callable[[], psycopg.Connection[Any]]]
+
+    jobs = Bundle("jobs")
+
+    @initialize()
+    def begin(self) -> None:
+        """A fresh database, two nodes with two GPUs each, a reaper that has been running."""
+        type(self).restore()
+        self.conn = type(self).connect()
+        self.clock = Clock(self.conn)
+        self.project = Project(self.conn)
+        self.nodes = {node: Agent(self.conn, node, gpus=[TOTAL_MIB] * GPUS, slots=6) for node in NODES}
+        self.model = Model()
+        chores.reap(self.conn)
+        self.conn.execute("update fleet.reaper set grace_until = null")
+
+    def teardown(self) -> None:
+        """Close the connection."""
+        if hasattr(self, "conn"):
+            self.conn.close()
+
+    # -- what a user does
+
+    @rule(
+        target=jobs,
+        size=st.sampled_from(SIZES),
+        gpus=st.integers(0, 2),
+        retries=st.integers(0, 2),
+        copies=st.integers(1, 3),
+    )
+    def submit(self, size: int, gpus: int, retries: int, copies: int) -> UUID:
+        """A few jobs of one size; the last of them."""
+        return [self.project.gpu_job(size, gpus=gpus, retries=retries) for _ in range(copies)][-1]
+
+    @rule(target=jobs, after=jobs)
+    def submit_after(self, after: UUID) -> UUID:
+        """A job that waits for another one; refused when that one has failed."""
+        if self.project.state(after) in ("failed", "cancelled"):
+            return after
+        return self.project.submit(after=[str(after)])
+
+    @rule(job=jobs)
+    def cancel(self, job: UUID) -> None:
+        """Cancel it, wherever it is."""
+        [answer] = clients.cancel(self.conn, self.project.id, [job])
+        if all(held.claimed.job_id != job for held in self.model.leases.values()):
+            assert self.project.state(job) in ("cancelled", "failed", "succeeded")
+        for held in self.model.leases.values():
+            if held.claimed.job_id == job:
+                assert answer.outcome == "cancelling"
+                held.commanded = True
+
+    @rule(job=jobs)
+    def retry(self, job: UUID) -> None:
+        """Run an ended job again, unless what it waits for has failed."""
+        blocked = self.conn.execute(
+            """select from fleet.dependencies d join fleet.jobs j on j.job_id = d.after_job_id
+               where d.job_id = %s and j.outcome in ('failed', 'cancelled')""",
+            (job,),
+        ).fetchone()
+        if blocked is None:
+            clients.retry(self.conn, self.project.id, [job])
+
+    # -- what a node does
+
+    def _look(self, node: str) -> Sample:
+        free, realised = {}, {}
+        for idx in range(GPUS):
+            used = self.model.foreign.get((node, idx), 0)
+            for token, held in self.model.leases.items():
+                if held.node == node and idx in held.claimed.grant.devices:
+                    realised[idx, token] = held.realised
+                    used += held.realised
+            free[idx] = max(0, TOTAL_MIB - used)
+        return self.nodes[node].sample(free, realised)
+
+    def _check_room(self, node: str, foreign: dict[int, int], claimed: list[Claimed]) -> None:
+        """I3: after a claim, what is booked and what outsiders used leave the headroom free."""
+        for idx in {idx for job in claimed for idx in job.grant.devices}:
+            booked = sum(
+                held.claimed.grant.vram_mib
+                for held in self.model.leases.values()
+                if held.node == node and idx in held.claimed.grant.devices
+            )
+            assert booked + foreign[idx] <= TOTAL_MIB - HEADROOM_MIB, (node, idx, booked, foreign[idx])
+
+    def _took(self, node: str, sample: Sample, claimed: list[Claimed]) -> None:
+        # What ended since an older sample may still have held its memory then, or hold it now.
+        assert not claimed or sample.seq > self.model.used.get(node, 0), "an older sample was used"
+        if claimed:
+            self.model.used[node] = sample.seq
+        for job in claimed:
+            assert job.token not in self.model.leases
+            assert all(held.claimed.job_id != job.job_id for held in self.model.leases.values()), (
+                "leased twice"
+            )
+            self.model.leases[job.token] = Held(job, node)
+
+    def _foreign(self, node: str) -> dict[int, int]:
+        return {idx: self.model.foreign.get((node, idx), 0) for idx in range(GPUS)}
+
+    @rule(node=st.sampled_from(NODES), want=st.integers(1, 4), tenths=st.none() | st.integers(0, 6))
+    def claim(self, node: str, want: int, tenths: int | None) -> None:
+        """Measure, with outsiders on the first device or without, then claim."""
+        if tenths is not None:
+            self.outsiders_take_or_free_memory(node, 0, tenths)
+        sample = self._look(node)
+        claimed = self.nodes[node].claim(want, sample=sample)
+        self._took(node, sample, claimed)
+        self._check_room(node, self._foreign(node), claimed)
+
+    @rule(node=st.sampled_from(NODES))
+    def measure_now_claim_later(self, node: str) -> None:
+        """A sample that will be long on its way."""
+        self.model.delayed[node] = self._look(node)
+        self.model.delayed_foreign[node] = self._foreign(node)
+
+    @rule(node=st.sampled_from(NODES))
+    def claim_with_the_delayed_sample(self, node: str) -> None:
+        """It is used if nothing was given since it was taken, else refused."""
+        sample = self.model.delayed.pop(node, None)
+        if sample is None:
+            return
+        try:
+            claimed = self.nodes[node].claim(4, sample=sample)
+        except BadRequest as refused:
+            if refused.field != "sample.seq":
+                raise
+            return
+        self._took(node, sample, claimed)
+        # What the database was told is all it can keep: outsiders as they were when measured, plus whatever a
+        # lease that has ended since had realised then.
+        self._check_room(node, self.model.delayed_foreign[node], claimed)
+
+    @rule(node=st.sampled_from(NODES))
+    def claim_with_a_wrong_sample(self, node: str) -> None:
+        """An agent that says everything is free and all it holds is realised cannot overbook."""
+        realised = {
+            (idx, token): held.claimed.grant.vram_mib
+            for token, held in self.model.leases.items()
+            if held.node == node
+            for idx in held.claimed.grant.devices
+        }
+        sample = self.nodes[node].sample(None, realised)
+        claimed = self.nodes[node].claim(4, sample=sample)
+        self._took(node, sample, claimed)
+        self._check_room(node, dict.fromkeys(range(GPUS), 0), claimed)
+
+    @rule(node=st.sampled_from(NODES), idx=st.integers(0, GPUS - 1), tenths=TENTHS)
+    def outsiders_take_or_free_memory(self, node: str, idx: int, tenths: int) -> None:
+        """A process outside the fleet."""
+        held = sum(
+            lease.realised
+            for lease in self.model.leases.values()
+            if lease.node == node and idx in lease.claimed.grant.devices
+        )
+        self.model.foreign[node, idx] = max(0, (TOTAL_MIB - held) * tenths // 10)
+
+    @rule(pick=st.integers(0, 99), tenths=TENTHS)
+    def a_runner_grows(self, pick: int, tenths: int) -> None:
+        """It takes part of what was booked for it."""
+        if self.model.leases:
+            held = list(self.model.leases.values())[pick % len(self.model.leases)]
+            held.realised = held.claimed.grant.vram_mib * tenths // 10
+
+    def _pick(self, pick: int) -> Held | None:
+        held = list(self.model.leases.values())
+        return held[pick % len(held)] if held else None
+
+    def _ended(self, held: Held, outcome: SettleOutcome) -> None:
+        assert outcome is SettleOutcome.SETTLED
+        self.model.spent.append(self.model.leases.pop(held.claimed.token))
+
+    @rule(pick=st.integers(0, 99))
+    def complete(self, pick: int) -> None:
+        """A result."""
+        if (held := self._pick(pick)) is not None:
+            self._ended(held, self.nodes[held.node].complete(held.claimed).outcome)
+            assert self.project.state(held.claimed.job_id) == "succeeded"
+
+    @rule(
+        pick=st.integers(0, 99),
+        cause=st.sampled_from([Cause.USER_ERROR, Cause.INFRASTRUCTURE, Cause.TIMEOUT]),
+    )
+    def fail(self, pick: int, cause: Cause) -> None:
+        """No result. A job that was to be cancelled is over then."""
+        if (held := self._pick(pick)) is not None:
+            self._ended(held, self.nodes[held.node].fail(held.claimed, cause).outcome)
+            if held.commanded:
+                assert self.project.state(held.claimed.job_id) == "cancelled"
+
+    @rule(pick=st.integers(0, 99))
+    def release(self, pick: int) -> None:
+        """Handed back."""
+        if (held := self._pick(pick)) is not None:
+            self._ended(held, self.nodes[held.node].release(held.claimed).outcome)
+            expected = "cancelled" if held.commanded else "ready"
+            assert self.project.state(held.claimed.job_id) == expected
+
+    @rule(pick=st.integers(0, 99), verb=st.sampled_from(["complete", "fail", "release"]))
+    def settle_with_a_stale_token(self, pick: int, verb: str) -> None:
+        """I2: refused when it was taken back, recognised when it was spent; nothing changes."""
+        for old, expected in (
+            (self.model.stale, SettleOutcome.LEASE_LOST),
+            (self.model.spent, SettleOutcome.ALREADY_SETTLED),
+        ):
+            if old:
+                held = old[pick % len(old)]
+                before = self.project.state(held.claimed.job_id)
+                answer = getattr(self.nodes[held.node], verb)(held.claimed)
+                assert answer.outcome is expected
+                assert self.project.state(held.claimed.job_id) == before
+
+    @rule(pick=st.integers(0, 99))
+    def settle_for_another_node(self, pick: int) -> None:
+        """I2: a token is worth nothing in another session."""
+        if (held := self._pick(pick)) is not None:
+            other = self.nodes[NODES[1 - NODES.index(held.node)]]
+            assert other.complete(held.claimed).outcome is SettleOutcome.LEASE_LOST
+
+    @rule(node=st.sampled_from(NODES))
+    def join_again(self, node: str) -> None:
+        """A restart: exactly what it held comes along. Its runners are gone, so nothing is realised."""
+        mine = {token for token, held in self.model.leases.items() if held.node == node}
+        assert set(self.nodes[node].join()) == mine
+        self._new_session(node)
+
+    def _new_session(self, node: str) -> None:
+        """Samples of the last session can no longer be used: they are numbered per session."""
+        self.model.delayed.pop(node, None)
+        self.model.used.pop(node, None)
+
+    # -- what time does
+
+    @rule(beating=st.sets(st.sampled_from(NODES)), seconds=st.sampled_from([5, 15, 25]))
+    def time_passes(self, beating: set[str], seconds: int) -> None:
+        """Some nodes beat, the reaper and the promoter run; what is taken back is stale from then on."""
+        self.clock.advance(seconds)
+        for node in sorted(beating):
+            lost = (
+                self.nodes[node]
+                .beat(*[token for token, held in self.model.leases.items() if held.node == node])
+                .lost
+            )
+            assert lost == []
+        chores.reap(self.conn)
+        chores.promote(self.conn)
+        live = {row[0] for row in self.conn.execute("select token from fleet.leases")}
+        for token in set(self.model.leases) - live:
+            self.model.stale.append(self.model.leases.pop(token))
+        for node, agent in self.nodes.items():
+            ended = self.conn.execute(
+                "select from fleet.sessions where session_id = %s and ended_at is not null",
+                (agent.session.session_id,),
+            ).fetchone()
+            if ended is not None:
+                assert not [held for held in self.model.leases.values() if held.node == node]
+                assert agent.join() == []
+                self._new_session(node)
+
+    # -- what always holds
+
+    @invariant()
+    def every_job_is_in_exactly_one_place(self) -> None:
+        """I1."""
+        if not hasattr(self, "conn"):
+            return
+        wrong = self.conn.execute(
+            """
+            select j.job_id from fleet.jobs as j
+             where (j.outcome is not null)::int
+                   + (select count(*) from fleet.ready   where job_id = j.job_id)
+                   + (select count(*) from fleet.waiting where job_id = j.job_id)
+                   + (select count(*) from fleet.leases  where job_id = j.job_id) <> 1
+            """
+        ).fetchall()
+        assert wrong == []
+
+    @invariant()
+    def the_leases_are_those_that_were_given(self) -> None:
+        """I2: no token is there that nobody was given, and none vanished unseen."""
+        if hasattr(self, "conn"):
+            live = {row[0] for row in self.conn.execute("select token from fleet.leases")}
+            assert live == set(self.model.leases)
+
+    @invariant()
+    def leases_belong_to_live_sessions_of_their_node(self) -> None:
+        """What is booked is booked by somebody who can be asked."""
+        if hasattr(self, "conn"):
+            orphans = self.conn.execute(
+                """select from fleet.leases l left join fleet.sessions s
+                     on s.session_id = l.session_id and s.ended_at is null and s.node_id = l.node_id
+                   where s.session_id is null"""
+            ).fetchall()
+            assert orphans == []
+
+    @invariant()
+    def a_lane_with_ready_jobs_is_active(self) -> None:
+        """Else nobody would ever look there."""
+        if hasattr(self, "conn"):
+            forgotten = self.conn.execute(
+                """select from fleet.lanes l where not active
+                     and exists (select from fleet.ready r where r.lane_id = l.lane_id)"""
+            ).fetchall()
+            assert forgotten == []
+
+    @invariant()
+    def what_waits_waits_for_something(self) -> None:
+        """A job whose prerequisites have all succeeded does not wait for them; its count is their number."""
+        if hasattr(self, "conn"):
+            wrong = self.conn.execute(
+                """select w.job_id from fleet.waiting w
+                   where w.waits_for <> (select count(*) from fleet.dependencies d
+                                          where d.job_id = w.job_id and not d.satisfied)"""
+            ).fetchall()
+            assert wrong == []
+
+    @invariant()
+    def nothing_waits_for_what_has_failed(self) -> None:
+        """It would wait for ever."""
+        if hasattr(self, "conn"):
+            stuck = self.conn.execute(
+                """select w.job_id from fleet.waiting w
+                     join fleet.dependencies d on d.job_id = w.job_id and not d.satisfied
+                     join fleet.jobs j on j.job_id = d.after_job_id
+                    where j.outcome in ('failed', 'cancelled')"""
+            ).fetchall()
+            assert stuck == []
