@@ -106,6 +106,8 @@ class Attempt(threading.Thread):
             self._shop.reporter.forget(self._lease.token)
             self._shop.leases.remove(self._lease.token)
         else:
+            if isinstance(settlement, Failed):
+                self.printed("agent", [f"[ended as {settlement.cause}: {settlement.message}]"])
             self._shop.settler.settle(settlement)
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -128,6 +130,12 @@ class Attempt(threading.Thread):
         """Remember the first line that was no message."""
         self._log.warning("runner.broke_protocol", why=why)
         self._broken = self._broken or why
+
+    def grace_s(self) -> float:
+        """Somebody who was asked to end gets the rest of the grace, though the runner itself is gone."""
+        if self._lease.ending not in (Ending.CANCEL, Ending.TIMEOUT):
+            return 0.0
+        return max(0.0, self._lease.ending_at + self._shop.settings.grace_s - time.monotonic())
 
     def ended(self) -> None:
         """Everything the runner had to say was heard."""

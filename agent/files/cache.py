@@ -60,12 +60,6 @@ class Cache:
             _hand_over(path, to)
         self._make_room(path)
 
-    def forget(self, project: UUID, sha256: str) -> None:
-        """Drop a file, for it was erased."""
-        path = self._folder / str(project) / sha256
-        path.unlink(missing_ok=True)
-        self._marks.pop(path, None)
-
     def _sound(self, path: Path, sha256: str) -> bool:
         """Whether the file is here and is what it was; after a restart, whether its hash says so."""
         try:

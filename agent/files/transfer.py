@@ -51,7 +51,7 @@ class Transfer:
         self._url = api_url.rstrip("/") + "/v1/agent/blobs/"
         self._membership = membership
         self._patience_s = patience_s
-        self._client = httpx.Client(timeout=httpx.Timeout(60.0, connect=10.0))
+        self._client = httpx.Client(timeout=httpx.Timeout(30.0, connect=10.0))
 
     def close(self) -> None:
         """Close the connections."""

@@ -12,16 +12,18 @@ from typing import Literal, Protocol
 import msgspec
 import structlog
 
+from agent.processes import table
 from agent.runners.runner import Runner
 from workloads.protocol import FromRunner, decode_from_runner
 
 log = structlog.get_logger(__name__)
 
-Stream = Literal["stdout", "stderr"]
+Stream = Literal["stdout", "stderr", "agent"]
 MAX_MESSAGE_BYTES = 16 * 2**20
 MAX_LINE_BYTES = 16 * 2**10
 """A log line longer than this is cut into several."""
 _CHUNK = 65_536
+_ROUND_S = 0.02
 _AFTER_END_S = 1.0
 """How long to read on after the runner has ended: something it started may hold the streams open."""
 
@@ -39,6 +41,10 @@ class Listener(Protocol):
 
     def broke_protocol(self, why: str) -> None:
         """A line that is no message."""
+        ...
+
+    def grace_s(self) -> float:
+        """The runner has ended: how long what it started may go on."""
         ...
 
     def ended(self) -> None:
@@ -94,17 +100,20 @@ class Reading(threading.Thread):
                 selector.register(handle, selectors.EVENT_READ)
             selector.register(runner.sentinel, selectors.EVENT_READ)
             open_streams = set(self._cut)
+            kill_at: float | None = None
             until: float | None = None
             while open_streams or until is None:
-                wait_s = None if until is None else max(0.0, until - time.monotonic())
-                ready = [int(key.fd) for key, _ in selector.select(wait_s)]
-                if not ready and until is not None and time.monotonic() >= until:
+                now = time.monotonic()
+                if kill_at is not None and until is None and (now >= kill_at or not runner.family(table())):
+                    self.gone = runner.kill()  # what it started goes with it, and lets go of the streams
+                    until = time.monotonic() + _AFTER_END_S
+                elif until is not None and now >= until:
                     break
-                for handle in ready:
+                for key, _ in selector.select(None if kill_at is None else _ROUND_S):
+                    handle = int(key.fd)
                     if handle == runner.sentinel:
                         selector.unregister(handle)
-                        self.gone = runner.kill()  # what it started goes with it, and lets go of the streams
-                        until = time.monotonic() + _AFTER_END_S
+                        kill_at = time.monotonic() + self._listener.grace_s()
                     elif not self._read(handle):
                         selector.unregister(handle)
                         open_streams.discard(handle)

@@ -77,7 +77,7 @@ def test_a_file_that_always_comes_damaged_is_given_up(blobs: Blobs, membership, 
 
 
 @pytest.mark.parametrize("link", [False, True])
-def test_a_job_cannot_spoil_the_cache(cache, fetch, blobs: Blobs, tmp_path, monkeypatch, link):  # noqa: PLR0917
+def test_a_job_cannot_spoil_the_cache(cache, fetch, blobs: Blobs, tmp_path, monkeypatch, link):
     """What a job does to its file, even as root, is not what the next job gets."""
     if link:
         monkeypatch.setattr(cache_module, "COPY_BELOW_BYTES", 0)

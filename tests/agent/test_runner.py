@@ -136,6 +136,35 @@ def test_cancel_ends_the_whole_group(bench: Bench):
     assert not alive(runner)
 
 
+def test_who_obeys_a_cancel_may_clean_up(bench: Bench):
+    """A process that takes SIGTERM has its grace, though the runner above it is gone at once."""
+    inner = "trap 'sleep 0.15; echo cleaned; exit' TERM; echo $$ > ready; while :; do sleep 0.02; done"
+    shell = f'sh -c "{inner.replace("$", chr(92) + "$")}" & wait'
+    lease = bench.start("command", {"argv": ["sh", "-c", shell]})
+    program = written_pid(bench, lease, "ready")
+
+    bench.shop.leases.end([lease.token], Ending.CANCEL)
+    bench.outcome(lease)
+    text = "".join(chunk.text for chunk in bench.shop.reporter._news[lease.token].take().logs)
+    assert "cleaned\n" in text
+    assert not alive(program)
+
+
+def test_a_cancel_before_the_start_starts_nothing(bench: Bench, blobs):
+    """An attempt that is cancelled while its files come ends as cancelled, without a runner."""
+    inputs = [ClaimedInput("photo", blobs.add(b"photo"), 5, "upload")]
+    blobs.hold.clear()
+    lease = bench.start("noop", {}, inputs=inputs)
+    eventually(lambda: blobs.gets)
+    bench.shop.leases.end([lease.token], Ending.CANCEL)
+    blobs.hold.set()
+
+    outcome = bench.outcome(lease)
+    assert isinstance(outcome, Failed)
+    assert outcome.cause is Cause.CANCELLED
+    assert lease.runner is None
+
+
 def test_a_process_that_left_the_session_is_ended_too(bench: Bench):
     """A daemon that a job forked away from its group goes when the job goes."""
     lease = bench.start("command", python(RUNAWAY))
