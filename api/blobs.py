@@ -11,12 +11,10 @@ from litestar import Request, Response, get, head, post, put
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.exceptions import NotAuthorizedException
-from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
-from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from litestar.params import HeaderParameter
 
 from api.auth import needs
-from api.download import BINARY, file_response, headers_of, media_type_of
+from api.download import BINARY, RawAnswer, RawBody, file_response, headers_of, media_type_of
 from api.problems import responses
 from api.services import Running, Services, Sha256, Who, sha256_of
 from queue_schema import reads
@@ -34,16 +32,6 @@ class Stored(msgspec.Struct, frozen=True):
     media_type: str
     created: bool
     """False when the project had it already."""
-
-
-class RawBody(Operation):
-    """In OpenAPI: the body is the file's bytes, of whatever type the client says."""
-
-    def __post_init__(self) -> None:
-        self.request_body = RequestBody(
-            content={BINARY: OpenAPIMediaType(Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY))},
-            required=True,
-        )
 
 
 @post(
@@ -126,6 +114,7 @@ async def head_blob(sha256: Sha256, who: Who, services: Running) -> Response[Non
     tags=["files"],
     guards=[needs(Scope.READ)],
     summary="Download a file",
+    operation_class=RawAnswer,
     responses=responses(404, 416),
 )
 async def get_blob(
@@ -206,6 +195,7 @@ def _grant(services: Services, lease: Lease, sha256: str, **written: Any) -> UUI
     opt={"open": True},
     security=[{"lease": []}],
     summary="Read an input of a leased job",
+    operation_class=RawAnswer,
     responses=responses(404, 409, 416),
 )
 async def agent_get(

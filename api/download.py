@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from litestar.response import Stream
 
 from api.store import BlobStore
@@ -16,6 +19,27 @@ from api.store import BlobStore
 BINARY = "application/octet-stream"
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,99}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,99}")
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+
+
+_BYTES = {BINARY: OpenAPIMediaType(Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY))}
+
+
+@dataclass
+class RawBody(Operation):
+    """In OpenAPI: the body is the file's bytes, of whatever type the client says."""
+
+    def __post_init__(self) -> None:
+        self.request_body = RequestBody(content=_BYTES, required=True)
+
+
+@dataclass
+class RawAnswer(Operation):
+    """In OpenAPI: the answer is the file's bytes; a `media_type` of the route would win over the file's own."""
+
+    def __post_init__(self) -> None:
+        answer = (self.responses or {}).get("200")
+        if isinstance(answer, OpenAPIResponse):
+            answer.content = _BYTES
 
 
 def media_type_of(text: str | None) -> str:
@@ -58,7 +82,7 @@ async def file_response(
     """
     headers = headers_of(sha256=sha256, size=size, media_type=media_type, name=name)
     if headers["ETag"] in (tag.strip() for tag in request.headers.get("if-none-match", "").split(",")):
-        return Response(None, status_code=304, headers={"ETag": headers["ETag"]})
+        return Response(b"", status_code=304, headers={"ETag": headers["ETag"]})
     part = _part(request.headers.get("range", ""), size)
     if part is not None:
         start, end = part

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import msgspec
 from anyio.to_thread import run_sync
 from litestar import Request, Response, get
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, HeaderParameter, QueryParameter
 from litestar.response import Stream
 
 from api.auth import needs
-from api.download import file_response
+from api.download import RawAnswer, file_response
 from api.feed import News
 from api.problems import responses
 from api.services import ANY_BIGINT, JobId, Running, Who, resolve
@@ -22,6 +22,14 @@ from queue_schema.states import Scope
 
 _LIVE = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 After = Annotated[int, QueryParameter(ge=0, le=ANY_BIGINT, description="Only what came after this id.")]
+
+
+LastEventId = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Last-Event-ID", description="As `after`, and stronger; browsers send it by themselves."
+    ),
+]
 
 
 class Outputs(msgspec.Struct, frozen=True):
@@ -113,15 +121,15 @@ async def watch(
     job_id: JobId,
     who: Who,
     services: Running,
-    request: Request[Any, Any, Any],
     after: After = 0,
+    last_event_id: LastEventId = None,
 ) -> Stream:
     """Server-sent events from the first on (or after `Last-Event-ID`), until the job has ended.
 
     Each has the job's new step as its event name (`submitted`, `claimed`, `succeeded`, ...); `progress` carries no
     id and may skip steps; `end` comes last and carries the final state.
     """
-    last = request.headers.get("last-event-id", "").strip()
+    last = (last_event_id or "").strip()
     if last:
         if not (last.isascii() and last.isdigit() and int(last[:20]) <= ANY_BIGINT):
             raise BadRequest(
@@ -179,6 +187,7 @@ def list_outputs(job_id: JobId, who: Who, services: Running) -> Outputs:
     tags=["jobs"],
     guards=[needs(Scope.READ)],
     summary="Download a file a job made",
+    operation_class=RawAnswer,
     responses=responses(404, 409, 416),
 )
 async def get_output(

@@ -208,3 +208,38 @@ def test_a_batch_has_a_sensible_size(http: httpx.Client, body: list[dict[str, st
     answer = http.post("/v1/jobs/batch", json={"jobs": body})
 
     assert (answer.status_code, answer.json()["field"]) == (400, "jobs")
+
+
+def test_the_examples_of_the_documentation_work(http: httpx.Client) -> None:
+    """Every example in the OpenAPI document is a submission that is taken, its file once it is there."""
+    document = http.get("/schema/openapi.json").json()
+    photos = http.post("/v1/blobs", content=b"photos").json()["sha256"]
+    for path in ("/v1/jobs", "/v1/jobs/batch"):
+        content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        examples = content["schema"]["examples"]
+        assert examples
+        for example in examples:
+            for each in example.get("inputs", {}).values():
+                each["sha256"] = photos
+            answer = http.post(path, json=example)
+            assert answer.status_code == 201, answer.text
+
+
+def test_every_route_is_documented(http: httpx.Client) -> None:
+    """Each has a summary, a description and the problems it may answer; uploads say that they take bytes."""
+    paths = http.get("/schema/openapi.json").json()["paths"]
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            assert operation["summary"], (method, path)
+            assert operation["description"], (method, path)
+            if path.startswith("/v1"):
+                refused = operation["responses"]["400"]["content"]
+                assert list(refused) == ["application/problem+json"], (method, path)
+    for path, method in (
+        ("/v1/blobs", "post"),
+        ("/v1/blobs/{sha256}", "put"),
+        ("/v1/agent/blobs/{sha256}", "put"),
+    ):
+        assert list(paths[path][method]["requestBody"]["content"]) == ["application/octet-stream"]
+    for path in ("/v1/blobs/{sha256}", "/v1/jobs/{job_id}/outputs/{name}", "/v1/agent/blobs/{sha256}"):
+        assert list(paths[path]["get"]["responses"]["200"]["content"]) == ["application/octet-stream"]
