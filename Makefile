@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check format schema lock clean
+.PHONY: help setup demo up test check bench format schema lock clean
 
 help:  ## List the tasks
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -33,6 +33,10 @@ check: $(STAMP)  ## Lint, types, architecture, schema snapshot
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.migrations.snapshot --check
+
+bench: $(STAMP)  ## Measure the verbs; run 2,000 schedules of the state machine (QUICK=1: 200)
+	$(BIN)/python -m bench.verbs $(if $(QUICK),--quick)
+	ARGOSY_MODEL_SCHEDULES=$(if $(QUICK),200,2000) $(BIN)/python -m pytest tests/model -k any_order --timeout 3000
 
 format: $(STAMP)  ## Put the code into its usual form
 	$(BIN)/ruff check --fix .

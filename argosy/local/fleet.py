@@ -85,26 +85,18 @@ class LocalFleet:
         self._child("scheduler", ["-m", "scheduler"], {"ARGOSY_DATABASE_URL": urls["argosy_scheduler"]})
         self._wait_until_ready(api)
 
-    def add_agent(
-        self, node: str, *, ram_mib: int | None = None, slots: int = 4, cpu_milli: int | None = None
-    ) -> Child:
-        """Start one more agent under this node name."""
-        arguments = [
-            "-m",
-            "agent",
-            "--node",
-            node,
-            "--api-url",
-            self.url,
-            "--state-dir",
-            str(self.home / "agents" / node),
-            "--slots",
-            str(slots),
-        ]
-        if ram_mib is not None:
-            arguments += ["--ram-mib", str(ram_mib)]
-        if cpu_milli is not None:
-            arguments += ["--cpu-milli", str(cpu_milli)]
+    def add_agent(self, node: str, **options: str | float | None) -> Child:
+        """Start one more agent under this node name.
+
+        Args:
+            node: Its name; also of its state folder.
+            options: Settings of the agent by name, for example `slots=2`; None is "not said".
+        """
+        arguments = ["-m", "agent", "--node", node, "--api-url", self.url]
+        arguments += ["--state-dir", str(self.home / "agents" / node)]
+        for name, value in options.items():
+            if value is not None:
+                arguments += ["--" + name.replace("_", "-"), str(value)]
         child = self._child(
             f"agent-{node}", arguments, {"ARGOSY_AGENT_DATABASE_URL": self._urls["argosy_agent"]}, stop_s=60.0
         )

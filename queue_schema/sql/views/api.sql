@@ -16,7 +16,8 @@ select j.job_id, j.project_id, p.name as project, j.kind, j.name, j.priority::te
        coalesce(l.attempt, j.attempts) as attempts,
        j.created_at, coalesce(l.claimed_at, a.started_at) as started_at, j.ended_at,
        coalesce(n.node, an.node) as node, coalesce(l.devices, a.devices) as devices,
-       case when g.job_id is not null
+       -- A report of log lines alone makes a row too, but is no progress.
+       case when num_nonnulls(g.step, g.message, g.metrics) > 0
             then jsonb_build_object('step', g.step, 'total', g.total, 'message', g.message, 'metrics', g.metrics,
                                     'metrics_step', g.metrics_step, 'at', g.at)
             else a.progress end as progress,

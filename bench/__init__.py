@@ -1,0 +1,1 @@
+"""Measurements anyone can repeat: `make bench`. Never part of the tests: machines are noisy."""
