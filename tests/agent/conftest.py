@@ -221,7 +221,7 @@ def settings(tmp_path: Path, blobs: Blobs) -> AgentSettings:
         state_dir=tmp_path / "state",
         node="bench",
         ram_mib=2048,
-        grace_s=0.4,
+        grace_s=1.0,
         stop_s=2.0,
         ram_allowance_mib=64,
         preload=LIGHT,

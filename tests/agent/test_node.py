@@ -270,6 +270,33 @@ def test_a_session_that_was_reaped_is_joined_anew(fleet: Fleet):
     fleet.ends(fleet.submit("noop", {}), "succeeded")
 
 
+def test_what_came_back_with_a_new_session_goes_on(fleet: Fleet):
+    """When the database does not know the session but nobody took its leases, the runners never notice."""
+    daemon = fleet.agent()
+    job = fleet.submit("noop", {"seconds": 2})
+    pid_of(daemon)
+    fleet.conn.execute("update fleet.sessions set secret_hash = ''")
+
+    daemon.wait("session.joined", kept=1, unknown=0, lost=0)
+    fleet.ends(job, "succeeded")
+    assert fleet.one("select array_agg(attempt) from fleet.attempts") == [1]
+    assert fleet.one("select array_agg(end_reason order by joined_at) from fleet.sessions") == [
+        "rejoined",
+        None,
+    ]
+
+
+def test_a_second_machine_of_the_same_name_waits(fleet: Fleet, tmp_path: Path):
+    """The name belongs to the live one; when that has left, the other one gets it."""
+    first = fleet.agent()
+    second = Daemon(fleet.url, fleet.blobs.url, tmp_path / "other")
+    fleet.daemons.append(second)
+    second.wait("join.name_taken")
+    first.end(signal.SIGTERM)
+
+    second.wait("agent.ready")
+
+
 def test_heartbeats_go_on_while_a_claim_hangs(fleet: Fleet):
     """I11: a claim that waits for a lock does not delay a single beat."""
     fleet.agent()

@@ -26,6 +26,18 @@ STUBBORN = """
         time.sleep(600)
     time.sleep(600)
 """
+TIDY = """
+    import os, signal, sys, time
+    if os.fork() == 0:
+        def tidy(*_):
+            time.sleep(0.1)
+            print("cleaned", flush=True)
+            os._exit(0)
+        signal.signal(signal.SIGTERM, tidy)
+        open("ready", "w").write(str(os.getpid()))
+    while True:
+        time.sleep(600)
+"""
 RUNAWAY = """
     import os, sys, time
     if os.fork() == 0:
@@ -138,9 +150,7 @@ def test_cancel_ends_the_whole_group(bench: Bench):
 
 def test_who_obeys_a_cancel_may_clean_up(bench: Bench):
     """A process that takes SIGTERM has its grace, though the runner above it is gone at once."""
-    inner = "trap 'sleep 0.15; echo cleaned; exit' TERM; echo $$ > ready; while :; do sleep 0.02; done"
-    shell = f'sh -c "{inner.replace("$", chr(92) + "$")}" & wait'
-    lease = bench.start("command", {"argv": ["sh", "-c", shell]})
+    lease = bench.start("command", python(TIDY))
     program = written_pid(bench, lease, "ready")
 
     bench.shop.leases.end([lease.token], Ending.CANCEL)
