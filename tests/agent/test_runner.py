@@ -150,6 +150,7 @@ def test_cancel_ends_the_whole_group(bench: Bench):
 
 def test_who_obeys_a_cancel_may_clean_up(bench: Bench):
     """A process that takes SIGTERM has its grace, though the runner above it is gone at once."""
+    # To stdout: stderr of a `command` passes through the runner, and who writes to it now dies of SIGPIPE.
     lease = bench.start("command", python(TIDY))
     program = written_pid(bench, lease, "ready")
 
