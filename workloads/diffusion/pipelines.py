@@ -45,6 +45,7 @@ class Preset:
     prior: int
     sampling_steps: int
     guidance: float
+    text_encoder: bool
     prior_prompts: tuple[str, ...] = ()
 
 
@@ -56,18 +57,19 @@ PORTRAIT_BACKGROUNDS = (
 )
 PRESETS = {
     PORTRAITS: Preset(
-        steps=520,
+        steps=400,
         lr=3e-3,
         batch=6,
-        prior_batch=4,
+        prior_batch=8,
         prior=40,
         sampling_steps=25,
         guidance=2.0,
+        text_encoder=True,
         prior_prompts=tuple(f"a portrait of a {{who}} on a {b} background" for b in PORTRAIT_BACKGROUNDS),
     )
 }
 STABLE_DIFFUSION = Preset(
-    steps=800, lr=1e-4, batch=1, prior_batch=1, prior=60, sampling_steps=30, guidance=7.5
+    steps=800, lr=1e-4, batch=1, prior_batch=1, prior=60, sampling_steps=30, guidance=7.5, text_encoder=False
 )
 
 
@@ -169,6 +171,16 @@ def fix_unet_shape(pipe: StableDiffusionPipeline, rows: int) -> None:
         return (torch.cat(parts),)
 
     pipe.unet.forward = grouped
+
+
+def token_ids(pipe: StableDiffusionPipeline, prompts: Sequence[str]) -> Tensor:
+    """(n, tokens), on the pipeline's device."""
+    length = pipe.tokenizer.model_max_length
+    padded = pipe.tokenizer(
+        list(prompts), padding="max_length", max_length=length, truncation=True, return_tensors="pt"
+    )
+    ids: Tensor = padded.input_ids
+    return ids.to(pipe.device)
 
 
 def encode_prompts(pipe: StableDiffusionPipeline, prompts: Sequence[str]) -> Tensor:

@@ -14,6 +14,7 @@ import msgspec
 import torch
 from diffusers import DDPMScheduler, StableDiffusionPipeline
 from diffusers.training_utils import cast_training_params
+from diffusers.utils import convert_state_dict_to_diffusers
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from PIL import Image
@@ -30,6 +31,7 @@ TARGETS = [
     *("to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out"),
     *("ff.net.0.proj", "ff.net.2", "conv1", "conv2"),
 ]
+TEXT_TARGETS = ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"]
 WARM_STEPS, METRICS_EVERY, SAMPLES = 20, 10, 8
 Word = Annotated[str, msgspec.Meta(pattern=r"^[^\W_][\w-]{0,31}$")]
 Some = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
@@ -56,6 +58,8 @@ class TrainParams(msgspec.Struct, forbid_unknown_fields=True):
     """How many pictures of other people the base draws."""
     prior_prompts: Annotated[list[str], msgspec.Meta(min_length=1)] | None = None
     """What it draws; templates with {who}."""
+    text_encoder: bool | None = None
+    """Also adapt the text encoder, where it would not tell the trigger from other words."""
     seed: Annotated[int, msgspec.Meta(ge=0, lt=1 << 62)] = 0
     checkpoint_every: Some = 100
     resolution: Annotated[int, msgspec.Meta(ge=8, le=2048, multiple_of=8)] | None = None
@@ -114,7 +118,7 @@ def encode_photos(pipe: StableDiffusionPipeline, images: list[Image.Image], capt
     """Scaled latents of the photos with the text of their captions."""
     pixels = photos.to_tensor(images).to(pipe.device, pipe.vae.dtype)
     means = torch.cat([pipe.vae.encode(x).latent_dist.mean for x in pixels.split(4)])
-    return Examples(means * pipe.vae.config.scaling_factor, pipelines.encode_prompts(pipe, captions))
+    return Examples(means * pipe.vae.config.scaling_factor, pipelines.token_ids(pipe, captions))
 
 
 class Trainer:
@@ -128,6 +132,7 @@ class Trainer:
         self.lr = params.lr or usual.lr
         self.batch = params.batch or usual.batch
         self.prior_batch = usual.prior_batch if params.prior_batch is None else params.prior_batch
+        self.text_encoder = usual.text_encoder if params.text_encoder is None else params.text_encoder
         self.device, self.dtype = pipelines.device_and_dtype()
         self.scheduler = DDPMScheduler.from_config(pipe.scheduler.config)
 
@@ -180,7 +185,7 @@ class Trainer:
         return make_prior(
             self.pipe,
             self.scheduler,
-            user=Examples(user.latents, pipelines.encode_prompts(self.pipe, plain)),
+            user=Examples(user.latents, pipelines.token_ids(self.pipe, plain)),
             prompts=[prompts[i % len(prompts)] for i in range(count)],
             guidance=self.usual.guidance,
             seed=self.params.seed,
@@ -195,8 +200,14 @@ class Trainer:
         self.pipe.unet.add_adapter(
             LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=TARGETS)
         )
-        cast_training_params(self.pipe.unet, dtype=torch.float32)
-        return [p for p in self.pipe.unet.parameters() if p.requires_grad]
+        learning = [self.pipe.unet]
+        if self.text_encoder:
+            self.pipe.text_encoder.add_adapter(
+                LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=TEXT_TARGETS)
+            )
+            learning.append(self.pipe.text_encoder)
+        cast_training_params(learning, dtype=torch.float32)
+        return [p for net in learning for p in net.parameters() if p.requires_grad]
 
     def _rate(self, step: int) -> float:
         return self.lr * min(1, (step + 1) / WARM_STEPS) * max(0.05, 1 - step / self.steps)
@@ -208,12 +219,13 @@ class Trainer:
         noise = noise_like(examples.latents, rng)
         noisy = self.scheduler.add_noise(examples.latents, noise, t)
         target = self._target(examples.latents, noise, t)
-        text = examples.text
+        ids = examples.ids
         if prior is not None:
             kept = prior.pick(self.prior_batch, rng)
             noisy, t = torch.cat([noisy, kept.noisy]), torch.cat([t, kept.t])
-            text, target = torch.cat([text, kept.text]), torch.cat([target, kept.target])
+            ids, target = torch.cat([ids, kept.ids]), torch.cat([target, kept.target])
         with pipelines.precision(self.device, self.dtype):
+            text = self.pipe.text_encoder(ids)[0]
             guess = self.pipe.unet(noisy, t, encoder_hidden_states=text).sample
         return functional.mse_loss(guess.float(), target.float())
 
@@ -232,7 +244,10 @@ class Trainer:
     def _fingerprint(self) -> dict[str, str]:
         """What must not change between a checkpoint and its resumption."""
         about = msgspec.to_builtins(self.params)
-        keys = ("base_model", "batch", "lr", "prior", "prior_batch", "rank", "seed", "steps", "trigger")
+        keys = (
+            *("base_model", "batch", "class_word", "lr", "prior", "prior_batch"),
+            *("rank", "seed", "steps", "text_encoder", "trigger"),
+        )
         return {key: json.dumps(about[key]) for key in keys}
 
     def _checkpoint(
@@ -254,11 +269,17 @@ def write_lora(context: Context, pipe: StableDiffusionPipeline) -> None:
     With the adapter's configuration as metadata: without it, loading sets alpha back to the rank.
     """
     path = context.output(pipelines.LORA_NAME, "application/vnd.safetensors")
+    text: dict[str, Any] = {}
+    if pipe.text_encoder.__dict__.get("_hf_peft_config_loaded"):
+        layers = convert_state_dict_to_diffusers(get_peft_model_state_dict(pipe.text_encoder))
+        text["text_encoder_lora_layers"] = {k: v.contiguous() for k, v in layers.items()}
+        text["text_encoder_lora_adapter_metadata"] = pipe.text_encoder.peft_config["default"].to_dict()
     StableDiffusionPipeline.save_lora_weights(
         path.parent,
         unet_lora_layers={k: v.contiguous() for k, v in get_peft_model_state_dict(pipe.unet).items()},
         unet_lora_adapter_metadata=pipe.unet.peft_config["default"].to_dict(),
         weight_name=path.name,
+        **text,
         safe_serialization=True,
     )
 

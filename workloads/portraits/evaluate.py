@@ -1,6 +1,6 @@
 """Measure personalisation end to end, through the real kinds: photos, before, training, after, score.
 
-`python -m workloads.portraits.evaluate --users 0..9` prints one JSON line a user; `--sheets DIR` keeps pictures.
+`python -m workloads.portraits.evaluate --users 0..9` prints one JSON line a user; `--keep DIR` keeps all files.
 """
 
 from __future__ import annotations
@@ -91,15 +91,14 @@ def main() -> None:
     parser.add_argument("--users", type=users_of, default="0..9")
     parser.add_argument("--base-model", default=pipelines.PORTRAITS)
     parser.add_argument("--params", type=json.loads, default={}, help="JSON, more for train_lora")
-    parser.add_argument("--sheets", type=Path)
+    parser.add_argument("--keep", type=Path, help="a new folder for pictures, weights and sheets")
     args = parser.parse_args()
     torch.set_num_threads(1)
     for user in args.users:
         with tempfile.TemporaryDirectory() as name:
             verdict = evaluate(user, args.base_model, args.params, Path(name))
-            if args.sheets:
-                args.sheets.mkdir(parents=True, exist_ok=True)
-                shutil.copy(Path(name) / "sheet.png", args.sheets / f"user-{user}.png")
+            if args.keep:
+                shutil.copytree(name, args.keep / f"user-{user}")
         sys.stdout.write(json.dumps(verdict) + "\n")
         sys.stdout.flush()
 
