@@ -31,6 +31,8 @@ POLL_S, GRACE_S = 0.05, 5.0
 TAIL_LINES, TAIL_LINE_CHARS = 20, 400
 MOST_OUTPUTS = 1000
 PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+MARK = "ARGOSY_RUNNER"
+"""By this the agent finds what a runner started, even what fled its session; no job may take it off."""
 PASSED_ON_PREFIXES = ("LC_", "CUDA_", "NVIDIA_", "OMP_", "PYTHON", "HF_")
 """The rest of the environment is the agent's; a program of a stranger has no business with it."""
 OOM_COUNTERS = (
@@ -159,7 +161,8 @@ def _environment(params: CommandParams) -> dict[str, str]:
     if params.argv[0] == "python":
         ours = str(Path(__file__).parents[1])
         kept["PYTHONPATH"] = os.pathsep.join(filter(None, [ours, kept.get("PYTHONPATH")]))
-    return {**kept, **params.env}
+    mark = {MARK: os.environ[MARK]} if MARK in os.environ else {}
+    return {**kept, **params.env, **mark}
 
 
 def _note_peak(context: Context, pid: int) -> None:

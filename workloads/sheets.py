@@ -90,7 +90,7 @@ def loss_chart(
     pen.text(((left + right) / 2, height - 6), "step", FAINT, font(12), anchor="ms")
     mean, smooth = None, []
     for step, loss in points:
-        mean = loss if mean is None else 0.85 * mean + 0.15 * loss
+        mean = loss if mean is None else 0.7 * mean + 0.3 * loss
         smooth.append(place(step, mean))
     if len(points) > 1:
         pen.line([place(*point) for point in points], (190, 206, 228), 1)

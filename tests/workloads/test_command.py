@@ -65,6 +65,15 @@ def test_the_agents_environment_is_not_passed_on(perform, monkeypatch):
     assert "MINE=yes" in seen
 
 
+def test_the_runners_mark_stays(perform, monkeypatch):
+    """The agent finds a program by its runner's mark, which the job cannot change."""
+    monkeypatch.setenv("ARGOSY_RUNNER", "the-mark")
+    params = {"argv": ["sh", "-c", "env > outputs/env"], "env": {"ARGOSY_RUNNER": "other"}}
+    result = perform("command", params).last
+
+    assert "ARGOSY_RUNNER=the-mark" in Path(result.outputs[0].path).read_text()
+
+
 def test_a_program_is_ended_when_asked(perform):
     """Stop ends the program and gives the job back."""
     channel = perform("command", {"argv": ["sleep", "30"]}, until="at once")
