@@ -61,6 +61,8 @@ def test_the_score_of_pictures_on_disk(tmp_path, monkeypatch, capsys):
     verdict = json.loads((tmp_path / "outputs" / "score.json").read_text())
     assert json.loads(capsys.readouterr().out) == verdict
     assert verdict["score_after"] == 1.0
+    assert verdict["recognised_after"] == 1.0
+    assert verdict["recognised_plain"] == 0.0
     assert verdict["leak"] <= 0.2
     assert verdict["backgrounds"] == 1.0
     with Image.open(tmp_path / "outputs" / "sheet.png") as sheet:

@@ -67,6 +67,8 @@ def score(groups: dict[str, Photos], user_seed: int) -> dict[str, float | int]:
             rank, cosine = identity.rank_one(net, groups[group], groups["photo"], decoys)
             verdict[name] = round(rank, 3)
             verdict[f"{name}_cosine"] = round(cosine, 3)
+            seen = identity.recognised(net, groups[group], groups["photo"], decoys)
+            verdict[f"recognised_{group}"] = round(seen, 3)
     if len(groups["after"]) >= len(BACKGROUNDS):
         every, new = obeyed(groups["after"])
         verdict |= {"backgrounds": round(every, 3), "new_backgrounds": round(new, 3)}
