@@ -19,9 +19,13 @@ _LONGEST_PAUSE_S = 10.0
 _GOOD_LIFE_S = 30.0
 
 
-def _die_with_parent() -> None:
-    """Between fork and exec: a supervisor that is killed leaves nobody behind who would hold its folder."""
+def _before_exec() -> None:
+    """Between fork and exec: a supervisor that is killed leaves nobody behind who would hold its folder.
+
+    Signals that the supervisor blocks for itself must reach its children: a mask survives an exec.
+    """
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
 @dataclass
@@ -58,7 +62,7 @@ class Child:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 process_group=0,  # Ctrl-C in the terminal is ours to hear, not theirs
-                preexec_fn=_die_with_parent,  # noqa: PLW1509  # we start children from the main thread only
+                preexec_fn=_before_exec,  # noqa: PLW1509  # we start children from the main thread only
             )
         self._started = time.monotonic()
 

@@ -65,12 +65,12 @@ class LocalFleet:
             ArgosyError: The folder is in use, the port is taken, or a program does not come up.
         """
         self._take_home()
+        port = self._port()
         owner_url, urls = self._database()
         migrate.upgrade(owner_url)
         if self.settings.lease_s is not None:
             with psycopg.connect(owner_url, autocommit=True) as conn:
                 admin.configure(conn, lease_s=self.settings.lease_s, heartbeat_s=self.settings.lease_s / 3)
-        port = self._port()
         self.url = f"http://{self.settings.host}:{port}"
         self.api_key = self._key(owner_url)
         self._urls = urls

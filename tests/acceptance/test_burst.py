@@ -1,0 +1,37 @@
+"""A burst of real inference over REST: what broke the system this one replaces at 10 to 15 tasks."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.acceptance.conftest import Fleet
+
+pytestmark = pytest.mark.timeout(400)
+
+
+def test_100_pictures_asked_for_at_once_all_come_from_one_node_that_holds_four(fleet: Fleet):
+    """Each is a job of its own with a real model; never more than four run; all succeed, each with its picture."""
+    fleet.agent("node-1", slots=4, preload="workloads.diffusion.generate")
+    jobs = [
+        fleet.client.submit(
+            "diffusion.generate",
+            {"prompt": "a portrait of a person on a beach background", "seed": seed, "steps": 2},
+            need={"vram_mib": 700, "cpu_milli": 100},
+        )
+        for seed in range(100)
+    ]
+    most = 0
+
+    def looked() -> bool:
+        nonlocal most
+        row = fleet.conn.execute("select count(*) from fleet.leases").fetchone()
+        assert row is not None
+        most = max(most, row[0])
+        return fleet.all_ended()
+
+    fleet.until(looked, 350)
+
+    fleet.assert_each_ended_once(100)
+    assert most == 4
+    assert {name for job in jobs for name in job.outputs} == {"000.png"}
+    assert len({job.outputs["000.png"].sha256 for job in jobs}) == 100

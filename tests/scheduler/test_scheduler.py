@@ -1,0 +1,217 @@
+"""The scheduler as a process: webhooks, retries after a pause, two side by side, killed, and the database away."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from standardwebhooks import Webhook
+
+from queue_schema.states import Cause
+from scheduler.settings import SchedulerSettings
+from tests.support.verbs import Agent, Project
+
+pytestmark = pytest.mark.timeout(120)
+
+
+class Receiver:
+    """An HTTP server that keeps what is posted to it and answers as told."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[dict[str, str], bytes]] = []
+        self.answers: list[int] = []
+        receiver = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                receiver.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
+                self.send_response(receiver.answers.pop(0) if receiver.answers else 204)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Quiet."""
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Something to call."""
+    one = Receiver()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def start(database_url: str, tmp_path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """Start schedulers; they are stopped after the test."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def begin() -> subprocess.Popen[bytes]:
+        with (tmp_path / f"scheduler-{len(running)}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "scheduler"],
+                env={**os.environ, "ARGOSY_DATABASE_URL": database_url},
+                stdout=log,
+                stderr=log,
+            )
+        running.append(process)
+        return process
+
+    yield begin
+    for process in running:
+        process.terminate()
+    codes = [process.wait(30) for process in running]
+    assert set(codes) <= {0, -signal.SIGKILL}, [log.read_text() for log in tmp_path.glob("*.log")]
+
+
+def until(true: Callable[[], object], timeout_s: float = 40.0) -> None:
+    """Look until it is so."""
+    end = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.05)
+
+
+def settled_job(project: Project, agent: Agent, receiver: Receiver) -> Any:
+    """A job that has ended and has a webhook."""
+    job = project.submit(webhook=receiver.url, tags={"order": "7"})
+    agent.complete(agent.claim_one())
+    return job
+
+
+def test_a_webhook_is_signed_and_tried_again_until_it_is_taken(
+    conn, project: Project, agent: Agent, receiver: Receiver, start
+):
+    """Q15: the receiver can check who sent it, and a refusal is not the end; each try has the same id."""
+    receiver.answers = [500]
+    job = settled_job(project, agent, receiver)
+    start()
+    until(lambda: len(receiver.got) == 1)
+    conn.execute("update fleet.webhook_deliveries set due_at = now() where tries = 1")
+    until(lambda: len(receiver.got) == 2)
+    until(lambda: conn.execute("select state from fleet.webhook_deliveries").fetchone() == ("delivered",))
+
+    secret = conn.execute("select webhook_secret from fleet.projects").fetchone()[0]
+    for headers, body in receiver.got:
+        said = Webhook(secret).verify(body.decode(), headers)
+        assert said["type"] == "job.succeeded"
+        assert said["data"]["job_id"] == str(job)
+    assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
+
+
+def test_a_receiver_that_is_not_there_is_recorded(
+    conn, project: Project, agent: Agent, receiver: Receiver, start
+):
+    """What went wrong stands in the table, for people."""
+    job = project.submit(webhook="http://127.0.0.1:9/nobody")
+    agent.complete(agent.claim_one())
+    start()
+    until(
+        lambda: (
+            "ConnectError"
+            in (
+                conn.execute(
+                    "select detail from fleet.webhook_deliveries where job_id = %s", (job,)
+                ).fetchone()[0]
+                or ""
+            )
+        )
+    )
+
+
+def test_two_schedulers_deliver_once_and_promote_once(
+    conn, project: Project, agent: Agent, receiver: Receiver, start
+):
+    """Side by side they do no harm."""
+    start()
+    start()
+    jobs = [project.submit() for _ in range(10)]
+    for claimed in agent.claim():
+        agent.fail(claimed, Cause.INFRASTRUCTURE)
+    for _ in range(5):
+        settled_job(project, Agent(conn, "node-2"), receiver)
+    until(lambda: all(project.state(job) == "ready" for job in jobs))
+    until(
+        lambda: (
+            conn.execute(
+                "select count(*) from fleet.webhook_deliveries where state = 'delivered'"
+            ).fetchone()[0]
+            == 5
+        )
+    )
+
+    assert len(receiver.got) == 5
+    assert [project.events(job).count("ready") for job in jobs] == [1] * 10
+
+
+def test_a_killed_scheduler_leaves_nothing_that_stops_the_next(
+    conn, project: Project, agent: Agent, receiver: Receiver, start
+):
+    """Its chores carry no lock: whatever it was doing, another one does the next round."""
+    first = start()
+    until(lambda: conn.execute("select ran_at from fleet.v_reaper").fetchone() != (None,))
+    first.kill()
+    first.wait()
+    project.submit()
+    agent.fail(agent.claim_one(), Cause.INFRASTRUCTURE)
+    start()
+
+    until(lambda: conn.execute("select count(*) from fleet.v_queue").fetchone() == (1,))
+
+
+def test_it_waits_for_a_database_that_goes_away(
+    conn, project: Project, agent: Agent, receiver: Receiver, start
+):
+    """Q14: its connections are cut, it comes back by itself, and stops cleanly when asked."""
+    process = start()
+    until(lambda: conn.execute("select ran_at from fleet.v_reaper").fetchone() != (None,))
+    conn.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity"
+        " where datname = current_database() and pid <> pg_backend_pid()"
+    )
+    settled_job(project, agent, receiver)
+    until(lambda: len(receiver.got) == 1)
+
+    assert process.poll() is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("ARGOSY_SCHEDULER_KEEP_DAYS", "soon"), ("ARGOSY_DATABASE_URL", "")]
+)
+def test_a_bad_setting_is_named(variable: str, value: str):
+    """The text says which and what was wrong."""
+    environ = {"ARGOSY_DATABASE_URL": "postgresql://x", variable: value}
+
+    with pytest.raises(ValueError, match=variable):
+        SchedulerSettings.from_environment(environ)
+
+
+def test_connections_are_named_by_nobody_else(database_url: str):
+    """The scheduler runs as its own role: it may call its verbs and use procrastinate's tables, no more."""
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        conn.execute("set role fleet_scheduler")
+        conn.execute("select fleet.reap_v1(1)")
+        conn.execute("select count(*) from chores.procrastinate_jobs")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute("select fleet.submit_v1(gen_random_uuid(), '[]')")
