@@ -91,7 +91,7 @@ def make(folder: Path, minutes: float) -> None:
     other.start()
     latents = encode(vae, photos) * vae.config.scaling_factor
     text, unet, tokenizer = train_unet(
-        latents, captions, folder / "base", steps=12000, seconds=left_s - 60, say=say
+        latents, captions, folder / "base", steps=12000, seconds=max(30, left_s - 60), say=say
     )
     other.join()
     if other.exitcode:
