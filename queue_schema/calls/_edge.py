@@ -20,6 +20,8 @@ Connection = psycopg.Connection[Any]
 
 _RETRIED = frozenset({"40P01", "40001"})
 _TRIES = 4
+_UNSTORABLE = frozenset({"22", "23", "54"})
+"""Classes of SQLSTATE: bad data (a NUL, a number too large), a broken constraint, a limit of the server."""
 
 
 class Json(msgspec.Struct, frozen=True):
@@ -67,6 +69,11 @@ def _execute(conn: Connection, statement: sql.Composed, values: dict[str, Any]) 
             if exc.sqlstate in _RETRIED and tried < _TRIES and conn.autocommit:
                 continue
             refused = errors.BY_SQLSTATE.get(exc.sqlstate or "")
+            if refused is None and (exc.sqlstate or "")[:2] in _UNSTORABLE:
+                # Said here once, so that no caller takes a value PostgreSQL cannot keep for a server that is away.
+                raise errors.BadRequest(
+                    exc.diag.message_primary, fix="Send a value that PostgreSQL can store."
+                ) from exc
             if refused is None:
                 raise
             raise refused(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+import msgspec
+
 from queue_schema.calls._edge import Connection, Json, call
 from queue_schema.errors import LeaseLost
 from queue_schema.shapes import (
@@ -130,14 +132,24 @@ def complete(conn: Connection, session: Session, completions: Sequence[Completio
 
 
 def fail(conn: Connection, session: Session, failures: Sequence[Failed]) -> list[Settled]:
-    """End attempts as failed; the cause decides whether the job is tried again (I8)."""
+    """End attempts as failed; the cause decides whether the job is tried again (I8).
+
+    NULs in the texts, which PostgreSQL cannot store, are shown as U+FFFD: a failure must always be able to end.
+    """
     return call(
         conn,
         "fail_v1",
         list[Settled],
         p_session=session.session_id,
         p_secret=session.secret,
-        p_items=Json(failures),
+        p_items=Json([_storable(failure) for failure in failures]),
+    )
+
+
+def _storable(failure: Failed) -> Failed:
+    traceback = failure.traceback.replace("\0", "\ufffd") if failure.traceback is not None else None
+    return msgspec.structs.replace(
+        failure, message=failure.message.replace("\0", "\ufffd"), traceback=traceback
     )
 
 

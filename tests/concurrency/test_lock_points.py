@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
 
 from queue_schema.calls import agents, chores, clients
 from queue_schema.errors import Conflict, NodeNameTaken
-from queue_schema.shapes import Completion, Failed, Submission
+from queue_schema.shapes import Completion, Failed, Need, Report, Submission
 from queue_schema.states import Cause
 from tests.support.interleave import Background, held_open, impatient
 from tests.support.verbs import Agent, Project, place_of, reap, reaper_at_work
@@ -267,3 +268,99 @@ def test_a_submission_sent_twice_at_once_is_added_once(database_url, conn, proje
 
     assert [job.job_id for job in second.result()] == [job.job_id for job in first]
     assert conn.execute("select count(*) from fleet.jobs").fetchone() == (1,)
+
+
+def test_a_failure_reaches_a_job_added_far_below_meanwhile(
+    database_url, conn, project: Project, agent: Agent
+):
+    """The graph is read again under the locks: nothing is left waiting for what has failed."""
+    a, b = project.submit_many([Submission(kind="noop", ref="a"), Submission(kind="noop", after=["a"])])
+    claimed = agent.claim_one()
+    with held_open(database_url) as other:
+        [c] = clients.submit(other, project.id, [Submission(kind="noop", after=[str(b)])])
+        item = Failed(a, claimed.token, Cause.USER_ERROR, "no")
+        failure = Background(database_url, lambda mine: agents.fail(mine, agent.session, [item]))
+        failure.wait_until_blocked(conn)
+    failure.result()
+
+    assert [project.row(job)["cause"] for job in (b, c.job_id)] == ["dependency", "dependency"]
+
+
+def test_a_claim_repeated_while_the_first_is_in_flight_gets_its_answer(
+    database_url, conn, project: Project, agent: Agent
+):
+    """The repeat waits for the first, then replays it."""
+    project.submit()
+    project.submit()
+    request, sample = uuid4(), agent.sample()
+    with held_open(database_url) as other:
+        first = on(agent, other).claim(2, request_id=request, sample=sample)
+        again = Background(
+            database_url, lambda mine: on(agent, mine).claim(2, request_id=request, sample=sample)
+        )
+        again.wait_until_blocked(conn)
+
+    assert again.result() == first
+    assert len(first) == 2
+
+
+def test_a_head_that_another_claim_holds_does_not_hide_the_rest(
+    database_url, conn, project: Project, agent: Agent
+):
+    """Skipping what others take, a claim still takes all it wants."""
+    head = project.submit()
+    other_lane = project.submit(need=Need(ram_mib=77))
+    rest = [project.submit() for _ in range(10)]
+    other = Agent(conn, "node-2")
+    with held_open(database_url) as mine:
+        assert [job.job_id for job in on(agent, mine).claim(1)] == [head]
+        taken = [job.job_id for job in other.claim(11)]
+
+    assert sorted(taken) == sorted([other_lane, *rest])
+
+
+def test_news_that_waited_for_the_settle_is_dropped(database_url, conn, project: Project, agent: Agent):
+    """No progress row outlives its attempt or taints the next."""
+    job = project.submit()
+    claimed = agent.claim_one()
+    with held_open(database_url) as other:
+        on(agent, other).complete(claimed)
+        news = Report(job, claimed.token, step=7)
+        late = Background(database_url, lambda mine: agents.report(mine, agent.session, [news]))
+        late.wait_until_blocked(conn)
+
+    assert late.result() == [claimed.token]
+    assert conn.execute("select count(*) from fleet.progress").fetchone() == (0,)
+
+
+def test_a_lease_named_while_the_reaper_waits_is_not_released(
+    database_url, conn, clock, project: Project, agent: Agent
+):
+    """I14: the beat is in time."""
+    job = project.submit()
+    claimed = agent.claim_one()
+    reaper_at_work(conn)
+    for _ in range(2):
+        clock.advance(11)
+        agent.beat()
+    with held_open(database_url) as other:
+        other.execute("select from fleet.jobs where job_id = %s for update", (job,))
+        reaper = Background(database_url, reap)
+        reaper.wait_until_blocked(conn)
+        agent.beat(claimed.token)
+
+    assert reaper.result().unnamed == 0
+    assert project.state(job) == "running"
+
+
+@pytest.mark.parametrize("chore", [chores.prune, chores.make_partitions])
+def test_upkeep_gives_way_to_a_reader_of_the_history(database_url, conn, clock, chore: Callable[..., object]):
+    """I13: it tries again next round instead of keeping claims out behind a long read."""
+    clock.advance(200 * 86400)
+    with held_open(database_url) as reader:
+        reader.execute("select count(*) from fleet.v_events")
+        chore(conn)
+
+        assert conn.execute("select to_regclass('fleet.job_events_default') is not null").fetchone() == (
+            True,
+        )

@@ -117,8 +117,8 @@ CREATE TYPE fleet.submission AS (
 	after jsonb,
 	run_at timestamp with time zone,
 	start_by timestamp with time zone,
-	timeout_s integer,
-	retries integer,
+	timeout_s bigint,
+	retries bigint,
 	exclusive boolean,
 	webhook text,
 	tags jsonb
@@ -220,6 +220,20 @@ begin
               when i.kind is null or k.kind is null then array['kind', format('there is no kind %s', coalesce(i.kind, 'null')),
                 'Use one of: ' || (select string_agg(kinds.kind, ', ' order by kinds.kind) from fleet.kinds)]
               when jsonb_typeof(i.params) not in ('object') then array['params', 'params is an object', 'Send {}.']
+              when i.need is not null and jsonb_typeof(i.need) not in ('object', 'null') then array['need', 'a need is an object',
+                'Write {"vram_mib": 8000}.']
+              when i.need -> 'labels' is not null and jsonb_typeof(i.need -> 'labels') not in ('object', 'null')
+                then array['need.labels', 'labels are an object of texts', 'Write {"zone": "a"}.']
+              when length((i.need -> 'labels')::text) > 1000 then array['need.labels', 'labels have at most 1,000 characters',
+                'Use fewer.']
+              when i.tags is not null and jsonb_typeof(i.tags) not in ('object', 'null') then array['tags', 'tags are an object of texts',
+                'Write {"order": "7"}.']
+              when i.after is not null and jsonb_typeof(i.after) not in ('array', 'null') then array['after', 'after is a list',
+                'Write ["id"].']
+              when i.inputs is not null and jsonb_typeof(i.inputs) not in ('object', 'null') then array['inputs', 'inputs are an object',
+                'Write {"name": {"sha256": "..."}}.']
+              when length(i.params ->> k.model_param) > 500 then array['params.' || k.model_param,
+                'the name of a model has at most 500 characters', 'Shorten it.']
               when length(i.name) > 200 then array['name', 'a name has at most 200 characters', 'Shorten it.']
               when i.timeout_s not between 1 and 2592000 then array['timeout_s',
                 format('a time limit is 1 s to 30 days, got %s', i.timeout_s), 'Leave it out for the default of the kind.']
@@ -227,15 +241,15 @@ begin
                 format('retries are 0 to 100, got %s', i.retries), 'Leave it out for the default of the kind.']
               when i.webhook is not null and i.webhook !~ '^https?://[^\s/]+' then array['webhook',
                 'a webhook is an http or https address', 'Write https://host/path.']
-              when (i.need ->> 'gpus')::integer not between 0 and 64 then array['need.gpus',
+              when (i.need ->> 'gpus')::numeric not between 0 and 64 then array['need.gpus',
                 format('0 to 64 devices, got %s', i.need ->> 'gpus'), 'One job runs on one node.']
-              when (i.need ->> 'vram_mib')::integer not between 0 and 4194304 then array['need.vram_mib',
+              when (i.need ->> 'vram_mib')::numeric not between 0 and 4194304 then array['need.vram_mib',
                 format('0 to 4,194,304 MiB, got %s', i.need ->> 'vram_mib'), 'The unit is MiB.']
-              when (i.need ->> 'cpu_milli')::integer not between 0 and 1024000 then array['need.cpu_milli',
+              when (i.need ->> 'cpu_milli')::numeric not between 0 and 1024000 then array['need.cpu_milli',
                 format('0 to 1,024,000, got %s', i.need ->> 'cpu_milli'), 'The unit is a thousandth of a core.']
-              when (i.need ->> 'ram_mib')::integer not between 0 and 16777216 then array['need.ram_mib',
+              when (i.need ->> 'ram_mib')::numeric not between 0 and 16777216 then array['need.ram_mib',
                 format('0 to 16,777,216 MiB, got %s', i.need ->> 'ram_mib'), 'The unit is MiB.']
-              when (i.need ->> 'disk_mib')::integer not between 0 and 1073741824 then array['need.disk_mib',
+              when (i.need ->> 'disk_mib')::numeric not between 0 and 1073741824 then array['need.disk_mib',
                 format('0 to 1,073,741,824 MiB, got %s', i.need ->> 'disk_mib'), 'The unit is MiB.']
               when i.need ->> 'device' not in ('any', 'gpu', 'ram') then array['need.device',
                 format('a device is any, gpu or ram, got %s', i.need ->> 'device'), 'Leave it out for the default of the kind.']
@@ -433,20 +447,27 @@ CREATE FUNCTION fleet._fail_dependents(p_ended uuid[]) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-  v_now  timestamptz := fleet.now();
-  v_down uuid[];
+  v_now    timestamptz := fleet.now();
+  v_down   uuid[];
+  v_locked uuid[] := '{}';
+  v_ended  uuid[];
 begin
-  v_down := array(
-    with recursive down (job_id) as (
-      select d.job_id from fleet.dependencies as d where d.after_job_id = any(p_ended) and not d.satisfied
-      union
-      select d.job_id from down join fleet.dependencies as d on d.after_job_id = down.job_id and not d.satisfied
-    )
-    select down.job_id from down);
+  -- Looked at again under the locks: a job may have been added below one of these while we waited for it.
+  loop
+    v_down := array(
+      with recursive down (job_id) as (
+        select d.job_id from fleet.dependencies as d where d.after_job_id = any(p_ended) and not d.satisfied
+        union
+        select d.job_id from down join fleet.dependencies as d on d.after_job_id = down.job_id and not d.satisfied
+      )
+      select down.job_id from down);
+    exit when v_down <@ v_locked;
+    perform 1 from fleet.jobs as j where j.job_id = any(v_down) order by j.job_id for no key update;
+    v_locked := v_down;
+  end loop;
   if cardinality(v_down) = 0 then
     return;
   end if;
-  perform 1 from fleet.jobs as j where j.job_id = any(v_down) order by j.job_id for no key update;
 
   with gone as (
     delete from fleet.waiting as w where w.job_id = any(v_down) returning w.job_id
@@ -465,11 +486,14 @@ begin
       from gone join why using (job_id)
      where j.job_id = gone.job_id
     returning j.job_id, j.project_id, j.error
+  ),
+  told as (
+    insert into fleet.job_events (job_id, project_id, at, event, detail)
+    select e.job_id, e.project_id, v_now, 'failed', jsonb_build_object('cause', 'dependency', 'message', e.error ->> 'message')
+      from ended as e
   )
-  insert into fleet.job_events (job_id, project_id, at, event, detail)
-  select e.job_id, e.project_id, v_now, 'failed', jsonb_build_object('cause', 'dependency', 'message', e.error ->> 'message')
-    from ended as e;
-  perform fleet._announce(v_down);
+  select array_agg(e.job_id) into v_ended from ended as e;
+  perform fleet._announce(v_ended);  -- not v_down: those that had ended before were announced then
 end
 $$;
 
@@ -485,10 +509,10 @@ CREATE FUNCTION fleet._idx(p_room fleet.room, p_places integer[]) RETURNS intege
 $$;
 
 --
--- Name: _judge_node(uuid, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _judge_node(uuid, uuid[], timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._judge_node(p_session uuid, p_jobs uuid[]) RETURNS void
+CREATE FUNCTION fleet._judge_node(p_session uuid, p_jobs uuid[], p_now timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -505,6 +529,7 @@ begin
                       from fleet.jobs as j
                       join fleet.attempts as a on a.job_id = j.job_id and a.attempt = j.attempts
                      where j.job_id = any(p_jobs)
+                       and a.ended_at = p_now  -- one partition instead of all
                        and a.node_id = v_node
                        and a.outcome = 'failed'
                        and a.cause in ('user_error', 'out_of_memory', 'timeout', 'infrastructure'));
@@ -800,7 +825,6 @@ declare
   v_last bigint;
   v_held integer;
 begin
-  perform 1 from fleet.devices as d where d.node_id = p_node.node_id order by d.idx for no key update;
   select d.sample_seq into v_last from fleet.devices as d where d.node_id = p_node.node_id and d.idx = -1;
   v_room.seq := (p_sample ->> 'seq')::bigint;
   if v_room.seq is null or v_room.seq <= v_last then
@@ -809,6 +833,13 @@ begin
       hint = 'Measure again, then claim.';
   end if;
 
+  if (p_sample ->> 'disk_free_mib') is null
+     or exists (select from jsonb_to_recordset(p_sample -> 'devices') as x (idx integer, free_mib integer)
+                 group by x.idx having count(*) > 1 or bool_or(x.free_mib is null or x.idx is null)) then
+    raise exception using errcode = 'JQ002', column = 'sample.devices',
+      message = 'a sample names each device once, with its free memory, and the free disk',
+      hint = 'Leave a device out when it cannot be measured.';
+  end if;
   select array_agg(c.idx order by c.idx = -1, c.idx), array_agg(c.kind order by c.idx = -1, c.idx),
          array_agg(c.takes_vram order by c.idx = -1, c.idx), array_agg(c.claimable order by c.idx = -1, c.idx)
     into v_room.idx, v_room.kind, v_room.takes, v_room.claimable
@@ -1007,6 +1038,7 @@ declare
   v_failed    uuid[];
   v_requeued  uuid[];
   v_answer    jsonb;
+  v_settled   jsonb;
 begin
   perform set_config('synchronous_commit', 'on', true);
   v_ids := array(select distinct i.job_id from jsonb_to_recordset(p_items) as i (job_id uuid));
@@ -1114,9 +1146,15 @@ begin
     into v_answer, v_succeeded, v_failed, v_requeued
     from answered as a;
 
+  -- What is done with the items from here on is done with those that held: a stale one publishes and judges nothing.
+  select jsonb_agg(e.item), array_agg((e.item ->> 'job_id')::uuid)
+    into v_settled, v_ids
+    from jsonb_array_elements(p_items) with ordinality as e (item, place)
+    join jsonb_array_elements(v_answer) with ordinality as a (said, place) on a.place = e.place
+   where a.said ->> 'outcome' = 'settled';
   perform fleet._enqueue(v_requeued);
   if v_succeeded is not null then
-    perform fleet._publish(v_succeeded, p_items);
+    perform fleet._publish(v_succeeded, v_settled);
     perform fleet._unblock(v_succeeded);
     perform fleet._announce(v_succeeded);
   end if;
@@ -1124,8 +1162,8 @@ begin
     perform fleet._fail_dependents(v_failed);
     perform fleet._announce(v_failed);
   end if;
-  if p_by = 'agent' then
-    perform fleet._judge_node(p_session, v_ids);
+  if p_by = 'agent' and v_ids is not null then
+    perform fleet._judge_node(p_session, v_ids, v_now);
   end if;
   return coalesce(v_answer, '[]');
 end
@@ -1355,16 +1393,19 @@ declare
   v_left    integer;
   v_lane    record;
   v_dry     bigint[] := '{}';
+  v_held    bigint[] := '{}';
   v_places  text[];
   v_one     integer[];
   v_jobs    uuid[];
 begin
   v_session := fleet._session(p_session, p_secret);
   select n.* into strict v_node from fleet.nodes as n where n.node_id = v_session.node_id;
-  if p_want < 1 then
+  if p_want is null or p_want < 1 then
     raise exception using errcode = 'JQ002', message = format('a claim wants at least one job, got %s', p_want),
       column = 'want', hint = 'Do not claim when there is no free slot.';
   end if;
+  -- Under the lock, so that a repeat that overtakes its first run waits for it, and replays it.
+  perform 1 from fleet.devices as d where d.node_id = v_node.node_id order by d.idx for no key update;
   if exists (select from fleet.leases as l where l.session_id = p_session and l.request_id = p_request) then
     return fleet._claimed(p_session, p_request);
   end if;
@@ -1416,7 +1457,7 @@ begin
       select r.lane_id, r.order_key, r.job_id
         from fleet.ready as r
        where r.lane_id = v_lane.lane_id
-         and (v_lane.next_head is null or v_lane.next_priority <> v_lane.priority or v_lane.next_rank <> v_lane.rank
+         and (v_lane.lane_id = any(v_held) or v_lane.next_head is null or v_lane.next_priority <> v_lane.priority or v_lane.next_rank <> v_lane.rank
               or r.order_key <= v_lane.next_head)
        order by r.order_key, r.job_id
        limit cardinality(v_places)
@@ -1431,7 +1472,12 @@ begin
     select array_agg(t.job_id order by t.order_key, t.job_id) into v_jobs from taken as t;
 
     if v_jobs is null then
-      v_dry := v_dry || v_lane.lane_id;  -- all that was there is being taken by others, or a dead row was the head
+      -- All we looked at is being taken by others: look past the bound, then leave the lane.
+      if v_lane.lane_id = any(v_held) or v_lane.next_head is null then
+        v_dry := v_dry || v_lane.lane_id;
+      else
+        v_held := v_held || v_lane.lane_id;
+      end if;
       continue;
     end if;
     insert into fleet.leases (job_id, token, session_id, node_id, project_id, request_id, attempt, devices, vram_mib, ram_mib,
@@ -1504,7 +1550,7 @@ begin
          alarm_share = v_now.alarm_share, alarm_min_nodes = v_now.alarm_min_nodes, alarm_hold_s = v_now.alarm_hold_s,
          log_bytes = v_now.log_bytes;
   return to_jsonb(v_now) - 'one';
-exception when check_violation or invalid_text_representation or numeric_value_out_of_range then
+exception when check_violation or not_null_violation or invalid_text_representation or numeric_value_out_of_range then
   raise exception using errcode = 'JQ002', message = format('these settings do not go together: %s', sqlerrm),
     column = 'settings', hint = 'Three heartbeats must fit into a lease; numbers are not negative.';
 end
@@ -1575,29 +1621,36 @@ $$;
 --
 
 CREATE FUNCTION fleet.due_webhooks_v1(p_limit integer, p_hold_s double precision) RETURNS jsonb
-    LANGUAGE sql SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+  v_now   timestamptz := fleet.now();  -- a variable: a volatile function would be no index condition
+  v_taken jsonb;
+begin
   with due as (
     select w.delivery_id
       from fleet.webhook_deliveries as w
      where w.state = 'pending'
-       and w.due_at <= fleet.now()
+       and w.due_at <= v_now
      order by w.due_at
      limit p_limit
        for update skip locked
   ),
   taken as (
     update fleet.webhook_deliveries as w
-       set tries = w.tries + 1, due_at = fleet.now() + make_interval(secs => p_hold_s)
+       set tries = w.tries + 1, due_at = v_now + make_interval(secs => p_hold_s)
       from due
      where w.delivery_id = due.delivery_id
     returning w.*
   )
   select coalesce(jsonb_agg(jsonb_build_object('delivery_id', t.delivery_id, 'url', t.url, 'secret', p.webhook_secret,
                                                'body', t.body, 'attempt', t.tries)), '[]')
+    into v_taken
     from taken as t
-    join fleet.projects as p on p.project_id = t.project_id
+    join fleet.projects as p on p.project_id = t.project_id;
+  return v_taken;
+end
 $$;
 
 --
@@ -1855,6 +1908,7 @@ $$;
 CREATE FUNCTION fleet.make_partitions_v1(p_days_ahead integer) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '1s'
     AS $$
 declare
   v_today date := (fleet.now() at time zone 'UTC')::date;
@@ -1871,8 +1925,8 @@ begin
                          v_table || to_char(v_day, '_YYYYMMDD'), v_table, v_day::text || ' 00:00:00+00',
                          (v_day + 1)::text || ' 00:00:00+00');
           v_made := v_made + 1;
-        exception when check_violation then
-          null;
+        exception when check_violation or lock_not_available then
+          null;  -- its rows are in the default partition already, or somebody reads: the next round tries again
         end;
       end if;
     end loop;
@@ -1955,6 +2009,11 @@ begin
   if cardinality(v_late) > 0 then
     v_late := array(select j.job_id from fleet.jobs as j where j.job_id = any(v_late) order by j.job_id
                        for no key update skip locked);
+    -- One that has started once was in time, whatever became of that attempt.
+    delete from fleet.start_by as x
+     using fleet.jobs as j
+     where x.job_id = any(v_late) and j.job_id = x.job_id and j.attempts > 0;
+    v_late := array(select x.job_id from fleet.start_by as x where x.job_id = any(v_late));
     with waited as (
       delete from fleet.waiting as w where w.job_id = any(v_late) returning w.job_id
     ),
@@ -2005,6 +2064,7 @@ $$;
 CREATE FUNCTION fleet.prune_v1(p_keep_days integer, p_limit integer) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '1s'
     AS $_$
 declare
   v_now     timestamptz := fleet.now();
@@ -2015,26 +2075,11 @@ declare
   v_keys    integer;
   v_session integer;
 begin
-  for v_part in
-    select c.relname
-      from pg_inherits as i
-      join pg_class as c on c.oid = i.inhrelid
-      join pg_class as p on p.oid = i.inhparent
-      join pg_namespace as n on n.oid = p.relnamespace
-     where n.nspname = 'fleet'
-       and p.relname in ('attempts', 'job_events', 'logs')
-       and c.relname ~ '_[0-9]{8}$'
-       and to_date(right(c.relname, 8), 'YYYYMMDD') < (v_cutoff at time zone 'UTC')::date
-  loop
-    execute format('drop table fleet.%I', v_part.relname);
-    v_parts := v_parts + 1;
-  end loop;
-
   v_jobs := array(select j.job_id
                     from fleet.jobs as j
                    where j.ended_at < v_cutoff
-                     and not exists (select from fleet.dependencies as d join fleet.waiting as w on w.job_id = d.job_id
-                                      where d.after_job_id = j.job_id)
+                     and not exists (select from fleet.dependencies as d join fleet.jobs as x on x.job_id = d.job_id
+                                      where d.after_job_id = j.job_id and x.outcome is null)
                    order by j.job_id
                    limit p_limit
                      for update skip locked);
@@ -2053,6 +2098,26 @@ begin
    where s.session_id = b.session_id and s.ended_at < v_now - interval '1 hour';
   delete from fleet.sessions as s where s.ended_at < v_cutoff;
   get diagnostics v_session = row_count;
+
+  -- Last, since it keeps claims out (ACCESS EXCLUSIVE on the parent) until the commit that follows at once.
+  for v_part in
+    select c.relname
+      from pg_inherits as i
+      join pg_class as c on c.oid = i.inhrelid
+      join pg_class as p on p.oid = i.inhparent
+      join pg_namespace as n on n.oid = p.relnamespace
+     where n.nspname = 'fleet'
+       and p.relname in ('attempts', 'job_events', 'logs')
+       and c.relname ~ '_[0-9]{8}$'
+       and to_date(right(c.relname, 8), 'YYYYMMDD') < (v_cutoff at time zone 'UTC')::date
+  loop
+    begin
+      execute format('drop table fleet.%I', v_part.relname);
+      v_parts := v_parts + 1;
+    exception when lock_not_available then
+      exit;  -- somebody reads the history: the next round tries again
+    end;
+  end loop;
   return jsonb_build_object('partitions', v_parts, 'jobs', coalesce(cardinality(v_jobs), 0), 'idempotency', v_keys,
                             'sessions', v_session);
 end
@@ -2094,6 +2159,7 @@ declare
   v_lost     jsonb := '[]';
   v_overdue  jsonb;
   v_unnamed  jsonb;
+  v_unsaid   uuid[];
 begin
   select s.* into strict v_set from fleet.settings as s;
   v_lease := make_interval(secs => v_set.lease_s);
@@ -2142,12 +2208,19 @@ begin
   select coalesce(jsonb_agg(jsonb_build_object('job_id', o.job_id, 'token', o.token, 'verdict', 'failed', 'cause', 'timeout',
            'message', 'its time limit passed a minute ago and its node did not end it')), '[]')
     into v_overdue
-    from (select l.job_id, l.token from fleet.leases as l where l.deadline < v_now - interval '60 s' limit p_limit) as o;
+    from (select l.job_id, l.token
+            from fleet.leases as l
+           where v_held is null  -- its result may be in a spool, waiting for the database as we did
+             and l.deadline < v_now - interval '60 s'
+           limit p_limit) as o;
   perform fleet._settle(null, v_overdue, 'reaper');
+  -- The jobs are locked first and the leases read again after: a beat may name one while we wait.
+  v_unsaid := array(select l.job_id from fleet.leases as l where v_held is null and l.unnamed >= 2 limit p_limit);
+  perform 1 from fleet.jobs as j where j.job_id = any(v_unsaid) order by j.job_id for no key update;
   select coalesce(jsonb_agg(jsonb_build_object('job_id', u.job_id, 'token', u.token, 'verdict', 'released',
            'message', 'its node does not know of it: the answer to its claim was lost')), '[]')
     into v_unnamed
-    from (select l.job_id, l.token from fleet.leases as l where l.unnamed >= 2 limit p_limit) as u;
+    from (select l.job_id, l.token from fleet.leases as l where l.job_id = any(v_unsaid) and l.unnamed >= 2 for update) as u;
   perform fleet._settle(null, v_unnamed, 'reaper');
 
   update fleet.reaper as r
@@ -2191,6 +2264,14 @@ begin
   perform set_config('synchronous_commit', 'off', true);
   perform fleet._session(p_session, p_secret);
 
+  -- A settle waits for this, or has been and the lease is gone: no news outlives its attempt.
+  perform 1
+    from fleet.leases as l
+   where l.session_id = p_session
+     and l.token in (select r.token from jsonb_to_recordset(p_reports) as r (token uuid))
+   order by l.job_id
+     for key share;
+
   with news as (
     select distinct on (r.job_id) r.job_id, r.token, r.step, r.total, r.message, r.metrics, r.metrics_step
       from rows from (jsonb_to_recordset(p_reports) as (
@@ -2205,11 +2286,13 @@ begin
    order by n.job_id
       on conflict (job_id) do update
      set token = excluded.token,
-         step = coalesce(excluded.step, g.step),
-         total = coalesce(excluded.total, g.total),
-         message = coalesce(excluded.message, g.message),
-         metrics = coalesce(g.metrics || excluded.metrics, excluded.metrics, g.metrics),
-         metrics_step = coalesce(excluded.metrics_step, g.metrics_step),
+         step = coalesce(excluded.step, case when g.token = excluded.token then g.step end),
+         total = coalesce(excluded.total, case when g.token = excluded.token then g.total end),
+         message = coalesce(excluded.message, case when g.token = excluded.token then g.message end),
+         metrics = case when g.token = excluded.token
+                        then coalesce(g.metrics || excluded.metrics, excluded.metrics, g.metrics)
+                        else excluded.metrics end,
+         metrics_step = coalesce(excluded.metrics_step, case when g.token = excluded.token then g.metrics_step end),
          log_bytes = case when g.token = excluded.token then g.log_bytes else 0 end,
          at = excluded.at;
 
@@ -2261,7 +2344,13 @@ declare
   v_free    uuid[];
 begin
   perform set_config('synchronous_commit', 'on', true);
-  perform 1 from fleet.jobs as j where j.job_id = any(p_jobs) and j.project_id = p_project order by j.job_id
+  -- These and what they wait for, which must not end unseen meanwhile, in one ascending pass.
+  perform 1
+    from fleet.jobs as j
+   where j.project_id = p_project
+     and (j.job_id = any(p_jobs)
+          or j.job_id in (select d.after_job_id from fleet.dependencies as d where d.job_id = any(p_jobs)))
+   order by j.job_id
      for no key update;
   select i.job_id
     into v_bad
@@ -2274,24 +2363,29 @@ begin
   end if;
   v_again := array(select j.job_id from fleet.jobs as j where j.job_id = any(p_jobs) and j.outcome is not null);
 
-  -- What they wait for must not end unseen meanwhile.
-  perform 1 from fleet.jobs as j
-    where j.job_id in (select d.after_job_id from fleet.dependencies as d where d.job_id = any(v_again) and not d.satisfied)
-    order by j.job_id for share;
   select d.job_id, d.after_job_id, j.outcome
     into v_bad
     from fleet.dependencies as d
-    join fleet.jobs as j on j.job_id = d.after_job_id
+    left join fleet.jobs as j on j.job_id = d.after_job_id
    where d.job_id = any(v_again)
      and not d.satisfied
-     and j.outcome in ('failed', 'cancelled')
+     and (j.job_id is null or j.outcome in ('failed', 'cancelled'))
      and not d.after_job_id = any(v_again)
    limit 1;
   if found then
     raise exception using errcode = 'JQ006',
-      message = format('job %s waits for %s, which has ended as %s', v_bad.job_id, v_bad.after_job_id, v_bad.outcome),
-      hint = 'Retry both at once.';
+      message = case when v_bad.outcome is null
+                     then format('job %s waits for %s, which was pruned', v_bad.job_id, v_bad.after_job_id)
+                     else format('job %s waits for %s, which has ended as %s', v_bad.job_id, v_bad.after_job_id, v_bad.outcome)
+                end,
+      hint = case when v_bad.outcome is null then 'Submit it anew.' else 'Retry both at once.' end;
   end if;
+
+  -- A graph that is retried whole keeps its order, and a time to start by belongs to the first life.
+  update fleet.dependencies as d
+     set satisfied = false
+   where d.job_id = any(v_again) and d.after_job_id = any(v_again) and d.satisfied;
+  delete from fleet.start_by as x where x.job_id = any(v_again);
 
   update fleet.jobs as j
      set outcome = null, cause = null, error = null, result = null, ended_at = null, retries_used = 0, infra_used = 0,
@@ -2347,7 +2441,7 @@ $$;
 --
 
 CREATE FUNCTION fleet.state_of(p_job uuid) RETURNS fleet.job_state
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
   select coalesce(
@@ -2481,11 +2575,17 @@ begin
        select d.session_id
          from fleet.idle_sessions as d
          join fleet.sessions as s on s.session_id = d.session_id and s.ended_at is null
+         join fleet.nodes as o on o.node_id = s.node_id and not o.draining
         where exists (select
                         from fleet.lanes as l
                         join fleet.needs as n on n.need_id = l.need_id
+                        join fleet.shapes as p on p.shape_id = n.shape_id
                        where l.active and not l.paused
                          and n.kind = any(s.kinds)
+                         and (p.labels = '{}' or (o.facts || o.labels) @> p.labels)
+                         and p.gpus <= (select count(*) from fleet.devices as v
+                                         where v.node_id = o.node_id and v.takes_vram and v.total_mib >= p.vram_mib
+                                           and (p.device = 'any' or p.device = v.kind))
                          and exists (select from fleet.ready as r where r.lane_id = l.lane_id))
         order by d.since
         limit (select count(*) from (select from fleet.ready limit 64) as r)
@@ -4254,11 +4354,11 @@ CREATE TABLE fleet.settings (
     alarm_min_nodes integer DEFAULT 5 NOT NULL,
     alarm_hold_s double precision DEFAULT 300 NOT NULL,
     log_bytes bigint DEFAULT 4194304 NOT NULL,
-    CONSTRAINT settings_alarm_hold_s_check CHECK ((alarm_hold_s >= (0)::double precision)),
+    CONSTRAINT settings_alarm_hold_s_check CHECK (((alarm_hold_s >= (0)::double precision) AND (alarm_hold_s <= (86400)::double precision))),
     CONSTRAINT settings_alarm_min_nodes_check CHECK ((alarm_min_nodes >= 1)),
     CONSTRAINT settings_alarm_share_check CHECK (((alarm_share >= (0)::double precision) AND (alarm_share <= (1)::double precision))),
-    CONSTRAINT settings_heartbeat_s_check CHECK ((heartbeat_s > (0)::double precision)),
-    CONSTRAINT settings_lease_s_check CHECK ((lease_s > (0)::double precision)),
+    CONSTRAINT settings_heartbeat_s_check CHECK (((heartbeat_s >= (0.1)::double precision) AND (heartbeat_s <= (86400)::double precision))),
+    CONSTRAINT settings_lease_s_check CHECK (((lease_s >= (1)::double precision) AND (lease_s <= (86400)::double precision))),
     CONSTRAINT settings_log_bytes_check CHECK ((log_bytes >= 0)),
     CONSTRAINT settings_max_infra_retries_check CHECK ((max_infra_retries >= 0)),
     CONSTRAINT settings_one_check CHECK (one),
@@ -4532,9 +4632,10 @@ CREATE VIEW fleet.v_devices AS
                     ELSE 0
                 END)), (0)::bigint))::integer AS "coalesce"
            FROM fleet.leases l
-          WHERE (l.node_id = d.node_id)) AS booked_mib
-   FROM (fleet.devices d
-     JOIN fleet.nodes n ON ((n.node_id = d.node_id)));
+          WHERE (l.session_id = s.session_id)) AS booked_mib
+   FROM ((fleet.devices d
+     JOIN fleet.nodes n ON ((n.node_id = d.node_id)))
+     LEFT JOIN fleet.sessions s ON (((s.node_id = d.node_id) AND (s.ended_at IS NULL))));
 
 --
 -- Name: VIEW v_devices; Type: COMMENT; Schema: fleet; Owner: -
@@ -4666,7 +4767,7 @@ CREATE VIEW fleet.v_jobs AS
     COALESCE(n.node, an.node) AS node,
     COALESCE(l.devices, a.devices) AS devices,
         CASE
-            WHEN (g.job_id IS NOT NULL) THEN jsonb_build_object('step', g.step, 'total', g.total, 'message', g.message, 'metrics', g.metrics, 'metrics_step', g.metrics_step, 'at', g.at)
+            WHEN (num_nonnulls(g.step, g.message, g.metrics) > 0) THEN jsonb_build_object('step', g.step, 'total', g.total, 'message', g.message, 'metrics', g.metrics, 'metrics_step', g.metrics_step, 'at', g.at)
             ELSE a.progress
         END AS progress,
     j.result,
@@ -4751,7 +4852,7 @@ CREATE VIEW fleet.v_nodes AS
     s.slots,
     ( SELECT (count(*))::integer AS count
            FROM fleet.leases l
-          WHERE (l.node_id = n.node_id)) AS running,
+          WHERE (l.session_id = s.session_id)) AS running,
     n.cpu_milli,
     n.disk_mib,
     s.joined_at,
@@ -5244,7 +5345,7 @@ CREATE INDEX attempts_default_job_id_attempt_idx ON fleet.attempts_default USING
 -- Name: dependencies_by_after; Type: INDEX; Schema: fleet; Owner: -
 --
 
-CREATE INDEX dependencies_by_after ON fleet.dependencies USING btree (after_job_id) WHERE (NOT satisfied);
+CREATE INDEX dependencies_by_after ON fleet.dependencies USING btree (after_job_id);
 
 --
 -- Name: idempotency_by_age; Type: INDEX; Schema: fleet; Owner: -
@@ -5481,11 +5582,11 @@ REVOKE ALL ON FUNCTION fleet._idx(p_room fleet.room, p_places integer[]) FROM PU
 GRANT ALL ON FUNCTION fleet._idx(p_room fleet.room, p_places integer[]) TO fleet_owner;
 
 --
--- Name: FUNCTION _judge_node(p_session uuid, p_jobs uuid[]); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _judge_node(p_session uuid, p_jobs uuid[], p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._judge_node(p_session uuid, p_jobs uuid[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._judge_node(p_session uuid, p_jobs uuid[]) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._judge_node(p_session uuid, p_jobs uuid[], p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._judge_node(p_session uuid, p_jobs uuid[], p_now timestamp with time zone) TO fleet_owner;
 
 --
 -- Name: FUNCTION _key(p_key uuid); Type: ACL; Schema: fleet; Owner: -

@@ -260,3 +260,34 @@ def test_a_job_too_big_for_every_node_harms_nobody(project: Project, agent: Agen
 
     assert [job.job_id for job in agent.claim()] == [small]
     assert project.state(giant) == "ready"
+
+
+def test_a_stale_result_does_not_clear_a_failing_node(conn, project: Project, agent: Agent):
+    """I8: only what really succeeded there counts."""
+    elsewhere = Agent(conn, "node-2")
+    done = project.submit()
+    old = elsewhere.claim_one()
+    elsewhere.complete(old)
+    for _ in range(6):
+        project.submit()
+    for claimed in agent.claim(3):
+        agent.fail(claimed)
+    assert agent.complete(old).outcome in ("lease_lost", "already_settled")
+
+    assert project.state(done) == "succeeded"
+    assert len(agent.claim(3)) == 1
+
+
+@pytest.mark.parametrize("broken", ["twice", "no free memory", "no disk"])
+def test_a_malformed_sample_is_refused(conn, agent: Agent, project: Project, broken: str):
+    """I3: what was not measured is not free."""
+    project.submit()
+    device = {"idx": -1, "free_mib": 1000, "leases": []}
+    sample = {
+        "twice": {"seq": 1, "devices": [device, device], "disk_free_mib": 1},
+        "no free memory": {"seq": 1, "devices": [{"idx": -1, "leases": []}], "disk_free_mib": 1},
+        "no disk": {"seq": 1, "devices": [device]},
+    }[broken]
+
+    with pytest.raises(BadRequest):
+        agent.claim(sample=sample)  # type: ignore[arg-type]

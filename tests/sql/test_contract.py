@@ -8,7 +8,9 @@ import psycopg
 import pytest
 
 from queue_schema import errors, sql
+from queue_schema.calls import admin
 from queue_schema.states import Cause, Command, JobState, Priority
+from tests.support.verbs import Project
 
 VERBS = {
     "fleet_agent": "join leave claim heartbeat report checkpoint complete fail release wake",
@@ -97,6 +99,7 @@ def test_verbs_run_with_a_fixed_search_path(conn):
     ).fetchall()
     definers = conn.execute(
         "select proname from pg_proc where pronamespace = 'fleet'::regnamespace and prosecdef and proname !~ '_v1$'"
+        " and proname <> 'state_of'"
     ).fetchall()
 
     assert (loose, definers) == ([], [])
@@ -132,3 +135,18 @@ def _as_login(conn, statement: str) -> str:
     conn.execute("create role a_login in role fleet_agent")
     conn.execute("set session authorization a_login")
     return statement
+
+
+def test_a_reader_may_ask_where_a_job_is(conn, project: Project):
+    """state_of works for whoever may read."""
+    job = project.submit()
+    conn.execute("set role fleet_reader")
+
+    assert conn.execute("select fleet.state_of(%s)", (job,)).fetchone() == ("ready",)
+
+
+@pytest.mark.parametrize("settings", [{"lease_s": float("inf")}, {"lease_s": 5.0}, {"nonsense": 1.0}])
+def test_settings_that_cannot_be_are_refused(conn, settings: dict[str, float]):
+    """Three heartbeats must fit into a lease, and a lease is a number of seconds."""
+    with pytest.raises(errors.BadRequest):
+        admin.configure(conn, **settings)

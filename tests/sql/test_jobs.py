@@ -9,7 +9,7 @@ import pytest
 
 from queue_schema.calls import agents, chores, clients
 from queue_schema.errors import BadRequest, Conflict, NotAllowed, NotFound
-from queue_schema.shapes import Artifact, Input, LogChunk, Need, Report, Submission
+from queue_schema.shapes import Artifact, Completion, Input, LogChunk, Need, Report, Submission
 from queue_schema.states import Cause
 from tests.support.verbs import Agent, Project, place_of
 
@@ -435,3 +435,117 @@ def test_a_job_is_in_exactly_one_place(conn, project: Project, agent: Agent):
 
     assert places == [["waiting"], ["ready"], ["leased"], ["waiting"], ["ended"]]
     assert place_of(conn, a) == ["ended"]
+
+
+def test_each_end_is_announced_once(conn, project: Project, agent: Agent):
+    """A job that had ended before its prerequisite failed again is not announced again."""
+    hook = "https://example.org/hook"
+    a, b = project.submit_many(
+        [
+            Submission(kind="noop", ref="a", webhook=hook),
+            Submission(kind="noop", after=["a"], webhook=hook),
+        ]
+    )
+    clients.cancel(conn, project.id, [a, b])
+    for _ in range(2):
+        clients.retry(conn, project.id, [a])
+        agent.fail(agent.claim_one())
+
+    counts = dict(conn.execute("select job_id, count(*) from fleet.webhook_deliveries group by 1").fetchall())
+    assert counts == {a: 3, b: 1}
+
+
+def test_outputs_named_with_a_stale_token_are_not_published(conn, project: Project, agent: Agent):
+    """I2, I7: not even in one batch with the live token of the same job."""
+    job = project.submit()
+    stale = agent.claim_one()
+    agent.release(stale)
+    live = agent.claim_one()
+    other = Artifact("picture.png", "cd" * 32, 10, "image/png")
+    agents.complete(
+        conn,
+        agent.session,
+        [Completion(job, stale.token, artifacts=[PNG]), Completion(job, live.token, artifacts=[other])],
+    )
+
+    assert conn.execute("select sha256 from fleet.v_artifacts").fetchall() == [("cd" * 32,)]
+
+
+def test_what_cannot_be_stored_is_refused_and_can_still_end(conn, project: Project, agent: Agent):
+    """A NUL in a result is an error of the call, not of the connection; the failure that follows is kept."""
+    job = project.submit()
+    claimed = agent.claim_one()
+    with pytest.raises(BadRequest):
+        agent.complete(claimed, text="a\0b")
+    agent.fail(claimed, message="a\0b")
+
+    assert project.row(job)["error"]["message"] == "a\ufffdb"
+
+
+def test_a_retry_forgets_when_the_first_life_had_to_start(conn, clock, project: Project):
+    """start_by was a promise about the first life."""
+    job = project.submit(start_by=datetime.now(UTC) + timedelta(seconds=60))
+    clients.cancel(conn, project.id, [job])
+    clients.retry(conn, project.id, [job])
+    clock.advance(61)
+
+    assert chores.promote(conn).expired == 0
+    assert project.state(job) == "ready"
+
+
+def test_a_job_that_started_in_time_may_be_retried_later(conn, clock, project: Project, agent: Agent):
+    """Start by six or not at all: it did."""
+    job = project.submit(retries=3, start_by=datetime.now(UTC) + timedelta(seconds=60))
+    agent.fail(agent.claim_one())
+    clock.advance(61)
+
+    assert chores.promote(conn).expired == 0
+    assert project.state(job) in ("waiting", "ready")
+
+
+def test_a_graph_that_is_retried_whole_keeps_its_order(conn, project: Project, agent: Agent):
+    """What waited for a success waits for the next one."""
+    a, b = chain(project, 2)
+    agent.complete(agent.claim_one())
+    agent.fail(agent.claim_one())
+    clients.retry(conn, project.id, [a, b])
+
+    assert [project.state(job) for job in (a, b)] == ["ready", "waiting"]
+
+
+def test_a_job_whose_prerequisite_was_pruned_is_not_left_waiting(conn, project: Project, agent: Agent):
+    """It says so instead."""
+    a, b = chain(project, 2)
+    agent.fail(agent.claim_one())
+    conn.execute("delete from fleet.jobs where job_id = %s", (a,))
+
+    with pytest.raises(Conflict, match="pruned"):
+        clients.retry(conn, project.id, [b])
+
+
+def test_pruning_keeps_what_somebody_still_needs(conn, clock, project: Project, agent: Agent):
+    """Old jobs go, with their outputs, but not while a job that reads them has yet to run."""
+    a = project.submit()
+    agent.complete(agent.claim_one(), [PNG])
+    gone = project.submit()
+    agent.complete(agent.claim_one())
+    clock.advance(100 * 86400)
+    reader = project.submit(inputs={"x": Input(job=str(a), output="picture.png")})
+
+    assert chores.prune(conn).jobs == 1
+    assert conn.execute("select job_id from fleet.jobs order by 1").fetchall() == [(a,), (reader,)]
+    assert gone not in (a, reader)
+
+
+def test_history_is_dropped_by_partitions(conn, clock):
+    """Retention costs nothing per row, and new days are there before they come."""
+    count = "select count(*) from pg_class where relispartition and relkind = 'r' and relname ~ '_[0-9]{8}$'"
+    chores.make_partitions(conn)
+    before = conn.execute(count).fetchone()[0]
+    clock.advance(200 * 86400)
+    pruned = chores.prune(conn)
+
+    assert before >= 3 * 15
+    assert conn.execute(count).fetchone()[0] == before - pruned.partitions == 0
+    assert chores.make_partitions(conn) == 3 * 15
+    assert chores.make_partitions(conn) == 0

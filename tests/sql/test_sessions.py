@@ -237,3 +237,17 @@ def test_an_unknown_session_is_refused(conn, agent: Agent):
     """A session that never was gets no answer that could be mistaken for one."""
     with pytest.raises(SessionLost):
         agents.heartbeat(conn, type(agent.session)(uuid4(), "x"), tokens=[])
+
+
+def test_nothing_is_ended_as_overdue_while_the_reaper_holds_back(conn, clock, project: Project, agent: Agent):
+    """I6, I12: the database was away past the job's time limit; its result is in the spool and must get in."""
+    job = project.submit(timeout_s=60)
+    claimed = agent.claim_one()
+    reaper_at_work(conn)
+    clock.advance(300)
+    done = reap(conn)
+    agent.beat(claimed.token)
+
+    assert (done.held_back, done.overdue) == ("grace", 0)
+    assert agent.complete(claimed).outcome == "settled"
+    assert project.state(job) == "succeeded"

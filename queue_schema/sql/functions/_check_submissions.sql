@@ -21,6 +21,20 @@ begin
               when i.kind is null or k.kind is null then array['kind', format('there is no kind %s', coalesce(i.kind, 'null')),
                 'Use one of: ' || (select string_agg(kinds.kind, ', ' order by kinds.kind) from fleet.kinds)]
               when jsonb_typeof(i.params) not in ('object') then array['params', 'params is an object', 'Send {}.']
+              when i.need is not null and jsonb_typeof(i.need) not in ('object', 'null') then array['need', 'a need is an object',
+                'Write {"vram_mib": 8000}.']
+              when i.need -> 'labels' is not null and jsonb_typeof(i.need -> 'labels') not in ('object', 'null')
+                then array['need.labels', 'labels are an object of texts', 'Write {"zone": "a"}.']
+              when length((i.need -> 'labels')::text) > 1000 then array['need.labels', 'labels have at most 1,000 characters',
+                'Use fewer.']
+              when i.tags is not null and jsonb_typeof(i.tags) not in ('object', 'null') then array['tags', 'tags are an object of texts',
+                'Write {"order": "7"}.']
+              when i.after is not null and jsonb_typeof(i.after) not in ('array', 'null') then array['after', 'after is a list',
+                'Write ["id"].']
+              when i.inputs is not null and jsonb_typeof(i.inputs) not in ('object', 'null') then array['inputs', 'inputs are an object',
+                'Write {"name": {"sha256": "..."}}.']
+              when length(i.params ->> k.model_param) > 500 then array['params.' || k.model_param,
+                'the name of a model has at most 500 characters', 'Shorten it.']
               when length(i.name) > 200 then array['name', 'a name has at most 200 characters', 'Shorten it.']
               when i.timeout_s not between 1 and 2592000 then array['timeout_s',
                 format('a time limit is 1 s to 30 days, got %s', i.timeout_s), 'Leave it out for the default of the kind.']
@@ -28,15 +42,15 @@ begin
                 format('retries are 0 to 100, got %s', i.retries), 'Leave it out for the default of the kind.']
               when i.webhook is not null and i.webhook !~ '^https?://[^\s/]+' then array['webhook',
                 'a webhook is an http or https address', 'Write https://host/path.']
-              when (i.need ->> 'gpus')::integer not between 0 and 64 then array['need.gpus',
+              when (i.need ->> 'gpus')::numeric not between 0 and 64 then array['need.gpus',
                 format('0 to 64 devices, got %s', i.need ->> 'gpus'), 'One job runs on one node.']
-              when (i.need ->> 'vram_mib')::integer not between 0 and 4194304 then array['need.vram_mib',
+              when (i.need ->> 'vram_mib')::numeric not between 0 and 4194304 then array['need.vram_mib',
                 format('0 to 4,194,304 MiB, got %s', i.need ->> 'vram_mib'), 'The unit is MiB.']
-              when (i.need ->> 'cpu_milli')::integer not between 0 and 1024000 then array['need.cpu_milli',
+              when (i.need ->> 'cpu_milli')::numeric not between 0 and 1024000 then array['need.cpu_milli',
                 format('0 to 1,024,000, got %s', i.need ->> 'cpu_milli'), 'The unit is a thousandth of a core.']
-              when (i.need ->> 'ram_mib')::integer not between 0 and 16777216 then array['need.ram_mib',
+              when (i.need ->> 'ram_mib')::numeric not between 0 and 16777216 then array['need.ram_mib',
                 format('0 to 16,777,216 MiB, got %s', i.need ->> 'ram_mib'), 'The unit is MiB.']
-              when (i.need ->> 'disk_mib')::integer not between 0 and 1073741824 then array['need.disk_mib',
+              when (i.need ->> 'disk_mib')::numeric not between 0 and 1073741824 then array['need.disk_mib',
                 format('0 to 1,073,741,824 MiB, got %s', i.need ->> 'disk_mib'), 'The unit is MiB.']
               when i.need ->> 'device' not in ('any', 'gpu', 'ram') then array['need.device',
                 format('a device is any, gpu or ram, got %s', i.need ->> 'device'), 'Leave it out for the default of the kind.']

@@ -1,7 +1,7 @@
 -- _judge_node: remember which different jobs failed on a node in a row; a success wipes the slate (I8).
 --
 -- Reads what _settle has just written of these jobs on the node of p_session.
-create function fleet._judge_node(p_session uuid, p_jobs uuid[])
+create function fleet._judge_node(p_session uuid, p_jobs uuid[], p_now timestamptz)
   returns void
   language plpgsql
   volatile
@@ -20,6 +20,7 @@ begin
                       from fleet.jobs as j
                       join fleet.attempts as a on a.job_id = j.job_id and a.attempt = j.attempts
                      where j.job_id = any(p_jobs)
+                       and a.ended_at = p_now  -- one partition instead of all
                        and a.node_id = v_node
                        and a.outcome = 'failed'
                        and a.cause in ('user_error', 'out_of_memory', 'timeout', 'infrastructure'));

@@ -12,8 +12,8 @@ create type fleet.room as (
 
 -- _measure: room on the node, from what was sampled and what is booked.
 --
--- Locks    the node's device rows: claims of one node follow each other
--- Errors   JQ002 bad_request: the sample is older than one that was used, or lacks the host's memory
+-- Locks    nothing: the caller holds the node's device rows, so that claims of one node follow each other
+-- Errors   JQ002 bad_request: the sample is older than one that was used, or is not one
 create function fleet._measure(p_session fleet.sessions, p_node fleet.nodes, p_sample jsonb)
   returns fleet.room
   language plpgsql
@@ -26,7 +26,6 @@ declare
   v_last bigint;
   v_held integer;
 begin
-  perform 1 from fleet.devices as d where d.node_id = p_node.node_id order by d.idx for no key update;
   select d.sample_seq into v_last from fleet.devices as d where d.node_id = p_node.node_id and d.idx = -1;
   v_room.seq := (p_sample ->> 'seq')::bigint;
   if v_room.seq is null or v_room.seq <= v_last then
@@ -35,6 +34,13 @@ begin
       hint = 'Measure again, then claim.';
   end if;
 
+  if (p_sample ->> 'disk_free_mib') is null
+     or exists (select from jsonb_to_recordset(p_sample -> 'devices') as x (idx integer, free_mib integer)
+                 group by x.idx having count(*) > 1 or bool_or(x.free_mib is null or x.idx is null)) then
+    raise exception using errcode = 'JQ002', column = 'sample.devices',
+      message = 'a sample names each device once, with its free memory, and the free disk',
+      hint = 'Leave a device out when it cannot be measured.';
+  end if;
   select array_agg(c.idx order by c.idx = -1, c.idx), array_agg(c.kind order by c.idx = -1, c.idx),
          array_agg(c.takes_vram order by c.idx = -1, c.idx), array_agg(c.claimable order by c.idx = -1, c.idx)
     into v_room.idx, v_room.kind, v_room.takes, v_room.claimable

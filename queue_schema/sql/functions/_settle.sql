@@ -20,6 +20,7 @@ declare
   v_failed    uuid[];
   v_requeued  uuid[];
   v_answer    jsonb;
+  v_settled   jsonb;
 begin
   perform set_config('synchronous_commit', 'on', true);
   v_ids := array(select distinct i.job_id from jsonb_to_recordset(p_items) as i (job_id uuid));
@@ -127,9 +128,15 @@ begin
     into v_answer, v_succeeded, v_failed, v_requeued
     from answered as a;
 
+  -- What is done with the items from here on is done with those that held: a stale one publishes and judges nothing.
+  select jsonb_agg(e.item), array_agg((e.item ->> 'job_id')::uuid)
+    into v_settled, v_ids
+    from jsonb_array_elements(p_items) with ordinality as e (item, place)
+    join jsonb_array_elements(v_answer) with ordinality as a (said, place) on a.place = e.place
+   where a.said ->> 'outcome' = 'settled';
   perform fleet._enqueue(v_requeued);
   if v_succeeded is not null then
-    perform fleet._publish(v_succeeded, p_items);
+    perform fleet._publish(v_succeeded, v_settled);
     perform fleet._unblock(v_succeeded);
     perform fleet._announce(v_succeeded);
   end if;
@@ -137,8 +144,8 @@ begin
     perform fleet._fail_dependents(v_failed);
     perform fleet._announce(v_failed);
   end if;
-  if p_by = 'agent' then
-    perform fleet._judge_node(p_session, v_ids);
+  if p_by = 'agent' and v_ids is not null then
+    perform fleet._judge_node(p_session, v_ids, v_now);
   end if;
   return coalesce(v_answer, '[]');
 end

@@ -29,16 +29,19 @@ declare
   v_left    integer;
   v_lane    record;
   v_dry     bigint[] := '{}';
+  v_held    bigint[] := '{}';
   v_places  text[];
   v_one     integer[];
   v_jobs    uuid[];
 begin
   v_session := fleet._session(p_session, p_secret);
   select n.* into strict v_node from fleet.nodes as n where n.node_id = v_session.node_id;
-  if p_want < 1 then
+  if p_want is null or p_want < 1 then
     raise exception using errcode = 'JQ002', message = format('a claim wants at least one job, got %s', p_want),
       column = 'want', hint = 'Do not claim when there is no free slot.';
   end if;
+  -- Under the lock, so that a repeat that overtakes its first run waits for it, and replays it.
+  perform 1 from fleet.devices as d where d.node_id = v_node.node_id order by d.idx for no key update;
   if exists (select from fleet.leases as l where l.session_id = p_session and l.request_id = p_request) then
     return fleet._claimed(p_session, p_request);
   end if;
@@ -90,7 +93,7 @@ begin
       select r.lane_id, r.order_key, r.job_id
         from fleet.ready as r
        where r.lane_id = v_lane.lane_id
-         and (v_lane.next_head is null or v_lane.next_priority <> v_lane.priority or v_lane.next_rank <> v_lane.rank
+         and (v_lane.lane_id = any(v_held) or v_lane.next_head is null or v_lane.next_priority <> v_lane.priority or v_lane.next_rank <> v_lane.rank
               or r.order_key <= v_lane.next_head)
        order by r.order_key, r.job_id
        limit cardinality(v_places)
@@ -105,7 +108,12 @@ begin
     select array_agg(t.job_id order by t.order_key, t.job_id) into v_jobs from taken as t;
 
     if v_jobs is null then
-      v_dry := v_dry || v_lane.lane_id;  -- all that was there is being taken by others, or a dead row was the head
+      -- All we looked at is being taken by others: look past the bound, then leave the lane.
+      if v_lane.lane_id = any(v_held) or v_lane.next_head is null then
+        v_dry := v_dry || v_lane.lane_id;
+      else
+        v_held := v_held || v_lane.lane_id;
+      end if;
       continue;
     end if;
     insert into fleet.leases (job_id, token, session_id, node_id, project_id, request_id, attempt, devices, vram_mib, ram_mib,

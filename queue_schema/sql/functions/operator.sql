@@ -110,11 +110,17 @@ begin
        select d.session_id
          from fleet.idle_sessions as d
          join fleet.sessions as s on s.session_id = d.session_id and s.ended_at is null
+         join fleet.nodes as o on o.node_id = s.node_id and not o.draining
         where exists (select
                         from fleet.lanes as l
                         join fleet.needs as n on n.need_id = l.need_id
+                        join fleet.shapes as p on p.shape_id = n.shape_id
                        where l.active and not l.paused
                          and n.kind = any(s.kinds)
+                         and (p.labels = '{}' or (o.facts || o.labels) @> p.labels)
+                         and p.gpus <= (select count(*) from fleet.devices as v
+                                         where v.node_id = o.node_id and v.takes_vram and v.total_mib >= p.vram_mib
+                                           and (p.device = 'any' or p.device = v.kind))
                          and exists (select from fleet.ready as r where r.lane_id = l.lane_id))
         order by d.since
         limit (select count(*) from (select from fleet.ready limit 64) as r)
@@ -158,7 +164,7 @@ begin
          alarm_share = v_now.alarm_share, alarm_min_nodes = v_now.alarm_min_nodes, alarm_hold_s = v_now.alarm_hold_s,
          log_bytes = v_now.log_bytes;
   return to_jsonb(v_now) - 'one';
-exception when check_violation or invalid_text_representation or numeric_value_out_of_range then
+exception when check_violation or not_null_violation or invalid_text_representation or numeric_value_out_of_range then
   raise exception using errcode = 'JQ002', message = format('these settings do not go together: %s', sqlerrm),
     column = 'settings', hint = 'Three heartbeats must fit into a lease; numbers are not negative.';
 end

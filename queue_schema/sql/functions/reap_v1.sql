@@ -26,6 +26,7 @@ declare
   v_lost     jsonb := '[]';
   v_overdue  jsonb;
   v_unnamed  jsonb;
+  v_unsaid   uuid[];
 begin
   select s.* into strict v_set from fleet.settings as s;
   v_lease := make_interval(secs => v_set.lease_s);
@@ -74,12 +75,19 @@ begin
   select coalesce(jsonb_agg(jsonb_build_object('job_id', o.job_id, 'token', o.token, 'verdict', 'failed', 'cause', 'timeout',
            'message', 'its time limit passed a minute ago and its node did not end it')), '[]')
     into v_overdue
-    from (select l.job_id, l.token from fleet.leases as l where l.deadline < v_now - interval '60 s' limit p_limit) as o;
+    from (select l.job_id, l.token
+            from fleet.leases as l
+           where v_held is null  -- its result may be in a spool, waiting for the database as we did
+             and l.deadline < v_now - interval '60 s'
+           limit p_limit) as o;
   perform fleet._settle(null, v_overdue, 'reaper');
+  -- The jobs are locked first and the leases read again after: a beat may name one while we wait.
+  v_unsaid := array(select l.job_id from fleet.leases as l where v_held is null and l.unnamed >= 2 limit p_limit);
+  perform 1 from fleet.jobs as j where j.job_id = any(v_unsaid) order by j.job_id for no key update;
   select coalesce(jsonb_agg(jsonb_build_object('job_id', u.job_id, 'token', u.token, 'verdict', 'released',
            'message', 'its node does not know of it: the answer to its claim was lost')), '[]')
     into v_unnamed
-    from (select l.job_id, l.token from fleet.leases as l where l.unnamed >= 2 limit p_limit) as u;
+    from (select l.job_id, l.token from fleet.leases as l where l.job_id = any(v_unsaid) and l.unnamed >= 2 for update) as u;
   perform fleet._settle(null, v_unnamed, 'reaper');
 
   update fleet.reaper as r

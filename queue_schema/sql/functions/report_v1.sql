@@ -17,6 +17,14 @@ begin
   perform set_config('synchronous_commit', 'off', true);
   perform fleet._session(p_session, p_secret);
 
+  -- A settle waits for this, or has been and the lease is gone: no news outlives its attempt.
+  perform 1
+    from fleet.leases as l
+   where l.session_id = p_session
+     and l.token in (select r.token from jsonb_to_recordset(p_reports) as r (token uuid))
+   order by l.job_id
+     for key share;
+
   with news as (
     select distinct on (r.job_id) r.job_id, r.token, r.step, r.total, r.message, r.metrics, r.metrics_step
       from rows from (jsonb_to_recordset(p_reports) as (
@@ -31,11 +39,13 @@ begin
    order by n.job_id
       on conflict (job_id) do update
      set token = excluded.token,
-         step = coalesce(excluded.step, g.step),
-         total = coalesce(excluded.total, g.total),
-         message = coalesce(excluded.message, g.message),
-         metrics = coalesce(g.metrics || excluded.metrics, excluded.metrics, g.metrics),
-         metrics_step = coalesce(excluded.metrics_step, g.metrics_step),
+         step = coalesce(excluded.step, case when g.token = excluded.token then g.step end),
+         total = coalesce(excluded.total, case when g.token = excluded.token then g.total end),
+         message = coalesce(excluded.message, case when g.token = excluded.token then g.message end),
+         metrics = case when g.token = excluded.token
+                        then coalesce(g.metrics || excluded.metrics, excluded.metrics, g.metrics)
+                        else excluded.metrics end,
+         metrics_step = coalesce(excluded.metrics_step, case when g.token = excluded.token then g.metrics_step end),
          log_bytes = case when g.token = excluded.token then g.log_bytes else 0 end,
          at = excluded.at;
 

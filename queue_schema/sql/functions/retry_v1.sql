@@ -20,7 +20,13 @@ declare
   v_free    uuid[];
 begin
   perform set_config('synchronous_commit', 'on', true);
-  perform 1 from fleet.jobs as j where j.job_id = any(p_jobs) and j.project_id = p_project order by j.job_id
+  -- These and what they wait for, which must not end unseen meanwhile, in one ascending pass.
+  perform 1
+    from fleet.jobs as j
+   where j.project_id = p_project
+     and (j.job_id = any(p_jobs)
+          or j.job_id in (select d.after_job_id from fleet.dependencies as d where d.job_id = any(p_jobs)))
+   order by j.job_id
      for no key update;
   select i.job_id
     into v_bad
@@ -33,24 +39,29 @@ begin
   end if;
   v_again := array(select j.job_id from fleet.jobs as j where j.job_id = any(p_jobs) and j.outcome is not null);
 
-  -- What they wait for must not end unseen meanwhile.
-  perform 1 from fleet.jobs as j
-    where j.job_id in (select d.after_job_id from fleet.dependencies as d where d.job_id = any(v_again) and not d.satisfied)
-    order by j.job_id for share;
   select d.job_id, d.after_job_id, j.outcome
     into v_bad
     from fleet.dependencies as d
-    join fleet.jobs as j on j.job_id = d.after_job_id
+    left join fleet.jobs as j on j.job_id = d.after_job_id
    where d.job_id = any(v_again)
      and not d.satisfied
-     and j.outcome in ('failed', 'cancelled')
+     and (j.job_id is null or j.outcome in ('failed', 'cancelled'))
      and not d.after_job_id = any(v_again)
    limit 1;
   if found then
     raise exception using errcode = 'JQ006',
-      message = format('job %s waits for %s, which has ended as %s', v_bad.job_id, v_bad.after_job_id, v_bad.outcome),
-      hint = 'Retry both at once.';
+      message = case when v_bad.outcome is null
+                     then format('job %s waits for %s, which was pruned', v_bad.job_id, v_bad.after_job_id)
+                     else format('job %s waits for %s, which has ended as %s', v_bad.job_id, v_bad.after_job_id, v_bad.outcome)
+                end,
+      hint = case when v_bad.outcome is null then 'Submit it anew.' else 'Retry both at once.' end;
   end if;
+
+  -- A graph that is retried whole keeps its order, and a time to start by belongs to the first life.
+  update fleet.dependencies as d
+     set satisfied = false
+   where d.job_id = any(v_again) and d.after_job_id = any(v_again) and d.satisfied;
+  delete from fleet.start_by as x where x.job_id = any(v_again);
 
   update fleet.jobs as j
      set outcome = null, cause = null, error = null, result = null, ended_at = null, retries_used = 0, infra_used = 0,

@@ -5,6 +5,7 @@ create function fleet.state_of(p_job uuid)
   returns fleet.job_state
   language sql
   stable
+  security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(

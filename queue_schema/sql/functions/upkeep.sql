@@ -10,6 +10,7 @@ create function fleet.make_partitions_v1(p_days_ahead integer)
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set lock_timeout = '1s'
 as $$
 declare
   v_today date := (fleet.now() at time zone 'UTC')::date;
@@ -26,8 +27,8 @@ begin
                          v_table || to_char(v_day, '_YYYYMMDD'), v_table, v_day::text || ' 00:00:00+00',
                          (v_day + 1)::text || ' 00:00:00+00');
           v_made := v_made + 1;
-        exception when check_violation then
-          null;
+        exception when check_violation or lock_not_available then
+          null;  -- its rows are in the default partition already, or somebody reads: the next round tries again
         end;
       end if;
     end loop;
@@ -40,12 +41,14 @@ $$;
 --
 -- Caller   fleet_scheduler
 -- Returns  {partitions, jobs, idempotency, sessions}
+-- Locks    the history tables, for a moment; given up after a second rather than waited for (I13)
 create function fleet.prune_v1(p_keep_days integer, p_limit integer)
   returns jsonb
   language plpgsql
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set lock_timeout = '1s'
 as $$
 declare
   v_now     timestamptz := fleet.now();
@@ -56,26 +59,11 @@ declare
   v_keys    integer;
   v_session integer;
 begin
-  for v_part in
-    select c.relname
-      from pg_inherits as i
-      join pg_class as c on c.oid = i.inhrelid
-      join pg_class as p on p.oid = i.inhparent
-      join pg_namespace as n on n.oid = p.relnamespace
-     where n.nspname = 'fleet'
-       and p.relname in ('attempts', 'job_events', 'logs')
-       and c.relname ~ '_[0-9]{8}$'
-       and to_date(right(c.relname, 8), 'YYYYMMDD') < (v_cutoff at time zone 'UTC')::date
-  loop
-    execute format('drop table fleet.%I', v_part.relname);
-    v_parts := v_parts + 1;
-  end loop;
-
   v_jobs := array(select j.job_id
                     from fleet.jobs as j
                    where j.ended_at < v_cutoff
-                     and not exists (select from fleet.dependencies as d join fleet.waiting as w on w.job_id = d.job_id
-                                      where d.after_job_id = j.job_id)
+                     and not exists (select from fleet.dependencies as d join fleet.jobs as x on x.job_id = d.job_id
+                                      where d.after_job_id = j.job_id and x.outcome is null)
                    order by j.job_id
                    limit p_limit
                      for update skip locked);
@@ -94,6 +82,26 @@ begin
    where s.session_id = b.session_id and s.ended_at < v_now - interval '1 hour';
   delete from fleet.sessions as s where s.ended_at < v_cutoff;
   get diagnostics v_session = row_count;
+
+  -- Last, since it keeps claims out (ACCESS EXCLUSIVE on the parent) until the commit that follows at once.
+  for v_part in
+    select c.relname
+      from pg_inherits as i
+      join pg_class as c on c.oid = i.inhrelid
+      join pg_class as p on p.oid = i.inhparent
+      join pg_namespace as n on n.oid = p.relnamespace
+     where n.nspname = 'fleet'
+       and p.relname in ('attempts', 'job_events', 'logs')
+       and c.relname ~ '_[0-9]{8}$'
+       and to_date(right(c.relname, 8), 'YYYYMMDD') < (v_cutoff at time zone 'UTC')::date
+  loop
+    begin
+      execute format('drop table fleet.%I', v_part.relname);
+      v_parts := v_parts + 1;
+    exception when lock_not_available then
+      exit;  -- somebody reads the history: the next round tries again
+    end;
+  end loop;
   return jsonb_build_object('partitions', v_parts, 'jobs', coalesce(cardinality(v_jobs), 0), 'idempotency', v_keys,
                             'sessions', v_session);
 end

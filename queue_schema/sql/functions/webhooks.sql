@@ -5,31 +5,38 @@
 -- Locks    rows of webhook_deliveries, SKIP LOCKED
 create function fleet.due_webhooks_v1(p_limit integer, p_hold_s double precision)
   returns jsonb
-  language sql
+  language plpgsql
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_now   timestamptz := fleet.now();  -- a variable: a volatile function would be no index condition
+  v_taken jsonb;
+begin
   with due as (
     select w.delivery_id
       from fleet.webhook_deliveries as w
      where w.state = 'pending'
-       and w.due_at <= fleet.now()
+       and w.due_at <= v_now
      order by w.due_at
      limit p_limit
        for update skip locked
   ),
   taken as (
     update fleet.webhook_deliveries as w
-       set tries = w.tries + 1, due_at = fleet.now() + make_interval(secs => p_hold_s)
+       set tries = w.tries + 1, due_at = v_now + make_interval(secs => p_hold_s)
       from due
      where w.delivery_id = due.delivery_id
     returning w.*
   )
   select coalesce(jsonb_agg(jsonb_build_object('delivery_id', t.delivery_id, 'url', t.url, 'secret', p.webhook_secret,
                                                'body', t.body, 'attempt', t.tries)), '[]')
+    into v_taken
     from taken as t
-    join fleet.projects as p on p.project_id = t.project_id
+    join fleet.projects as p on p.project_id = t.project_id;
+  return v_taken;
+end
 $$;
 
 -- webhook_done_v1: how a delivery went. Failed ones come again after 5 s, 10 s, 20 s, ...; eight tries at most.

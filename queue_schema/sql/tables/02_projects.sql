@@ -1,12 +1,12 @@
 -- Tenants, their keys, and what is known of the kinds of work. All cold.
 create table fleet.settings (
   one               boolean primary key default true check (one),
-  lease_s           double precision not null default 30 check (lease_s > 0),
-  heartbeat_s       double precision not null default 10 check (heartbeat_s > 0),
+  lease_s           double precision not null default 30 check (lease_s between 1 and 86400),
+  heartbeat_s       double precision not null default 10 check (heartbeat_s between 0.1 and 86400),
   max_infra_retries integer not null default 10 check (max_infra_retries >= 0),
   alarm_share       double precision not null default 0.2 check (alarm_share between 0 and 1),
   alarm_min_nodes   integer not null default 5 check (alarm_min_nodes >= 1),
-  alarm_hold_s      double precision not null default 300 check (alarm_hold_s >= 0),
+  alarm_hold_s      double precision not null default 300 check (alarm_hold_s between 0 and 86400),
   log_bytes         bigint not null default 4194304 check (log_bytes >= 0),
   constraint three_beats_a_lease check (heartbeat_s * 3 <= lease_s)
 );

@@ -199,7 +199,7 @@ create table fleet.dependencies (
   satisfied    boolean not null default false,
   primary key (job_id, after_job_id)
 );
-create index dependencies_by_after on fleet.dependencies (after_job_id) where not satisfied;
+create index dependencies_by_after on fleet.dependencies (after_job_id);
 comment on table fleet.dependencies is 'Which job waits for which.';
 comment on column fleet.dependencies.job_id is 'Waits.';
 comment on column fleet.dependencies.after_job_id is 'For this one to succeed.';
@@ -254,8 +254,8 @@ create type fleet.submission as (
   after     jsonb,
   run_at    timestamptz,
   start_by  timestamptz,
-  timeout_s integer,
-  retries   integer,
+  timeout_s bigint,
+  retries   bigint,
   exclusive boolean,
   webhook   text,
   tags      jsonb

@@ -69,9 +69,10 @@ select n.node, d.idx, d.kind, d.name, d.uuid, d.total_mib, d.free_mib, d.sampled
        (select coalesce(sum(case when d.idx = any(l.devices) then l.vram_mib else 0 end
                             + case when d.kind = 'ram' then l.ram_mib else 0 end), 0)::integer
           from fleet.leases as l
-         where l.node_id = d.node_id) as booked_mib
+         where l.session_id = s.session_id) as booked_mib
   from fleet.devices as d
-  join fleet.nodes as n on n.node_id = d.node_id;
+  join fleet.nodes as n on n.node_id = d.node_id
+  left join fleet.sessions as s on s.node_id = d.node_id and s.ended_at is null;
 comment on view fleet.v_devices is 'GPUs and host memory: total, free in the last sample, booked.';
 
 create view fleet.v_nodes as
@@ -81,7 +82,7 @@ select n.node,
             when n.draining then 'draining'
             else 'live' end as state,
        n.draining, n.facts || n.labels as labels, n.pools, coalesce(s.kinds, '{}') as kinds, s.version, s.slots,
-       (select count(*)::integer from fleet.leases as l where l.node_id = n.node_id) as running,
+       (select count(*)::integer from fleet.leases as l where l.session_id = s.session_id) as running,
        n.cpu_milli, n.disk_mib, s.joined_at, b.beat_at,
        coalesce((select jsonb_agg(jsonb_build_object('idx', d.idx, 'kind', d.kind, 'name', d.name, 'uuid', d.uuid,
                                                      'total_mib', d.total_mib, 'free_mib', d.free_mib,
