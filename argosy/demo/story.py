@@ -34,6 +34,9 @@ class Verdict:
     score_before: float
     score_after: float
     leak: float
+    """Share of "a person" that shows the user: nearest, and as like them as their own photos are."""
+    leak_rank1: float
+    """The same by rank-1 alone, which must always pick somebody; see docs/adr/0002."""
     backgrounds: float
     recovered_after_kill: bool
     resumed_from_step: int | None
@@ -82,6 +85,7 @@ def tell(user_seed: int, out: Path, port: int) -> Verdict:
         score_before=score["score_before"],
         score_after=score["score_after"],
         leak=score["leak"],
+        leak_rank1=score["leak_rank1"],
         backgrounds=score["backgrounds"],
         recovered_after_kill=recovered,
         resumed_from_step=resumed,

@@ -57,18 +57,22 @@ def obeyed(portraits: Photos) -> tuple[float, float]:
 
 
 def score(groups: dict[str, Photos], user_seed: int) -> dict[str, float | int]:
-    """Every number of the verdict; decoys are twenty people drawn for this user alone."""
+    """Every number of the verdict; decoys are twenty people drawn for this user alone.
+
+    `score_before`, `score_after` and `leak_rank1` are shares by rank-1 among 21. `leak` is the share of "a person"
+    that really shows the user: nearest, and as like them as their own photos are.
+    """
     net = identity.load()
     first = draw.DECOY_SEEDS + 100 * user_seed
     decoys = identity.decoy_means(net, range(first, first + identity.DECOYS))
     verdict: dict[str, float | int] = {"user_seed": user_seed, "people": identity.DECOYS + 1}
-    for group, name in (("before", "score_before"), ("after", "score_after"), ("plain", "leak")):
+    for group, name in (("before", "score_before"), ("after", "score_after"), ("plain", "leak_rank1")):
         if len(groups[group]):
             rank, cosine = identity.rank_one(net, groups[group], groups["photo"], decoys)
             verdict[name] = round(rank, 3)
             verdict[f"{name}_cosine"] = round(cosine, 3)
             seen = identity.recognised(net, groups[group], groups["photo"], decoys)
-            verdict[f"recognised_{group}"] = round(seen, 3)
+            verdict["leak" if group == "plain" else f"recognised_{group}"] = round(seen, 3)
     if len(groups["after"]) >= len(BACKGROUNDS):
         every, new = obeyed(groups["after"])
         verdict |= {"backgrounds": round(every, 3), "new_backgrounds": round(new, 3)}
