@@ -7,6 +7,11 @@ import psycopg
 _KEPT = ("settings", "kinds", "retry_policies", "reaper")
 """Rows the migration made."""
 
+_PARTITIONS = """
+select c.oid::regclass::text from pg_class as c
+ where c.relnamespace = 'fleet'::regnamespace and c.relispartition and c.relkind = 'r'
+"""
+
 _RESET = """
 do $$
 declare
@@ -41,6 +46,7 @@ class Pristine:
                 ).fetchone()
                 for table in _KEPT
             }
+            self._partitions = {row[0] for row in conn.execute(_PARTITIONS)}
             row = conn.execute("select pg_get_functiondef('fleet.now()'::regprocedure)").fetchone()
             assert row is not None
             self._now = row[0]
@@ -51,6 +57,11 @@ class Pristine:
         with psycopg.connect(self._url) as conn:
             conn.execute(self._now)
             conn.execute(_RESET.replace("%(kept)s", kept))
+            there = {row[0] for row in conn.execute(_PARTITIONS)}
+            for partition in there - self._partitions:
+                conn.execute(f"drop table {partition}")
+            if self._partitions - there:
+                conn.execute("select fleet.make_partitions_v1(14)")
             conn.execute("set local session_replication_role = replica")
             for table, row in self._rows.items():
                 assert row is not None

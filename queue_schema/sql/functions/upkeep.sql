@@ -27,8 +27,11 @@ begin
                          v_table || to_char(v_day, '_YYYYMMDD'), v_table, v_day::text || ' 00:00:00+00',
                          (v_day + 1)::text || ' 00:00:00+00');
           v_made := v_made + 1;
-        exception when check_violation or lock_not_available then
-          null;  -- its rows are in the default partition already, or somebody reads: the next round tries again
+        exception
+          when check_violation then
+            null;  -- its rows are in the default partition already
+          when lock_not_available then
+            return to_jsonb(v_made);  -- somebody reads the history: the next round tries again
         end;
       end if;
     end loop;
