@@ -1,7 +1,7 @@
 """Kind `command`: run a program on the inputs, and keep what it leaves in outputs/.
 
-The program is part of the runner's process group and dies with the runner. Its stdout goes straight to
-the log; its stderr passes through here on the way, so that a failure can say how it ended.
+The program is part of the runner's process group and dies with the runner; asked to end, it may clean up. Its
+stdout goes straight to the log; its stderr passes through here on the way, so that a failure can say how it ended.
 """
 
 from __future__ import annotations
@@ -112,6 +112,16 @@ def _files_below(folder: Path) -> Iterator[str]:
 
 
 def _run_to_end(context: Context, params: CommandParams) -> tuple[int, list[str]]:
+    # A SIGTERM reaches the whole group. The program decides what to do with it, and we stay to carry its last
+    # words; a handler, unlike SIG_IGN, is not inherited. Whoever sent it sends SIGKILL when patience ends.
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        return _watch(context, params)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _watch(context: Context, params: CommandParams) -> tuple[int, list[str]]:
     try:
         program = subprocess.Popen(
             [sys.executable if params.argv[0] == "python" else params.argv[0], *params.argv[1:]],
