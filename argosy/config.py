@@ -20,9 +20,14 @@ class Target:
 
 
 def home(environ: Mapping[str, str] | None = None) -> Path:
-    """The folder for what this user keeps: ARGOSY_HOME, or ~/.argosy."""
+    """The folder for what this user keeps: ARGOSY_HOME, or ~/.argosy; /var/lib/argosy for root.
+
+    PostgreSQL never runs as root, and its own user could not enter root's home unless that were opened to all.
+    """
     said = (os.environ if environ is None else environ).get("ARGOSY_HOME")
-    return Path(said).expanduser() if said else Path.home() / ".argosy"
+    if said:
+        return Path(said).expanduser()
+    return Path("/var/lib/argosy") if os.geteuid() == 0 else Path.home() / ".argosy"
 
 
 def find(

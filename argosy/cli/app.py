@@ -27,7 +27,8 @@ EXIT_CODES = """\
 Exit codes: 0 ok, 1 a job failed or something else went wrong, 2 wrong usage, 3 not found, 4 the API is not to be
 reached, 5 refused (the key is missing, unknown, or does not allow it).
 
-Address and key: ARGOSY_URL and ARGOSY_API_KEY, else what `argosy up` wrote to ~/.argosy/client.json (or ARGOSY_HOME).
+Address and key: ARGOSY_URL and ARGOSY_API_KEY, else what `argosy up` wrote to client.json in its folder (ARGOSY_HOME,
+else ~/.argosy, for root /var/lib/argosy).
 """
 
 

@@ -31,7 +31,9 @@ def up(
     ] = None,
     home: Annotated[
         Path | None,
-        typer.Option(help="The folder everything is kept in. [default: ARGOSY_HOME, else ~/.argosy]"),
+        typer.Option(
+            help="The folder everything is kept in. [default: ARGOSY_HOME, else ~/.argosy; /var/lib/argosy for root]"
+        ),
     ] = None,
     host: Annotated[str, typer.Option(help="The address the API listens on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Its port; 0 for any free one.")] = 8080,
@@ -84,7 +86,7 @@ def _announce(fleet: LocalFleet, *, as_json: bool) -> None:
         )
         sys.stdout.flush()
         return
-    out = Console()
+    out = Console(soft_wrap=True)
     out.print(f"\n[bold]Argosy is up[/bold] at [cyan]{fleet.url}[/cyan]   (API docs: {fleet.url}/schema)")
     out.print(f"  key     {fleet.api_key}")
     out.print(f"  folder  {fleet.home}   (logs in logs/; it resumes from here)")
