@@ -52,7 +52,7 @@ lock:  ## Write requirements/ anew from pyproject.toml
 	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	    $$([ $$extra = dev ] || echo --constraint requirements/dev.txt) \
 	    --output-file requirements/$$extra.txt pyproject.toml || exit 1; \
-	  sed -i 's/+cpu//' requirements/$$extra.txt; \
+	  sed -i -e 's/+cpu//' -e '/^argosy @ file:/d' requirements/$$extra.txt; \
 	done
 
 clean:  ## Remove what was built or started here (not the virtual environment)

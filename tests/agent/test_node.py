@@ -1,4 +1,7 @@
-"""The whole agent as a process of its own, against a real database."""
+"""The whole agent as a process of its own, against a real database.
+
+Longer than 400 lines: every test starts the same processes and needs the same few helpers.
+"""
 
 from __future__ import annotations
 
