@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import httpx
 import psycopg
@@ -19,8 +19,11 @@ from psycopg import sql
 from argosy.errors import ArgosyError
 from argosy.local.children import Child
 from queue_schema import migrate
-from queue_schema.calls import admin
+from queue_schema.calls import admin, clients
 from queue_schema.states import Scope
+
+if TYPE_CHECKING:
+    from argosy.embedded import EmbeddedServer  # with a database of your own its wheel is not needed
 
 _READY_S = 60.0
 _LOGINS = {"argosy_agent": "fleet_agent", "argosy_api": "fleet_api", "argosy_scheduler": "fleet_scheduler"}
@@ -53,7 +56,7 @@ class LocalFleet:
         self._say = say
         self._children: list[Child] = []
         self.agents: dict[str, Child] = {}
-        self._embedded: object | None = None
+        self._embedded: EmbeddedServer | None = None
         self._lock: IO[str] | None = None
         self.url = ""
         self.api_key = ""
@@ -67,7 +70,6 @@ class LocalFleet:
         self._take_home()
         port = self._port()
         owner_url, urls = self._database()
-        migrate.upgrade(owner_url)
         if self.settings.lease_s is not None:
             with psycopg.connect(owner_url, autocommit=True) as conn:
                 admin.configure(conn, lease_s=self.settings.lease_s, heartbeat_s=self.settings.lease_s / 3)
@@ -121,9 +123,6 @@ class LocalFleet:
         self._children.clear()
         self.agents.clear()
         if self._embedded is not None:
-            from argosy.embedded import EmbeddedServer
-
-            assert isinstance(self._embedded, EmbeddedServer)
             self._embedded.stop()
         if self._lock is not None:
             self._lock.close()
@@ -144,8 +143,9 @@ class LocalFleet:
         os.set_inheritable(self._lock.fileno(), False)
 
     def _database(self) -> tuple[str, dict[str, str]]:
-        """The owner's address, and one for each program with no more rights than it needs."""
+        """A migrated database: the owner's address, and one for each program with no more rights than it needs."""
         if self.settings.database_url is not None:
+            migrate.upgrade(self.settings.database_url)
             return self.settings.database_url, dict.fromkeys(_LOGINS, self.settings.database_url)
         from argosy.embedded import EmbeddedServer
 
@@ -185,8 +185,6 @@ class LocalFleet:
         path = self.home / "client.json"
         kept = json.loads(path.read_text()) if path.exists() else {}
         with psycopg.connect(owner_url, autocommit=True) as conn:
-            from queue_schema.calls import clients
-
             key = kept.get("api_key")
             if not key or clients.authenticate(conn, key) is None:
                 key = admin.create_key(conn, PROJECT, name="argosy up", scopes=list(Scope)).key
