@@ -69,7 +69,7 @@ class Sampler:
             pids = frozenset(process.pid for process in runner.family(seen))
             ram_mib = processes.realised_mib(pids, inherited)
             lease.peak_ram_mib = max(lease.peak_ram_mib, ram_mib)
-            groups[lease.token] = Group(pids=pids, ram_mib=ram_mib)
+            groups[lease.token] = Group(job_id=lease.job_id, pids=pids, ram_mib=ram_mib)
         return groups
 
 

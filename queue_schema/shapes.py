@@ -141,6 +141,7 @@ class Session(msgspec.Struct, frozen=True):
 class LeaseSample(msgspec.Struct, frozen=True):
     """How much of one lease's booking is really in use on one device."""
 
+    job_id: UUID
     token: UUID
     mib: int
 

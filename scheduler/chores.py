@@ -73,6 +73,20 @@ def build(settings: SchedulerSettings, pool: ConnectionPool[Any], client: httpx.
                 if max(done.ready, done.expired) < BATCH:
                     return
 
+    @app.periodic(cron=EVERY_SECOND)
+    @app.task(name="rank")
+    def rank(timestamp: int) -> None:
+        with pool.connection() as conn:
+            chores.rank(conn)
+
+    @app.periodic(cron=EVERY_SECOND)
+    @app.task(name="reserve")
+    def reserve(timestamp: int) -> None:
+        with pool.connection() as conn:
+            done = chores.reserve(conn)
+        if done.preempted:
+            log.info("reserve.preempted", attempts=done.preempted)
+
     @app.periodic(cron=EVERY_2_S)
     @app.task(name="webhooks")
     def webhooks(timestamp: int) -> None:

@@ -17,6 +17,7 @@ from queue_schema.shapes import DeviceDeclared, DeviceSample
 class Group(msgspec.Struct, frozen=True):
     """The processes of one running attempt, at one moment."""
 
+    job_id: UUID
     pids: frozenset[int]
     ram_mib: int
     """Host memory they add together."""

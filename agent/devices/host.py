@@ -54,7 +54,10 @@ class HostMemory:
             DeviceSample(
                 idx=self._idx,
                 free_mib=max(0, min(self._total_mib - realised, available_mib())),
-                leases=[LeaseSample(token=token, mib=group.ram_mib) for token, group in groups.items()],
+                leases=[
+                    LeaseSample(job_id=group.job_id, token=token, mib=group.ram_mib)
+                    for token, group in groups.items()
+                ],
             )
         ]
 

@@ -115,7 +115,8 @@ class NvmlDevices:
         for token, group in groups.items():
             figures = [used[pid] for pid in group.pids if pid in used]
             if figures and None not in figures:
-                leases.append(LeaseSample(token=token, mib=sum(f for f in figures if f is not None)))
+                used_mib = sum(f for f in figures if f is not None)
+                leases.append(LeaseSample(job_id=group.job_id, token=token, mib=used_mib))
         foreign = max(0, gpu.total_mib - free_mib - sum(lease.mib for lease in leases))
         free_mib -= gpu.foreign.held_back_mib(time.monotonic(), foreign, {lease.token for lease in leases})
         return DeviceSample(idx=gpu.idx, free_mib=max(0, min(free_mib, gpu.total_mib)), leases=leases)

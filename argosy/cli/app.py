@@ -46,6 +46,7 @@ _HEAVY = (
     _Heavy("demo", "all", "Run a demonstration workflow."),
     _Heavy("db", "server", "Make, migrate and inspect the database.", group=True),
     _Heavy("key", "server", "Make, list and revoke API keys.", group=True),
+    _Heavy("project", "server", "Shares and caps of projects.", group=True),
 )
 
 
@@ -65,7 +66,7 @@ def build(arguments: list[str]) -> typer.Typer:
     app.add_typer(blob.app, name="blob")
     asked = next((word for word in arguments if not word.startswith("-")), None)
     for heavy in _HEAVY:
-        # These four are written apart; a checkout without one of them lacks the command, no more.
+        # These are written apart; a checkout without one of them lacks the command, no more.
         if find_spec(f"argosy.cli.{heavy.name}") is not None:
             _mount(app, heavy, load=asked == heavy.name or "_ARGOSY_COMPLETE" in os.environ)
     return app

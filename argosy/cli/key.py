@@ -17,14 +17,14 @@ from argosy.cli.db import DatabaseUrl, owner_url
 from argosy.errors import ArgosyError, NotFound
 from queue_schema import errors
 from queue_schema.calls import admin
-from queue_schema.states import Scope
+from queue_schema.states import Priority, Scope
 
 key = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @contextmanager
-def _connected(database_url: str | None) -> Iterator[psycopg.Connection[Any]]:
+def connected(database_url: str | None) -> Iterator[psycopg.Connection[Any]]:
     """The database, with its errors in the CLI's words."""
     try:
         with psycopg.connect(owner_url(database_url), autocommit=True) as conn:
@@ -38,7 +38,8 @@ def _connected(database_url: str | None) -> Iterator[psycopg.Connection[Any]]:
         raise kind(str(exc), code=exc.code, field=exc.field, fix=exc.fix) from exc
 
 
-def _print_json(value: object) -> None:
+def print_json(value: object) -> None:
+    """Write one JSON document to stdout."""
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
 
@@ -50,14 +51,17 @@ def create(
     scope: Annotated[
         list[Scope] | None, typer.Option(help="What it may do; repeat it. [default: submit and read]")
     ] = None,
+    ceiling: Annotated[Priority, typer.Option(help="The highest class it may submit to.")] = Priority.HIGH,
     database_url: DatabaseUrl = None,
     as_json: Json = False,
 ) -> None:
     """Make a key. It is shown this once and stored only as a hash."""
-    with _connected(database_url) as conn:
-        made = admin.create_key(conn, project, name=name, scopes=scope or [Scope.SUBMIT, Scope.READ])
+    with connected(database_url) as conn:
+        made = admin.create_key(
+            conn, project, name=name, scopes=scope or [Scope.SUBMIT, Scope.READ], ceiling=ceiling
+        )
     if as_json:
-        _print_json(made)
+        print_json(made)
     else:
         sys.stdout.write(made.key + "\n")
 
@@ -70,18 +74,19 @@ def list_keys(
     as_json: Json = False,
 ) -> None:
     """List keys, without their secrets."""
-    with _connected(database_url) as conn:
+    with connected(database_url) as conn:
         keys = admin.list_keys(conn, project)
     if as_json:
-        _print_json(keys)
+        print_json(keys)
         return
-    table = Table("prefix", "project", "name", "scopes", "made", "state")
+    table = Table("prefix", "project", "name", "scopes", "up to", "made", "state")
     for one in keys:
         table.add_row(
             one.prefix,
             one.project,
             one.name,
             " ".join(one.scopes),
+            one.ceiling,
             f"{one.created_at:%Y-%m-%d %H:%M}",
             "in force" if one.revoked_at is None else f"revoked {one.revoked_at:%Y-%m-%d %H:%M}",
         )
@@ -96,9 +101,9 @@ def revoke(
     as_json: Json = False,
 ) -> None:
     """Make a key useless from now on."""
-    with _connected(database_url) as conn:
+    with connected(database_url) as conn:
         revoked = admin.revoke_key(conn, prefix)
     if as_json:
-        _print_json(revoked)
+        print_json(revoked)
     else:
         Console().print(f"revoked {revoked.prefix} ({revoked.name}, project {revoked.project})")

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from queue_schema.calls._edge import Connection, Json, call
-from queue_schema.states import Scope
+from queue_schema.states import Priority, Scope
 
 
 class NewKey(msgspec.Struct, frozen=True):
@@ -31,13 +31,56 @@ class KeyInfo(msgspec.Struct, frozen=True):
     name: str
     prefix: str
     scopes: list[Scope]
+    ceiling: Priority
+    """The highest class it may submit to."""
     created_at: datetime
     revoked_at: datetime | None
 
 
-def create_key(conn: Connection, project: str, *, name: str, scopes: Sequence[Scope]) -> NewKey:
+class ProjectLimits(msgspec.Struct, frozen=True):
+    """What a project may have, and what it has now."""
+
+    project: str
+    weight: float
+    """Its share of the fleet, relative to the others."""
+    trusted_pools: list[str] | None
+    """Its jobs run only on nodes of these pools; None: anywhere."""
+    max_running: int | None
+    max_vram_mib: int | None
+    running: int
+    vram_mib: int
+
+
+def create_key(
+    conn: Connection,
+    project: str,
+    *,
+    name: str,
+    scopes: Sequence[Scope],
+    ceiling: Priority = Priority.HIGH,
+) -> NewKey:
     """Make an API key; the project is made too if there is none of that name."""
-    return call(conn, "create_key_v1", NewKey, p_project=project, p_name=name, p_scopes=Json(list(scopes)))
+    return call(
+        conn,
+        "create_key_v1",
+        NewKey,
+        p_project=project,
+        p_name=name,
+        p_scopes=Json(list(scopes)),
+        p_ceiling=ceiling,
+    )
+
+
+def set_project(conn: Connection, project: str, **fields: float | list[str] | None) -> ProjectLimits:
+    """Change what a project may have: `weight`, `max_running`, `max_vram_mib`, `trusted_pools`.
+
+    Without fields it only says how it is now. None takes a limit away.
+
+    Raises:
+        BadRequest: There is no such field, or its value cannot be.
+        NotFound: There is no such project.
+    """
+    return call(conn, "project_v1", ProjectLimits, p_project=project, p_fields=Json(fields))
 
 
 def list_keys(conn: Connection, project: str | None = None) -> list[KeyInfo]:
@@ -60,7 +103,7 @@ def label_node(conn: Connection, node: str, *, labels: dict[str, str], pools: Se
     call(conn, "label_node_v1", type(None), p_node=node, p_labels=Json(labels), p_pools=Json(list(pools)))
 
 
-def configure(conn: Connection, **settings: float) -> dict[str, float]:
+def configure(conn: Connection, **settings: float | bool) -> dict[str, float | bool]:
     """Change what the whole fleet agrees on, by the names of the columns of `fleet.settings`.
 
     Agents learn of a new lease or heartbeat when they join again.
@@ -71,4 +114,4 @@ def configure(conn: Connection, **settings: float) -> dict[str, float]:
     Raises:
         BadRequest: There is no such setting, or the values do not go together.
     """
-    return call(conn, "configure_v1", dict[str, float], p_settings=Json(settings))
+    return call(conn, "configure_v1", dict[str, float | bool], p_settings=Json(settings))

@@ -16,6 +16,15 @@ class Promoted(msgspec.Struct, frozen=True):
     """Jobs ended because their `start_by` passed."""
 
 
+class Reserved(msgspec.Struct, frozen=True):
+    """What one round of reserving did."""
+
+    kept: int
+    """Places that are kept now."""
+    preempted: int
+    """Attempts that were asked to give way."""
+
+
 class Pruned(msgspec.Struct, frozen=True):
     """What one round of pruning removed."""
 
@@ -33,6 +42,20 @@ def reap(conn: Connection, *, limit: int = 50) -> Reaped:
 def promote(conn: Connection, *, limit: int = 1000) -> Promoted:
     """Move jobs whose time has come to ready; end those whose `start_by` passed."""
     return call(conn, "promote_v1", Promoted, p_limit=limit)
+
+
+def rank(conn: Connection) -> int:
+    """Add up what projects were charged and order their lanes by it (fair share).
+
+    Returns:
+        How many lanes got another rank.
+    """
+    return call(conn, "rank_v1", int)
+
+
+def reserve(conn: Connection) -> Reserved:
+    """Keep places for jobs that no node has room for (I10); ask preemptible work to give way to urgent jobs."""
+    return call(conn, "reserve_v1", Reserved)
 
 
 def prune(conn: Connection, *, keep_days: int = 90, limit: int = 5000) -> Pruned:

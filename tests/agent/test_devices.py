@@ -22,6 +22,7 @@ from agent.sampling import shortfall
 from queue_schema.shapes import Claimed, DeviceSample, Grant, LeaseSample, Sample
 
 GIB = 2**30
+JOB = uuid4()
 H100 = {"uuid": "GPU-a", "name": "H100", "total": 80 * GIB, "used": 0}
 
 
@@ -73,7 +74,7 @@ def test_the_default_budget_leaves_a_reserve():
 
 def test_free_memory_and_realised_leases_add_up():
     """Free is what the budget has left after exactly the leases' figures in the same sample."""
-    groups = {uuid4(): Group(frozenset({1}), 300), uuid4(): Group(frozenset({2}), 200)}
+    groups = {uuid4(): Group(JOB, frozenset({1}), 300), uuid4(): Group(JOB, frozenset({2}), 200)}
     [sample] = HostMemory(budget_mib=2048, takes_vram=True).look(groups)
 
     assert sample.free_mib == 2048 - 500
@@ -104,17 +105,17 @@ def test_a_gpus_use_is_told_by_lease(gpus):
     gpus(("gpu", {**H100, "used": 30 * GIB, "procs": f"11:{4 * GIB},12:{6 * GIB},99:{20 * GIB}"}))
     token = uuid4()
     [sample] = NvmlDevices(unified_mib=0).look(
-        {token: Group(frozenset({11, 12, 13}), 0), uuid4(): Group(frozenset(), 0)}
+        {token: Group(JOB, frozenset({11, 12, 13}), 0), uuid4(): Group(JOB, frozenset(), 0)}
     )
 
     assert sample.free_mib == 50 * 1024
-    assert sample.leases == [LeaseSample(token, 10 * 1024)]
+    assert sample.leases == [LeaseSample(JOB, token, 10 * 1024)]
 
 
 def test_a_use_that_nvml_does_not_tell_counts_as_none(gpus):
     """A lease whose size is not available is left out, so that the claim counts it as not realised."""
     gpus(("gpu", {**H100, "used": GIB, "procs": "11:-"}))
-    [sample] = NvmlDevices(unified_mib=0).look({uuid4(): Group(frozenset({11}), 0)})
+    [sample] = NvmlDevices(unified_mib=0).look({uuid4(): Group(JOB, frozenset({11}), 0)})
 
     assert sample.leases == []
 
@@ -174,7 +175,7 @@ def test_the_second_look_counts_what_neighbours_have_not_taken_yet():
     claimed = Claimed(uuid4(), uuid4(), 1, uuid4(), "noop", {}, [], grant, 60, False)
     own = Lease(claimed.job_id, claimed.token, claimed, 0.0)
     other = uuid4()
-    half = Sample(1, [DeviceSample(0, 6000, [LeaseSample(other, 2048)])], 0)
+    half = Sample(1, [DeviceSample(0, 6000, [LeaseSample(JOB, other, 2048)])], 0)
 
     assert shortfall(half, own, {}) is None
     assert shortfall(half, own, {other: grant}) == (0, 4096 - (6000 - 2048))
@@ -219,7 +220,7 @@ def test_a_job_that_outgrows_its_gpu_booking_is_ended_alone():
         claimed = Claimed(uuid4(), uuid4(), 1, uuid4(), "noop", {}, [], grant, 60, False)
         leases.add(Lease(claimed.job_id, claimed.token, claimed, 0.0))
     greedy, modest = leases.all()
-    held = [LeaseSample(greedy.token, 4096 + 513), LeaseSample(modest.token, 4096 + 512)]
+    held = [LeaseSample(JOB, greedy.token, 4096 + 513), LeaseSample(JOB, modest.token, 4096 + 512)]
     gauge = Gauge(None, leases, every_s=1.0, allowance_mib=512)  # type: ignore[arg-type]
     gauge.judge(Sample(1, [DeviceSample(-1, 0, []), DeviceSample(0, 0, held)], 0))
 

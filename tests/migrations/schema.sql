@@ -15,6 +15,19 @@ CREATE SCHEMA fleet;
 COMMENT ON SCHEMA fleet IS 'Argosy: the queue, the machines and the history. Start with: select * from fleet.v_queue;';
 
 --
+-- Name: booking; Type: TYPE; Schema: fleet; Owner: -
+--
+
+CREATE TYPE fleet.booking AS (
+	node_id bigint,
+	devices text,
+	vram_mib integer,
+	ram_mib integer,
+	cpu_milli integer,
+	disk_mib integer
+);
+
+--
 -- Name: cause; Type: TYPE; Schema: fleet; Owner: -
 --
 
@@ -56,6 +69,119 @@ CREATE TYPE fleet.job_state AS ENUM (
 COMMENT ON TYPE fleet.job_state IS 'Where a job is; exactly one at a time (I1).';
 
 --
+-- Name: room; Type: TYPE; Schema: fleet; Owner: -
+--
+
+CREATE TYPE fleet.room AS (
+	slots integer,
+	cpu_milli integer,
+	disk_mib integer,
+	idx integer[],
+	kind text[],
+	takes boolean[],
+	claimable integer[]
+);
+
+--
+-- Name: shapes; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.shapes (
+    shape_id bigint NOT NULL,
+    gpus integer NOT NULL,
+    vram_mib integer NOT NULL,
+    cpu_milli integer NOT NULL,
+    ram_mib integer NOT NULL,
+    disk_mib integer NOT NULL,
+    device text NOT NULL,
+    labels jsonb NOT NULL,
+    kind text NOT NULL,
+    pools text[]
+);
+
+--
+-- Name: TABLE shapes; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.shapes IS 'Distinct sets of requirements: all that decides whether a node can run a job.';
+
+--
+-- Name: COLUMN shapes.shape_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.shapes.shape_id IS 'Key.';
+
+--
+-- Name: COLUMN shapes.gpus; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.shapes.gpus IS 'Devices, all of one node.';
+
+--
+-- Name: COLUMN shapes.vram_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.shapes.vram_mib IS 'Memory on each device.';
+
+--
+-- Name: COLUMN shapes.cpu_milli; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.shapes.cpu_milli IS 'CPU, in thousandths of a core.';
+
+--
+-- Name: COLUMN shapes.ram_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.shapes.ram_mib IS 'Host memory.';
+
+--
+-- Name: COLUMN shapes.disk_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.shapes.disk_mib IS 'Scratch space.';
+
+--
+-- Name: COLUMN shapes.device; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.shapes.device IS 'any, gpu or ram.';
+
+--
+-- Name: COLUMN shapes.labels; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.shapes.labels IS 'The node must carry all of them.';
+
+--
+-- Name: COLUMN shapes.kind; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.shapes.kind IS 'The agent must be able to run it.';
+
+--
+-- Name: COLUMN shapes.pools; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.shapes.pools IS 'The node must be in one of them; null: any node.';
+
+--
+-- Name: kept; Type: TYPE; Schema: fleet; Owner: -
+--
+
+CREATE TYPE fleet.kept AS (
+	job_id uuid,
+	project_id uuid,
+	lane_id bigint,
+	order_key bigint,
+	low boolean,
+	shape fleet.shapes,
+	run_s double precision,
+	begins_at timestamp with time zone,
+	rest fleet.room
+);
+
+--
 -- Name: lease_command; Type: TYPE; Schema: fleet; Owner: -
 --
 
@@ -86,21 +212,6 @@ CREATE TYPE fleet.priority AS ENUM (
 --
 
 COMMENT ON TYPE fleet.priority IS 'Classes in rising order: the greater one is claimed first.';
-
---
--- Name: room; Type: TYPE; Schema: fleet; Owner: -
---
-
-CREATE TYPE fleet.room AS (
-	seq bigint,
-	slots integer,
-	cpu_milli integer,
-	disk_mib integer,
-	idx integer[],
-	kind text[],
-	takes boolean[],
-	claimable integer[]
-);
 
 --
 -- Name: submission; Type: TYPE; Schema: fleet; Owner: -
@@ -140,6 +251,15 @@ CREATE FUNCTION fleet._absolute_inputs(p_inputs jsonb, p_ids uuid[], p_items fle
     AS <758b497a90af322c91ac624cf6964fdb>;
 
 --
+-- Name: _advance(bigint); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._advance(p_lane bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <f713053bdbf0d65568376c6ea1b3e286>;
+
+--
 -- Name: _announce(uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -149,13 +269,116 @@ CREATE FUNCTION fleet._announce(p_jobs uuid[]) RETURNS void
     AS <f30dc56bba5a7ecff1b351b3ad3f16bc>;
 
 --
--- Name: _book(fleet.room, integer[], integer, integer, integer, integer); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _asked(text[], jsonb, text[], double precision, boolean); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._book(p_room fleet.room, p_places integer[], p_vram_mib integer, p_cpu_milli integer, p_ram_mib integer, p_disk_mib integer) RETURNS fleet.room
+CREATE FUNCTION fleet._asked(p_kinds text[], p_labels jsonb, p_pools text[], p_floor double precision, p_anywhere boolean DEFAULT false) RETURNS TABLE(shape_id bigint, priority fleet.priority)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <582b0912ede8423680abfeb2fc25b685>;
+
+--
+-- Name: _asked_by_all(); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._asked_by_all() RETURNS TABLE(shape_id bigint, priority fleet.priority)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <b598f27d87c71be9e9e53ad857333115>;
+
+--
+-- Name: _book(fleet.room, fleet.shapes, text[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._book(p_room fleet.room, p_shape fleet.shapes, p_places text[]) RETURNS fleet.room
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <82ca199c91b43999bb564f80ed39e63c>;
+    AS <dd65858c076bc617e6691f63abf183a4>;
+
+--
+-- Name: caps; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.caps (
+    project_id uuid NOT NULL,
+    max_running integer,
+    max_vram_mib bigint,
+    running integer DEFAULT 0 NOT NULL,
+    vram_mib bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT caps_max_running_check CHECK ((max_running >= 0)),
+    CONSTRAINT caps_max_vram_mib_check CHECK ((max_vram_mib >= 0))
+)
+WITH (fillfactor='20');
+
+--
+-- Name: TABLE caps; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.caps IS 'Projects that may not have all they ask for. A claim locks the row, or leaves the project to who has.';
+
+--
+-- Name: COLUMN caps.project_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.caps.project_id IS 'The project.';
+
+--
+-- Name: COLUMN caps.max_running; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.caps.max_running IS 'Most jobs at once; null: no cap.';
+
+--
+-- Name: COLUMN caps.max_vram_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.caps.max_vram_mib IS 'Most booked VRAM over all devices; null: no cap.';
+
+--
+-- Name: COLUMN caps.running; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.caps.running IS 'Leases that count, less those in cap_returns.';
+
+--
+-- Name: COLUMN caps.vram_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.caps.vram_mib IS 'Their booked VRAM.';
+
+--
+-- Name: _cap(uuid); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._cap(p_project uuid) RETURNS fleet.caps
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <0b06c88af7b835409a79d631fdb634f3>;
+
+--
+-- Name: _footprint(integer, integer, integer, integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._footprint(p_gpus integer, p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer) RETURNS double precision
+    LANGUAGE sql IMMUTABLE
+    RETURN (((((p_gpus * p_vram_mib))::numeric / 1024.0) + ((p_ram_mib)::numeric / 16384.0)) + ((p_cpu_milli)::numeric / 16000.0));
+
+--
+-- Name: _charge(fleet.shapes, double precision); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._charge(p_shape fleet.shapes, p_run_s double precision) RETURNS double precision
+    LANGUAGE sql IMMUTABLE
+    RETURN (fleet._footprint((p_shape).gpus, (p_shape).vram_mib, (p_shape).ram_mib, (p_shape).cpu_milli) * COALESCE(p_run_s, (60)::double precision));
+
+--
+-- Name: _check_ceiling(uuid, fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._check_ceiling(p_key uuid, p_items fleet.submission[]) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <128a6ccbe8b809cff805df67c0bf5962>;
 
 --
 -- Name: _check_submissions(fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -167,13 +390,31 @@ CREATE FUNCTION fleet._check_submissions(p_items fleet.submission[]) RETURNS voi
     AS <abd93f39f77ac4a19b1a22639b2d0cc0>;
 
 --
--- Name: _claimed(uuid, uuid); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _claimed(uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._claimed(p_session uuid, p_request uuid) RETURNS jsonb
+CREATE FUNCTION fleet._claimed(p_jobs uuid[]) RETURNS json
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <d518ed1b5d674516cb88eaca8aef216a>;
+    AS <0a9f3152adadd001ea75b7e8bdb8f061>;
+
+--
+-- Name: _claimed_before(uuid, uuid); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._claimed_before(p_session uuid, p_request uuid) RETURNS uuid[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <76d73aae871d162787fea2fc9923b353>;
+
+--
+-- Name: _count_in(fleet.caps, fleet.shapes, integer, bigint, boolean, double precision); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer, p_era bigint, p_low boolean, p_charge double precision) RETURNS fleet.caps
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <7e71926af0ea12f518cfd4c397ae0a65>;
 
 --
 -- Name: _depend(uuid, uuid[], fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -185,13 +426,22 @@ CREATE FUNCTION fleet._depend(p_project uuid, p_ids uuid[], p_items fleet.submis
     AS <246bf5a61cc0b017228acfe9cf22c293>;
 
 --
+-- Name: _durably(); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._durably() RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <dd17d9a285600e855a96d033faa748d4>;
+
+--
 -- Name: _enqueue(uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
 CREATE FUNCTION fleet._enqueue(p_jobs uuid[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <845e7b64fa3d988264926c59a0d71d63>;
+    AS <4d19f424452aa260a91850adac111222>;
 
 --
 -- Name: _fail_dependents(uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -203,13 +453,22 @@ CREATE FUNCTION fleet._fail_dependents(p_ended uuid[]) RETURNS void
     AS <e0b860ae041d63096d2cc07d78ffd229>;
 
 --
--- Name: _idx(fleet.room, integer[]); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _free_at(bigint, uuid, fleet.shapes, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._idx(p_room fleet.room, p_places integer[]) RETURNS integer[]
+CREATE FUNCTION fleet._free_at(p_node bigint, p_session uuid, p_shape fleet.shapes, p_now timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <a5f18966a36ac4f5cde579d198aa7d9e>;
+
+--
+-- Name: _idx(integer[], integer[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._idx(p_idx integer[], p_places integer[]) RETURNS integer[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <871ca342285a3003e48d38e183e5d050>;
+    AS <07f25bbef2da34a6c25cd13409d50af1>;
 
 --
 -- Name: _judge_node(uuid, uuid[], timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -221,13 +480,22 @@ CREATE FUNCTION fleet._judge_node(p_session uuid, p_jobs uuid[], p_now timestamp
     AS <7f886af05edfb9d739810ea1362b598b>;
 
 --
+-- Name: _kept(bigint, uuid, fleet.room); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._kept(p_node bigint, p_session uuid, p_room fleet.room) RETURNS fleet.kept
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <2801484860539b80ba0773da5ce6284b>;
+
+--
 -- Name: _key(uuid); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
 CREATE FUNCTION fleet._key(p_key uuid) RETURNS jsonb
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <d00740e5692bbd1e02f2c278c32407e5>;
+    AS <608c800ad93030ab7916a55c30ec0c83>;
 
 --
 -- Name: _lanes_for(uuid, fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -236,16 +504,7 @@ CREATE FUNCTION fleet._key(p_key uuid) RETURNS jsonb
 CREATE FUNCTION fleet._lanes_for(p_project uuid, p_items fleet.submission[]) RETURNS bigint[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <ca3ae8c94148d9cfa8c02753d43fb550>;
-
---
--- Name: _lost_items(uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
---
-
-CREATE FUNCTION fleet._lost_items(p_sessions uuid[]) RETURNS jsonb
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <d3d3514bee3b8b9ae46ff8ccad92a488>;
+    AS <bab048a27b6bc0c91835cfd3c0695bfe>;
 
 --
 -- Name: now(); Type: FUNCTION; Schema: fleet; Owner: -
@@ -340,6 +599,114 @@ COMMENT ON COLUMN fleet.nodes.disk_mib IS 'Scratch space at the last join.';
 COMMENT ON COLUMN fleet.nodes.created_at IS 'First join.';
 
 --
+-- Name: _lease(uuid, fleet.nodes, uuid, bigint, integer[], uuid[], bigint[], text[], double precision[], double precision[], boolean[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._lease(p_session uuid, p_node fleet.nodes, p_request uuid, p_seq bigint, p_room_idx integer[], p_jobs uuid[], p_shapes bigint[], p_places text[], p_charges double precision[], p_runs double precision[], p_capped boolean[]) RETURNS json
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <0a176e6211866f90f286b5af53ae53e1>;
+
+--
+-- Name: _least(fleet.room, fleet.room); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._least(p_one fleet.room, p_other fleet.room) RETURNS fleet.room
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <2aebd0422902355a3ad8caa59024bd29>;
+
+--
+-- Name: _live_nodes(timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._live_nodes(p_now timestamp with time zone) RETURNS TABLE(node_id bigint, session_id uuid, kinds text[], labels jsonb, pools text[])
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <d1ddffeec7823a50b181e3b69d4b8251>;
+
+--
+-- Name: _lost_items(uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._lost_items(p_sessions uuid[]) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <496b09aeda0f29d9103eb7e9398821c0>;
+
+--
+-- Name: bookings; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.bookings (
+    node_id bigint NOT NULL,
+    held integer DEFAULT 0 NOT NULL,
+    cpu_milli bigint DEFAULT 0 NOT NULL,
+    disk_mib bigint DEFAULT 0 NOT NULL,
+    idx integer[] DEFAULT '{}'::integer[] NOT NULL,
+    mib integer[] DEFAULT '{}'::integer[] NOT NULL,
+    sample_seq bigint DEFAULT 0 NOT NULL,
+    request_id uuid,
+    CONSTRAINT bookings_check CHECK ((cardinality(idx) = cardinality(mib))),
+    CONSTRAINT bookings_held_check CHECK ((held >= 0))
+)
+WITH (fillfactor='20');
+
+--
+-- Name: TABLE bookings; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.bookings IS 'What the leases of each node have booked. The row a claim locks.';
+
+--
+-- Name: COLUMN bookings.node_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.node_id IS 'The node.';
+
+--
+-- Name: COLUMN bookings.held; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.held IS 'How many leases.';
+
+--
+-- Name: COLUMN bookings.cpu_milli; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.cpu_milli IS 'CPU of all of them.';
+
+--
+-- Name: COLUMN bookings.disk_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.disk_mib IS 'Scratch space of all of them.';
+
+--
+-- Name: COLUMN bookings.idx; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.idx IS 'Devices on which something is booked.';
+
+--
+-- Name: COLUMN bookings.mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.mib IS 'How much on each of these, in the same order.';
+
+--
+-- Name: COLUMN bookings.sample_seq; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.sample_seq IS 'Of the last sample used in this session; an older one is refused.';
+
+--
+-- Name: COLUMN bookings.request_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.request_id IS 'The last claim that was given something: asked again, it gets the same answer.';
+
+--
 -- Name: sessions; Type: TABLE; Schema: fleet; Owner: -
 --
 
@@ -431,13 +798,13 @@ COMMENT ON COLUMN fleet.sessions.ended_at IS 'End; null while it lasts.';
 COMMENT ON COLUMN fleet.sessions.end_reason IS 'left, rejoined or silent.';
 
 --
--- Name: _measure(fleet.sessions, fleet.nodes, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _measure(fleet.sessions, fleet.nodes, fleet.bookings, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._measure(p_session fleet.sessions, p_node fleet.nodes, p_sample jsonb) RETURNS fleet.room
+CREATE FUNCTION fleet._measure(p_session fleet.sessions, p_node fleet.nodes, p_booked fleet.bookings, p_sample jsonb) RETURNS fleet.room
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <ca10af8947540eda915137dd1e272ba4>;
+    AS <d1845989dc69444ff59ce3e002148c2f>;
 
 --
 -- Name: _place(fleet.room, integer, integer, integer, integer, integer, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -449,13 +816,67 @@ CREATE FUNCTION fleet._place(p_room fleet.room, p_gpus integer, p_vram_mib integ
     AS <845ad68d6d8d6041532834c0a1037700>;
 
 --
--- Name: _publish(uuid[], jsonb); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _places(fleet.room, fleet.shapes, integer); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._publish(p_succeeded uuid[], p_items jsonb) RETURNS void
+CREATE FUNCTION fleet._places(p_room fleet.room, p_shape fleet.shapes, p_most integer) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <37b18fca73602218e091bab5a04b525b>;
+
+--
+-- Name: _preempt(fleet.shapes, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._preempt(p_shape fleet.shapes, p_now timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <d874e7387797532de9e2ffb4b56bee3b>;
+    AS <ce13beb39e62e2e210a42edceb251f0d>;
+
+--
+-- Name: _publish(uuid[], uuid[], jsonb); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._publish(p_succeeded uuid[], p_tokens uuid[], p_items jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <156316da4cb816c6564a1e4313973e01>;
+
+--
+-- Name: _rank(); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._rank() RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <d72fa17b46107addd7c47a799cb35069>;
+
+--
+-- Name: _rank_of(uuid); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._rank_of(p_project uuid) RETURNS double precision
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <0ddf5b66c361b2a34d6aeb1ee509ffb0>;
+
+--
+-- Name: _repool(uuid, text[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._repool(p_project uuid, p_pools text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <7a40d68d1eb0d6cad4a1f8b91cc4d795>;
+
+--
+-- Name: _reshape(bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._reshape(p_needs bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <0e7ead6bce2871db7cef93c84327c5fe>;
 
 --
 -- Name: _resolved_inputs(uuid, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -467,13 +888,40 @@ CREATE FUNCTION fleet._resolved_inputs(p_project uuid, p_inputs jsonb) RETURNS j
     AS <a992968e409786ce5ec217e768a1374d>;
 
 --
+-- Name: _retire(bigint, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._retire(p_lane bigint, p_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <b0b26cbea0d2fde89e71572b6c8cb700>;
+
+--
 -- Name: _retire_lanes(integer); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
 CREATE FUNCTION fleet._retire_lanes(p_limit integer) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <a5ee9e1b0ca9271579cac2dc4d939328>;
+    AS <785aa6e070377a1e60e1216e7b431c3d>;
+
+--
+-- Name: _room_then(bigint, uuid, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._room_then(p_node bigint, p_session uuid, p_at timestamp with time zone) RETURNS fleet.room
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <2bff57a5fac67746c57cbdd29c500cf7>;
+
+--
+-- Name: _roomy(fleet.room, bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[]) RETURNS bigint[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <4f0bad8f931e6b13f91c4e2cc5843bc9>;
 
 --
 -- Name: _session(uuid, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -485,13 +933,40 @@ CREATE FUNCTION fleet._session(p_session uuid, p_secret text) RETURNS fleet.sess
     AS <31551fc259aeeec24c7429080185c076>;
 
 --
--- Name: _settle(uuid, jsonb, text); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _settle(uuid, jsonb, text, text); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_by text) RETURNS jsonb
+CREATE FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_by text) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <f3aa0b2ee97312c452f8b51400d06d30>;
+    AS <f89fcab178a50ca114df3d7323087b69>;
+
+--
+-- Name: _starving(timestamp with time zone, integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._starving(p_since timestamp with time zone, p_most integer) RETURNS TABLE(job_id uuid, lane_id bigint, shape_id bigint, priority fleet.priority)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <f2584ad3ed59d1a90259013aad3a5d35>;
+
+--
+-- Name: _take(bigint, bigint, bigint, integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._take(p_lane bigint, p_head bigint, p_bound bigint, p_most integer) RETURNS uuid[]
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <6976fb3f80251d0ca579b5738ce3c322>;
+
+--
+-- Name: _take_one(uuid, bigint, bigint); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._take_one(p_job uuid, p_lane bigint, p_order_key bigint) RETURNS uuid[]
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <e9c4f07158e2bf3f9dae961eadacc754>;
 
 --
 -- Name: _unblock(uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -503,6 +978,23 @@ CREATE FUNCTION fleet._unblock(p_succeeded uuid[]) RETURNS void
     AS <e5ef71d086d8c8004320e23456127503>;
 
 --
+-- Name: _unbook(fleet.booking[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._unbook(p_freed fleet.booking[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <009cdeaeabdf9c1785a5a696a7bce687>;
+
+--
+-- Name: _under_cap(fleet.caps, fleet.shapes); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._under_cap(p_cap fleet.caps, p_shape fleet.shapes) RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    RETURN (LEAST((((p_cap).max_running - (p_cap).running))::bigint, CASE WHEN (((p_cap).max_vram_mib IS NOT NULL) AND (((p_shape).gpus * (p_shape).vram_mib) > 0)) THEN GREATEST((0)::bigint, (((p_cap).max_vram_mib - (p_cap).vram_mib) / ((p_shape).gpus * (p_shape).vram_mib))) ELSE NULL::bigint END))::integer;
+
+--
 -- Name: _wanted(fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -510,15 +1002,6 @@ CREATE FUNCTION fleet._wanted(p_items fleet.submission[]) RETURNS TABLE(place bi
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <f52e54007d615ccf10488e784b674bd3>;
-
---
--- Name: _with(jsonb, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
---
-
-CREATE FUNCTION fleet._with(p_items jsonb, p_fields jsonb) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <b568fe2eb061ddce5a2399b19ccc6806>;
 
 --
 -- Name: authenticate_v1(text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -536,7 +1019,7 @@ CREATE FUNCTION fleet.authenticate_v1(p_key text) RETURNS jsonb
 CREATE FUNCTION fleet.cancel_v1(p_project uuid, p_jobs uuid[]) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <3f28effd686e342fb2b9addd2340749b>;
+    AS <f82b4b39b117d8ed20d119818ff35785>;
 
 --
 -- Name: checkpoint_v1(uuid, text, uuid, uuid, text, bigint, bigint); Type: FUNCTION; Schema: fleet; Owner: -
@@ -551,19 +1034,19 @@ CREATE FUNCTION fleet.checkpoint_v1(p_session uuid, p_secret text, p_job uuid, p
 -- Name: claim_v1(uuid, text, uuid, jsonb, integer, boolean); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_sample jsonb, p_want integer, p_waiting boolean DEFAULT false) RETURNS jsonb
+CREATE FUNCTION fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_sample jsonb, p_want integer, p_waiting boolean DEFAULT false) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <86b40912993674e5b94e66bfb827741c>;
+    AS <8a3f523409d0236803610c577dacd725>;
 
 --
 -- Name: complete_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet.complete_v1(p_session uuid, p_secret text, p_items jsonb) RETURNS jsonb
+CREATE FUNCTION fleet.complete_v1(p_session uuid, p_secret text, p_items jsonb) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <7d4edc7e96dec2a7d7fe2ac7db617176>;
+    AS <918e7826565020f16fe5d987460d39e0>;
 
 --
 -- Name: configure_v1(jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -572,16 +1055,16 @@ CREATE FUNCTION fleet.complete_v1(p_session uuid, p_secret text, p_items jsonb) 
 CREATE FUNCTION fleet.configure_v1(p_settings jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <36d6a0a59d1be1f563b445c4d587f3f9>;
+    AS <9ce5ae65fb2f5c6ebac8645e292d5f53>;
 
 --
--- Name: create_key_v1(text, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: create_key_v1(text, text, jsonb, text); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb) RETURNS jsonb
+CREATE FUNCTION fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb, p_ceiling text DEFAULT 'high'::text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <dcec4b28f021df3412e9521476d3d4c5>;
+    AS <733ea934f9150274f5978ebf6994e069>;
 
 --
 -- Name: drain_v1(text, boolean); Type: FUNCTION; Schema: fleet; Owner: -
@@ -605,10 +1088,10 @@ CREATE FUNCTION fleet.due_webhooks_v1(p_limit integer, p_hold_s double precision
 -- Name: fail_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet.fail_v1(p_session uuid, p_secret text, p_items jsonb) RETURNS jsonb
+CREATE FUNCTION fleet.fail_v1(p_session uuid, p_secret text, p_items jsonb) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <9cced76f6d00954f27617310233e5694>;
+    AS <65437b018983d8e56ce84e54631424e5>;
 
 --
 -- Name: grant_v1(uuid, text, uuid, uuid, text, boolean, bigint, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -635,7 +1118,7 @@ CREATE FUNCTION fleet.heartbeat_v1(p_session uuid, p_secret text, p_tokens uuid[
 CREATE FUNCTION fleet.join_v1(p_declared jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <084a051143165453568978ff16ca3920>;
+    AS <7b9908d199a0693778564845147d314f>;
 
 --
 -- Name: label_node_v1(text, jsonb, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -653,7 +1136,7 @@ CREATE FUNCTION fleet.label_node_v1(p_node text, p_labels jsonb, p_pools jsonb) 
 CREATE FUNCTION fleet.leave_v1(p_session uuid, p_secret text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <47f74bb31a872d9a92eb1f4c3ee046a4>;
+    AS <59bde0d37bcf58803063cb8c125042d8>;
 
 --
 -- Name: list_keys_v1(text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -699,13 +1182,22 @@ CREATE FUNCTION fleet.pause_v1(p_project uuid, p_paused boolean, p_priority text
     AS <4bc843461d8d1a104710b5e5f0367c8b>;
 
 --
+-- Name: project_v1(text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.project_v1(p_project text, p_fields jsonb) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <a699b3e3cdf1c4dcbb9d3f0ca0cf33f4>;
+
+--
 -- Name: promote_v1(integer); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
 CREATE FUNCTION fleet.promote_v1(p_limit integer) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <749bb334450ccc2e56746f4df6058d2e>;
+    AS <cc98384353897c2e7c5bfa515724e80e>;
 
 --
 -- Name: prune_v1(integer, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -727,22 +1219,31 @@ CREATE FUNCTION fleet.put_blob_v1(p_project uuid, p_sha256 text, p_size bigint, 
     AS <6f90e1309e91d6f746c48d580c0e7667>;
 
 --
+-- Name: rank_v1(); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.rank_v1() RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <bf30e4863059e95d908addb5efc9dc35>;
+
+--
 -- Name: reap_v1(integer); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
 CREATE FUNCTION fleet.reap_v1(p_limit integer) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <040241c1088f1c0c37900a32864f29db>;
+    AS <755cc641c7a0f0967d4c2995b27d3ba2>;
 
 --
 -- Name: release_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet.release_v1(p_session uuid, p_secret text, p_items jsonb) RETURNS jsonb
+CREATE FUNCTION fleet.release_v1(p_session uuid, p_secret text, p_items jsonb) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <03a808a0d4dac0b8ebd1bba9ab857497>;
+    AS <1df7413cc10d075220d098c0b82c93db>;
 
 --
 -- Name: report_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -754,13 +1255,22 @@ CREATE FUNCTION fleet.report_v1(p_session uuid, p_secret text, p_reports jsonb) 
     AS <f255bc91627f04f53cc109a26d85008d>;
 
 --
+-- Name: reserve_v1(); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.reserve_v1() RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <fb6ed3a21799a72a0c8e05ba95d4e725>;
+
+--
 -- Name: retry_v1(uuid, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
 CREATE FUNCTION fleet.retry_v1(p_project uuid, p_jobs uuid[]) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <74cea1f37ea21dce6bb535e06d9bd66b>;
+    AS <0f1c7174ff9a863145cb6406d4bc6394>;
 
 --
 -- Name: revoke_key_v1(text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -793,7 +1303,7 @@ COMMENT ON FUNCTION fleet.state_of(p_job uuid) IS 'Where a job is.';
 CREATE FUNCTION fleet.submit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT NULL::uuid, p_idempotency_key text DEFAULT NULL::text, p_trace text DEFAULT NULL::text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <c7b05ee70402c79dbf367de169cd2a06>;
+    AS <c96ccecc8df71bbbd8c7cfe4ad007404>;
 
 --
 -- Name: wake_v1(); Type: FUNCTION; Schema: fleet; Owner: -
@@ -824,6 +1334,7 @@ CREATE TABLE fleet.api_keys (
     prefix text NOT NULL,
     hash bytea NOT NULL,
     scopes text[] NOT NULL,
+    ceiling fleet.priority DEFAULT 'high'::fleet.priority NOT NULL,
     created_at timestamp with time zone DEFAULT fleet.now() NOT NULL,
     revoked_at timestamp with time zone,
     CONSTRAINT api_keys_scopes_check CHECK (((scopes <@ ARRAY['submit'::text, 'read'::text, 'admin'::text]) AND (cardinality(scopes) > 0)))
@@ -870,6 +1381,12 @@ COMMENT ON COLUMN fleet.api_keys.hash IS 'sha256 of the whole key (256 random bi
 --
 
 COMMENT ON COLUMN fleet.api_keys.scopes IS 'submit, read, admin.';
+
+--
+-- Name: COLUMN api_keys.ceiling; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.api_keys.ceiling IS 'The highest class it may submit to.';
 
 --
 -- Name: COLUMN api_keys.created_at; Type: COMMENT; Schema: fleet; Owner: -
@@ -1165,6 +1682,83 @@ COMMENT ON COLUMN fleet.blobs.visible IS 'False while only a running attempt kno
 COMMENT ON COLUMN fleet.blobs.created_at IS 'First stored.';
 
 --
+-- Name: cap_returns; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.cap_returns (
+    project_id uuid NOT NULL,
+    running integer NOT NULL,
+    vram_mib bigint NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
+
+--
+-- Name: TABLE cap_returns; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.cap_returns IS 'What ended attempts give back to their caps: appended by settles, taken up by the next claim.';
+
+--
+-- Name: COLUMN cap_returns.project_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.cap_returns.project_id IS 'The project.';
+
+--
+-- Name: COLUMN cap_returns.running; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.cap_returns.running IS 'Leases.';
+
+--
+-- Name: COLUMN cap_returns.vram_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.cap_returns.vram_mib IS 'VRAM.';
+
+--
+-- Name: charges; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.charges (
+    era bigint NOT NULL,
+    project_id uuid NOT NULL,
+    low boolean NOT NULL,
+    amount double precision NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000');
+
+--
+-- Name: TABLE charges; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.charges IS 'Use that rank has not added up yet: claims and settles only append, so that none waits for another.';
+
+--
+-- Name: COLUMN charges.era; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.charges.era IS 'The ranking in force when it was charged.';
+
+--
+-- Name: COLUMN charges.project_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.charges.project_id IS 'Who pays.';
+
+--
+-- Name: COLUMN charges.low; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.charges.low IS 'Whether class low did it.';
+
+--
+-- Name: COLUMN charges.amount; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.charges.amount IS 'GiB x seconds; negative when less was used than charged before.';
+
+--
 -- Name: checkpoints; Type: TABLE; Schema: fleet; Owner: -
 --
 
@@ -1280,7 +1874,6 @@ CREATE TABLE fleet.devices (
     total_mib integer NOT NULL,
     headroom_mib integer NOT NULL,
     takes_vram boolean NOT NULL,
-    sample_seq bigint DEFAULT 0 NOT NULL,
     free_mib integer,
     sampled_at timestamp with time zone,
     CONSTRAINT devices_headroom_mib_check CHECK ((headroom_mib >= 0)),
@@ -1295,7 +1888,7 @@ WITH (fillfactor='50');
 -- Name: TABLE devices; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON TABLE fleet.devices IS 'GPUs, and per node one row of kind ram: the host''s memory. The rows a claim locks.';
+COMMENT ON TABLE fleet.devices IS 'GPUs, and per node one row of kind ram: the host''s memory.';
 
 --
 -- Name: COLUMN devices.node_id; Type: COMMENT; Schema: fleet; Owner: -
@@ -1344,12 +1937,6 @@ COMMENT ON COLUMN fleet.devices.headroom_mib IS 'Never handed out.';
 --
 
 COMMENT ON COLUMN fleet.devices.takes_vram IS 'Whether vram_mib of a job may be booked here.';
-
---
--- Name: COLUMN devices.sample_seq; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.devices.sample_seq IS 'Of the last sample used; an older one is refused.';
 
 --
 -- Name: COLUMN devices.free_mib; Type: COMMENT; Schema: fleet; Owner: -
@@ -1542,6 +2129,7 @@ CREATE TABLE fleet.jobs (
     infra_used integer DEFAULT 0 NOT NULL,
     attempts integer DEFAULT 0 NOT NULL,
     exclusive boolean DEFAULT false NOT NULL,
+    preemptible boolean DEFAULT false NOT NULL,
     webhook text,
     key_id uuid,
     trace text,
@@ -1555,7 +2143,7 @@ CREATE TABLE fleet.jobs (
     CONSTRAINT jobs_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::fleet.job_state, 'failed'::fleet.job_state, 'cancelled'::fleet.job_state]))),
     CONSTRAINT success_has_no_cause CHECK (((outcome IS DISTINCT FROM 'succeeded'::fleet.job_state) OR (cause IS NULL)))
 )
-WITH (fillfactor='85');
+WITH (fillfactor='50');
 
 --
 -- Name: TABLE jobs; Type: COMMENT; Schema: fleet; Owner: -
@@ -1676,6 +2264,12 @@ COMMENT ON COLUMN fleet.jobs.attempts IS 'Attempts that have ended.';
 --
 
 COMMENT ON COLUMN fleet.jobs.exclusive IS 'Its runner dies before its lease does.';
+
+--
+-- Name: COLUMN jobs.preemptible; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.preemptible IS 'In class low, it may be asked to save its state and give way to urgent work.';
 
 --
 -- Name: COLUMN jobs.webhook; Type: COMMENT; Schema: fleet; Owner: -
@@ -1839,10 +2433,14 @@ CREATE TABLE fleet.lanes (
     project_id uuid NOT NULL,
     priority fleet.priority NOT NULL,
     need_id bigint NOT NULL,
+    shape_id bigint NOT NULL,
     active boolean DEFAULT false NOT NULL,
     paused boolean DEFAULT false NOT NULL,
-    rank double precision DEFAULT 0 NOT NULL
-);
+    rank double precision DEFAULT 0 NOT NULL,
+    head_key bigint DEFAULT 0 NOT NULL,
+    active_at timestamp with time zone
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='500');
 
 --
 -- Name: TABLE lanes; Type: COMMENT; Schema: fleet; Owner: -
@@ -1875,6 +2473,12 @@ COMMENT ON COLUMN fleet.lanes.priority IS 'The class.';
 COMMENT ON COLUMN fleet.lanes.need_id IS 'The need.';
 
 --
+-- Name: COLUMN lanes.shape_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.lanes.shape_id IS 'The shape of its need.';
+
+--
 -- Name: COLUMN lanes.active; Type: COMMENT; Schema: fleet; Owner: -
 --
 
@@ -1890,7 +2494,19 @@ COMMENT ON COLUMN fleet.lanes.paused IS 'Nothing is claimed from it.';
 -- Name: COLUMN lanes.rank; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON COLUMN fleet.lanes.rank IS 'Fair share: the smaller goes first within a class.';
+COMMENT ON COLUMN fleet.lanes.rank IS 'Fair share: the smaller goes first within a class. The project''s, as of the last ranking.';
+
+--
+-- Name: COLUMN lanes.head_key; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.lanes.head_key IS 'No ready job of it has a smaller order_key: where a claim begins to look, behind what is dead.';
+
+--
+-- Name: COLUMN lanes.active_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.lanes.active_at IS 'Since when it is active.';
 
 --
 -- Name: lanes_lane_id_seq; Type: SEQUENCE; Schema: fleet; Owner: -
@@ -1924,6 +2540,10 @@ CREATE TABLE fleet.leases (
     disk_mib integer NOT NULL,
     claimed_at timestamp with time zone NOT NULL,
     deadline timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    charged double precision NOT NULL,
+    capped boolean NOT NULL,
+    preemptible boolean NOT NULL,
     command fleet.lease_command,
     unnamed integer DEFAULT 0 NOT NULL
 )
@@ -2018,6 +2638,30 @@ COMMENT ON COLUMN fleet.leases.claimed_at IS 'Start of the attempt.';
 --
 
 COMMENT ON COLUMN fleet.leases.deadline IS 'End of its time limit: finds what is stuck, as heartbeats find what is dead.';
+
+--
+-- Name: COLUMN leases.ends_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.leases.ends_at IS 'When it should be over: by the learned run time, else by its time limit.';
+
+--
+-- Name: COLUMN leases.charged; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.leases.charged IS 'GiB x seconds its project was charged at the claim; trued up at the settle.';
+
+--
+-- Name: COLUMN leases.capped; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.leases.capped IS 'Whether it counts in the caps of its project.';
+
+--
+-- Name: COLUMN leases.preemptible; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.leases.preemptible IS 'Whether it may be asked to give way to urgent work: class low, and its owner allows it.';
 
 --
 -- Name: COLUMN leases.command; Type: COMMENT; Schema: fleet; Owner: -
@@ -2129,7 +2773,8 @@ CREATE TABLE fleet.needs (
     kind text NOT NULL,
     model_key text NOT NULL,
     declared_shape_id bigint NOT NULL,
-    shape_id bigint NOT NULL
+    shape_id bigint NOT NULL,
+    run_s double precision
 );
 
 --
@@ -2173,6 +2818,12 @@ COMMENT ON COLUMN fleet.needs.declared_shape_id IS 'What was asked for.';
 --
 
 COMMENT ON COLUMN fleet.needs.shape_id IS 'What is booked now.';
+
+--
+-- Name: COLUMN needs.run_s; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.needs.run_s IS 'How long an attempt takes (nine of ten take less); null: not known yet.';
 
 --
 -- Name: needs_need_id_seq; Type: SEQUENCE; Schema: fleet; Owner: -
@@ -2369,6 +3020,67 @@ COMMENT ON COLUMN fleet.projects.webhook_secret IS 'Signs webhooks (Standard Web
 COMMENT ON COLUMN fleet.projects.created_at IS 'When it was made.';
 
 --
+-- Name: rankings; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.rankings (
+    era bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    floor double precision NOT NULL,
+    scale double precision NOT NULL,
+    low_first boolean NOT NULL
+);
+
+--
+-- Name: TABLE rankings; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.rankings IS 'The last few rounds of ranking.';
+
+--
+-- Name: COLUMN rankings.era; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.rankings.era IS 'Key; the greatest is in force.';
+
+--
+-- Name: COLUMN rankings.at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.rankings.at IS 'When.';
+
+--
+-- Name: COLUMN rankings.floor; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.rankings.floor IS 'No active lane has a smaller rank.';
+
+--
+-- Name: COLUMN rankings.scale; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.rankings.scale IS 'Rank per GiB x second charged now: old use is not made smaller, new use is made greater.';
+
+--
+-- Name: COLUMN rankings.low_first; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.rankings.low_first IS 'Class low has had less than its minimum share: each claim takes one job of it first.';
+
+--
+-- Name: rankings_era_seq; Type: SEQUENCE; Schema: fleet; Owner: -
+--
+
+ALTER TABLE fleet.rankings ALTER COLUMN era ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME fleet.rankings_era_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
 -- Name: ready; Type: TABLE; Schema: fleet; Owner: -
 --
 
@@ -2458,6 +3170,47 @@ COMMENT ON COLUMN fleet.reaper.alarm_since IS 'Since when too much of the fleet 
 --
 
 COMMENT ON COLUMN fleet.reaper.alarm IS 'For people.';
+
+--
+-- Name: reservations; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.reservations (
+    job_id uuid NOT NULL,
+    node_id bigint NOT NULL,
+    begins_at timestamp with time zone NOT NULL,
+    made_at timestamp with time zone NOT NULL
+);
+
+--
+-- Name: TABLE reservations; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.reservations IS 'Nodes that keep a place for a job: others get it only until the reservation begins (I10).';
+
+--
+-- Name: COLUMN reservations.job_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.reservations.job_id IS 'For which job.';
+
+--
+-- Name: COLUMN reservations.node_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.reservations.node_id IS 'Where.';
+
+--
+-- Name: COLUMN reservations.begins_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.reservations.begins_at IS 'When the place should be free.';
+
+--
+-- Name: COLUMN reservations.made_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.reservations.made_at IS 'Since when.';
 
 --
 -- Name: retry_policies; Type: TABLE; Schema: fleet; Owner: -
@@ -2551,14 +3304,26 @@ CREATE TABLE fleet.settings (
     alarm_min_nodes integer DEFAULT 5 NOT NULL,
     alarm_hold_s double precision DEFAULT 300 NOT NULL,
     log_bytes bigint DEFAULT 4194304 NOT NULL,
+    durable boolean DEFAULT true NOT NULL,
+    fair_half_life_s double precision DEFAULT 3600 NOT NULL,
+    fair_quantum double precision DEFAULT 600 NOT NULL,
+    low_share double precision DEFAULT 0.05 NOT NULL,
+    reserve_after_s double precision DEFAULT 2 NOT NULL,
+    reserve boolean DEFAULT true NOT NULL,
+    preempt_grace_s double precision DEFAULT 30 NOT NULL,
     CONSTRAINT settings_alarm_hold_s_check CHECK (((alarm_hold_s >= (0)::double precision) AND (alarm_hold_s <= (86400)::double precision))),
     CONSTRAINT settings_alarm_min_nodes_check CHECK ((alarm_min_nodes >= 1)),
     CONSTRAINT settings_alarm_share_check CHECK (((alarm_share >= (0)::double precision) AND (alarm_share <= (1)::double precision))),
+    CONSTRAINT settings_fair_half_life_s_check CHECK (((fair_half_life_s >= (1)::double precision) AND (fair_half_life_s <= (31536000)::double precision))),
+    CONSTRAINT settings_fair_quantum_check CHECK ((fair_quantum >= (0)::double precision)),
     CONSTRAINT settings_heartbeat_s_check CHECK (((heartbeat_s >= (0.1)::double precision) AND (heartbeat_s <= (86400)::double precision))),
     CONSTRAINT settings_lease_s_check CHECK (((lease_s >= (1)::double precision) AND (lease_s <= (86400)::double precision))),
     CONSTRAINT settings_log_bytes_check CHECK ((log_bytes >= 0)),
+    CONSTRAINT settings_low_share_check CHECK (((low_share >= (0)::double precision) AND (low_share <= (0.9)::double precision))),
     CONSTRAINT settings_max_infra_retries_check CHECK ((max_infra_retries >= 0)),
     CONSTRAINT settings_one_check CHECK (one),
+    CONSTRAINT settings_preempt_grace_s_check CHECK (((preempt_grace_s >= (1)::double precision) AND (preempt_grace_s <= (3600)::double precision))),
+    CONSTRAINT settings_reserve_after_s_check CHECK (((reserve_after_s >= (0)::double precision) AND (reserve_after_s <= (86400)::double precision))),
     CONSTRAINT three_beats_a_lease CHECK (((heartbeat_s * (3)::double precision) <= lease_s))
 );
 
@@ -2617,73 +3382,46 @@ COMMENT ON COLUMN fleet.settings.alarm_hold_s IS 'After this long under alarm th
 COMMENT ON COLUMN fleet.settings.log_bytes IS 'Most log text kept per attempt.';
 
 --
--- Name: shapes; Type: TABLE; Schema: fleet; Owner: -
+-- Name: COLUMN settings.durable; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-CREATE TABLE fleet.shapes (
-    shape_id bigint NOT NULL,
-    gpus integer NOT NULL,
-    vram_mib integer NOT NULL,
-    cpu_milli integer NOT NULL,
-    ram_mib integer NOT NULL,
-    disk_mib integer NOT NULL,
-    device text NOT NULL,
-    labels jsonb NOT NULL
-);
+COMMENT ON COLUMN fleet.settings.durable IS 'Submissions and ends of attempts are on disk before they are answered, whatever synchronous_commit says.';
 
 --
--- Name: TABLE shapes; Type: COMMENT; Schema: fleet; Owner: -
+-- Name: COLUMN settings.fair_half_life_s; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON TABLE fleet.shapes IS 'Distinct sets of requirements.';
+COMMENT ON COLUMN fleet.settings.fair_half_life_s IS 'After this long, use of the fleet counts half against its project.';
 
 --
--- Name: COLUMN shapes.shape_id; Type: COMMENT; Schema: fleet; Owner: -
+-- Name: COLUMN settings.fair_quantum; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON COLUMN fleet.shapes.shape_id IS 'Key.';
+COMMENT ON COLUMN fleet.settings.fair_quantum IS 'GiB x seconds a project may take at once beyond its turn.';
 
 --
--- Name: COLUMN shapes.gpus; Type: COMMENT; Schema: fleet; Owner: -
+-- Name: COLUMN settings.low_share; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON COLUMN fleet.shapes.gpus IS 'Devices, all of one node.';
+COMMENT ON COLUMN fleet.settings.low_share IS 'Share of the GPU-time that class low gets even when there is other work.';
 
 --
--- Name: COLUMN shapes.vram_mib; Type: COMMENT; Schema: fleet; Owner: -
+-- Name: COLUMN settings.reserve_after_s; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON COLUMN fleet.shapes.vram_mib IS 'Memory on each device.';
+COMMENT ON COLUMN fleet.settings.reserve_after_s IS 'A job that no node has room for waits this long before a place is kept for it.';
 
 --
--- Name: COLUMN shapes.cpu_milli; Type: COMMENT; Schema: fleet; Owner: -
+-- Name: COLUMN settings.reserve; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON COLUMN fleet.shapes.cpu_milli IS 'CPU, in thousandths of a core.';
+COMMENT ON COLUMN fleet.settings.reserve IS 'Whether places are kept at all.';
 
 --
--- Name: COLUMN shapes.ram_mib; Type: COMMENT; Schema: fleet; Owner: -
+-- Name: COLUMN settings.preempt_grace_s; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON COLUMN fleet.shapes.ram_mib IS 'Host memory.';
-
---
--- Name: COLUMN shapes.disk_mib; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.shapes.disk_mib IS 'Scratch space.';
-
---
--- Name: COLUMN shapes.device; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.shapes.device IS 'any, gpu or ram.';
-
---
--- Name: COLUMN shapes.labels; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.shapes.labels IS 'The node must carry all of them.';
+COMMENT ON COLUMN fleet.settings.preempt_grace_s IS 'How long preempted work is thought to need to save its state and go.';
 
 --
 -- Name: shapes_shape_id_seq; Type: SEQUENCE; Schema: fleet; Owner: -
@@ -2697,6 +3435,40 @@ ALTER TABLE fleet.shapes ALTER COLUMN shape_id ADD GENERATED ALWAYS AS IDENTITY 
     NO MAXVALUE
     CACHE 1
 );
+
+--
+-- Name: shares; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.shares (
+    project_id uuid NOT NULL,
+    usage double precision DEFAULT 0 NOT NULL,
+    low_usage double precision DEFAULT 0 NOT NULL
+);
+
+--
+-- Name: TABLE shares; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.shares IS 'Use of the fleet per project, decayed; written by rank alone.';
+
+--
+-- Name: COLUMN shares.project_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.shares.project_id IS 'The project.';
+
+--
+-- Name: COLUMN shares.usage; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.shares.usage IS 'GiB x seconds, each at the scale of the ranking it was added by: usage / scale is what counts now.';
+
+--
+-- Name: COLUMN shares.low_usage; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.shares.low_usage IS 'That of its class low.';
 
 --
 -- Name: start_by; Type: TABLE; Schema: fleet; Owner: -
@@ -3318,6 +4090,20 @@ ALTER TABLE ONLY fleet.blobs
     ADD CONSTRAINT blobs_pkey PRIMARY KEY (project_id, sha256);
 
 --
+-- Name: bookings bookings_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.bookings
+    ADD CONSTRAINT bookings_pkey PRIMARY KEY (node_id);
+
+--
+-- Name: caps caps_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.caps
+    ADD CONSTRAINT caps_pkey PRIMARY KEY (project_id);
+
+--
 -- Name: checkpoints checkpoints_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
 --
 
@@ -3444,6 +4230,13 @@ ALTER TABLE ONLY fleet.projects
     ADD CONSTRAINT projects_pkey PRIMARY KEY (project_id);
 
 --
+-- Name: rankings rankings_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.rankings
+    ADD CONSTRAINT rankings_pkey PRIMARY KEY (era);
+
+--
 -- Name: ready ready_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
 --
 
@@ -3456,6 +4249,13 @@ ALTER TABLE ONLY fleet.ready
 
 ALTER TABLE ONLY fleet.reaper
     ADD CONSTRAINT reaper_pkey PRIMARY KEY (one);
+
+--
+-- Name: reservations reservations_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.reservations
+    ADD CONSTRAINT reservations_pkey PRIMARY KEY (job_id);
 
 --
 -- Name: retry_policies retry_policies_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
@@ -3490,7 +4290,7 @@ ALTER TABLE ONLY fleet.settings
 --
 
 ALTER TABLE ONLY fleet.shapes
-    ADD CONSTRAINT shapes_gpus_vram_mib_cpu_milli_ram_mib_disk_mib_device_labe_key UNIQUE (gpus, vram_mib, cpu_milli, ram_mib, disk_mib, device, labels);
+    ADD CONSTRAINT shapes_gpus_vram_mib_cpu_milli_ram_mib_disk_mib_device_labe_key UNIQUE NULLS NOT DISTINCT (gpus, vram_mib, cpu_milli, ram_mib, disk_mib, device, labels, kind, pools);
 
 --
 -- Name: shapes shapes_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
@@ -3498,6 +4298,13 @@ ALTER TABLE ONLY fleet.shapes
 
 ALTER TABLE ONLY fleet.shapes
     ADD CONSTRAINT shapes_pkey PRIMARY KEY (shape_id);
+
+--
+-- Name: shares shares_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.shares
+    ADD CONSTRAINT shares_pkey PRIMARY KEY (project_id);
 
 --
 -- Name: start_by start_by_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
@@ -3539,6 +4346,18 @@ CREATE INDEX attempts_by_job ON ONLY fleet.attempts USING btree (job_id, attempt
 CREATE INDEX attempts_default_job_id_attempt_idx ON fleet.attempts_default USING btree (job_id, attempt);
 
 --
+-- Name: cap_returns_by_project; Type: INDEX; Schema: fleet; Owner: -
+--
+
+CREATE INDEX cap_returns_by_project ON fleet.cap_returns USING btree (project_id);
+
+--
+-- Name: charges_by_era; Type: INDEX; Schema: fleet; Owner: -
+--
+
+CREATE INDEX charges_by_era ON fleet.charges USING btree (era);
+
+--
 -- Name: dependencies_by_after; Type: INDEX; Schema: fleet; Owner: -
 --
 
@@ -3569,10 +4388,16 @@ CREATE INDEX job_events_default_job_id_event_id_idx ON fleet.job_events_default 
 CREATE INDEX jobs_by_project ON fleet.jobs USING btree (project_id, job_id);
 
 --
--- Name: lanes_active; Type: INDEX; Schema: fleet; Owner: -
+-- Name: lanes_by_need; Type: INDEX; Schema: fleet; Owner: -
 --
 
-CREATE INDEX lanes_active ON fleet.lanes USING btree (priority DESC, rank) WHERE (active AND (NOT paused));
+CREATE INDEX lanes_by_need ON fleet.lanes USING btree (need_id);
+
+--
+-- Name: lanes_in_order; Type: INDEX; Schema: fleet; Owner: -
+--
+
+CREATE INDEX lanes_in_order ON fleet.lanes USING btree (shape_id, priority, rank, project_id, head_key) WHERE (active AND (NOT paused));
 
 --
 -- Name: leases_by_session; Type: INDEX; Schema: fleet; Owner: -
@@ -3591,6 +4416,12 @@ CREATE INDEX logs_by_job ON ONLY fleet.logs USING btree (job_id, log_id);
 --
 
 CREATE INDEX logs_default_job_id_log_id_idx ON fleet.logs_default USING btree (job_id, log_id);
+
+--
+-- Name: reservations_by_node; Type: INDEX; Schema: fleet; Owner: -
+--
+
+CREATE INDEX reservations_by_node ON fleet.reservations USING btree (node_id);
 
 --
 -- Name: sessions_one_live_per_node; Type: INDEX; Schema: fleet; Owner: -
@@ -3642,6 +4473,20 @@ ALTER TABLE ONLY fleet.api_keys
     ADD CONSTRAINT api_keys_project_id_fkey FOREIGN KEY (project_id) REFERENCES fleet.projects(project_id);
 
 --
+-- Name: bookings bookings_node_id_fkey; Type: FK CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.bookings
+    ADD CONSTRAINT bookings_node_id_fkey FOREIGN KEY (node_id) REFERENCES fleet.nodes(node_id);
+
+--
+-- Name: caps caps_project_id_fkey; Type: FK CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.caps
+    ADD CONSTRAINT caps_project_id_fkey FOREIGN KEY (project_id) REFERENCES fleet.projects(project_id);
+
+--
 -- Name: devices devices_node_id_fkey; Type: FK CONSTRAINT; Schema: fleet; Owner: -
 --
 
@@ -3661,6 +4506,13 @@ ALTER TABLE ONLY fleet.lanes
 
 ALTER TABLE ONLY fleet.lanes
     ADD CONSTRAINT lanes_project_id_fkey FOREIGN KEY (project_id) REFERENCES fleet.projects(project_id);
+
+--
+-- Name: lanes lanes_shape_id_fkey; Type: FK CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.lanes
+    ADD CONSTRAINT lanes_shape_id_fkey FOREIGN KEY (shape_id) REFERENCES fleet.shapes(shape_id);
 
 --
 -- Name: needs needs_declared_shape_id_fkey; Type: FK CONSTRAINT; Schema: fleet; Owner: -
@@ -3698,11 +4550,25 @@ ALTER TABLE ONLY fleet.node_health
     ADD CONSTRAINT node_health_node_id_fkey FOREIGN KEY (node_id) REFERENCES fleet.nodes(node_id);
 
 --
+-- Name: reservations reservations_node_id_fkey; Type: FK CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.reservations
+    ADD CONSTRAINT reservations_node_id_fkey FOREIGN KEY (node_id) REFERENCES fleet.nodes(node_id);
+
+--
 -- Name: sessions sessions_node_id_fkey; Type: FK CONSTRAINT; Schema: fleet; Owner: -
 --
 
 ALTER TABLE ONLY fleet.sessions
     ADD CONSTRAINT sessions_node_id_fkey FOREIGN KEY (node_id) REFERENCES fleet.nodes(node_id);
+
+--
+-- Name: shares shares_project_id_fkey; Type: FK CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.shares
+    ADD CONSTRAINT shares_project_id_fkey FOREIGN KEY (project_id) REFERENCES fleet.projects(project_id);
 
 --
 -- Name: SCHEMA fleet; Type: ACL; Schema: -; Owner: -
@@ -3716,11 +4582,24 @@ GRANT USAGE ON SCHEMA fleet TO fleet_admin;
 GRANT USAGE ON SCHEMA fleet TO fleet_reader;
 
 --
+-- Name: TABLE shapes; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.shapes TO fleet_exec;
+
+--
 -- Name: FUNCTION _absolute_inputs(p_inputs jsonb, p_ids uuid[], p_items fleet.submission[], p_graph boolean); Type: ACL; Schema: fleet; Owner: -
 --
 
 REVOKE ALL ON FUNCTION fleet._absolute_inputs(p_inputs jsonb, p_ids uuid[], p_items fleet.submission[], p_graph boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._absolute_inputs(p_inputs jsonb, p_ids uuid[], p_items fleet.submission[], p_graph boolean) TO fleet_owner;
+
+--
+-- Name: FUNCTION _advance(p_lane bigint); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._advance(p_lane bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._advance(p_lane bigint) TO fleet_owner;
 
 --
 -- Name: FUNCTION _announce(p_jobs uuid[]); Type: ACL; Schema: fleet; Owner: -
@@ -3730,11 +4609,59 @@ REVOKE ALL ON FUNCTION fleet._announce(p_jobs uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._announce(p_jobs uuid[]) TO fleet_owner;
 
 --
--- Name: FUNCTION _book(p_room fleet.room, p_places integer[], p_vram_mib integer, p_cpu_milli integer, p_ram_mib integer, p_disk_mib integer); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _asked(p_kinds text[], p_labels jsonb, p_pools text[], p_floor double precision, p_anywhere boolean); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._book(p_room fleet.room, p_places integer[], p_vram_mib integer, p_cpu_milli integer, p_ram_mib integer, p_disk_mib integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._book(p_room fleet.room, p_places integer[], p_vram_mib integer, p_cpu_milli integer, p_ram_mib integer, p_disk_mib integer) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._asked(p_kinds text[], p_labels jsonb, p_pools text[], p_floor double precision, p_anywhere boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._asked(p_kinds text[], p_labels jsonb, p_pools text[], p_floor double precision, p_anywhere boolean) TO fleet_owner;
+
+--
+-- Name: FUNCTION _asked_by_all(); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._asked_by_all() FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._asked_by_all() TO fleet_owner;
+
+--
+-- Name: FUNCTION _book(p_room fleet.room, p_shape fleet.shapes, p_places text[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._book(p_room fleet.room, p_shape fleet.shapes, p_places text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._book(p_room fleet.room, p_shape fleet.shapes, p_places text[]) TO fleet_owner;
+
+--
+-- Name: TABLE caps; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.caps TO fleet_exec;
+
+--
+-- Name: FUNCTION _cap(p_project uuid); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._cap(p_project uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._cap(p_project uuid) TO fleet_owner;
+
+--
+-- Name: FUNCTION _footprint(p_gpus integer, p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._footprint(p_gpus integer, p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._footprint(p_gpus integer, p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer) TO fleet_owner;
+
+--
+-- Name: FUNCTION _charge(p_shape fleet.shapes, p_run_s double precision); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._charge(p_shape fleet.shapes, p_run_s double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._charge(p_shape fleet.shapes, p_run_s double precision) TO fleet_owner;
+
+--
+-- Name: FUNCTION _check_ceiling(p_key uuid, p_items fleet.submission[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._check_ceiling(p_key uuid, p_items fleet.submission[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._check_ceiling(p_key uuid, p_items fleet.submission[]) TO fleet_owner;
 
 --
 -- Name: FUNCTION _check_submissions(p_items fleet.submission[]); Type: ACL; Schema: fleet; Owner: -
@@ -3744,11 +4671,25 @@ REVOKE ALL ON FUNCTION fleet._check_submissions(p_items fleet.submission[]) FROM
 GRANT ALL ON FUNCTION fleet._check_submissions(p_items fleet.submission[]) TO fleet_owner;
 
 --
--- Name: FUNCTION _claimed(p_session uuid, p_request uuid); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _claimed(p_jobs uuid[]); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._claimed(p_session uuid, p_request uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._claimed(p_session uuid, p_request uuid) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._claimed(p_jobs uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._claimed(p_jobs uuid[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _claimed_before(p_session uuid, p_request uuid); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._claimed_before(p_session uuid, p_request uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._claimed_before(p_session uuid, p_request uuid) TO fleet_owner;
+
+--
+-- Name: FUNCTION _count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer, p_era bigint, p_low boolean, p_charge double precision); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer, p_era bigint, p_low boolean, p_charge double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer, p_era bigint, p_low boolean, p_charge double precision) TO fleet_owner;
 
 --
 -- Name: FUNCTION _depend(p_project uuid, p_ids uuid[], p_items fleet.submission[]); Type: ACL; Schema: fleet; Owner: -
@@ -3756,6 +4697,13 @@ GRANT ALL ON FUNCTION fleet._claimed(p_session uuid, p_request uuid) TO fleet_ow
 
 REVOKE ALL ON FUNCTION fleet._depend(p_project uuid, p_ids uuid[], p_items fleet.submission[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._depend(p_project uuid, p_ids uuid[], p_items fleet.submission[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _durably(); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._durably() FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._durably() TO fleet_owner;
 
 --
 -- Name: FUNCTION _enqueue(p_jobs uuid[]); Type: ACL; Schema: fleet; Owner: -
@@ -3772,11 +4720,18 @@ REVOKE ALL ON FUNCTION fleet._fail_dependents(p_ended uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._fail_dependents(p_ended uuid[]) TO fleet_owner;
 
 --
--- Name: FUNCTION _idx(p_room fleet.room, p_places integer[]); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _free_at(p_node bigint, p_session uuid, p_shape fleet.shapes, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._idx(p_room fleet.room, p_places integer[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._idx(p_room fleet.room, p_places integer[]) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._free_at(p_node bigint, p_session uuid, p_shape fleet.shapes, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._free_at(p_node bigint, p_session uuid, p_shape fleet.shapes, p_now timestamp with time zone) TO fleet_owner;
+
+--
+-- Name: FUNCTION _idx(p_idx integer[], p_places integer[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._idx(p_idx integer[], p_places integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._idx(p_idx integer[], p_places integer[]) TO fleet_owner;
 
 --
 -- Name: FUNCTION _judge_node(p_session uuid, p_jobs uuid[], p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
@@ -3784,6 +4739,13 @@ GRANT ALL ON FUNCTION fleet._idx(p_room fleet.room, p_places integer[]) TO fleet
 
 REVOKE ALL ON FUNCTION fleet._judge_node(p_session uuid, p_jobs uuid[], p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._judge_node(p_session uuid, p_jobs uuid[], p_now timestamp with time zone) TO fleet_owner;
+
+--
+-- Name: FUNCTION _kept(p_node bigint, p_session uuid, p_room fleet.room); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._kept(p_node bigint, p_session uuid, p_room fleet.room) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._kept(p_node bigint, p_session uuid, p_room fleet.room) TO fleet_owner;
 
 --
 -- Name: FUNCTION _key(p_key uuid); Type: ACL; Schema: fleet; Owner: -
@@ -3800,13 +4762,6 @@ REVOKE ALL ON FUNCTION fleet._lanes_for(p_project uuid, p_items fleet.submission
 GRANT ALL ON FUNCTION fleet._lanes_for(p_project uuid, p_items fleet.submission[]) TO fleet_owner;
 
 --
--- Name: FUNCTION _lost_items(p_sessions uuid[]); Type: ACL; Schema: fleet; Owner: -
---
-
-REVOKE ALL ON FUNCTION fleet._lost_items(p_sessions uuid[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._lost_items(p_sessions uuid[]) TO fleet_owner;
-
---
 -- Name: FUNCTION now(); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -3821,17 +4776,51 @@ GRANT ALL ON FUNCTION fleet.now() TO fleet_reader;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.nodes TO fleet_exec;
 
 --
+-- Name: FUNCTION _lease(p_session uuid, p_node fleet.nodes, p_request uuid, p_seq bigint, p_room_idx integer[], p_jobs uuid[], p_shapes bigint[], p_places text[], p_charges double precision[], p_runs double precision[], p_capped boolean[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._lease(p_session uuid, p_node fleet.nodes, p_request uuid, p_seq bigint, p_room_idx integer[], p_jobs uuid[], p_shapes bigint[], p_places text[], p_charges double precision[], p_runs double precision[], p_capped boolean[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._lease(p_session uuid, p_node fleet.nodes, p_request uuid, p_seq bigint, p_room_idx integer[], p_jobs uuid[], p_shapes bigint[], p_places text[], p_charges double precision[], p_runs double precision[], p_capped boolean[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _least(p_one fleet.room, p_other fleet.room); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._least(p_one fleet.room, p_other fleet.room) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._least(p_one fleet.room, p_other fleet.room) TO fleet_owner;
+
+--
+-- Name: FUNCTION _live_nodes(p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._live_nodes(p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._live_nodes(p_now timestamp with time zone) TO fleet_owner;
+
+--
+-- Name: FUNCTION _lost_items(p_sessions uuid[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._lost_items(p_sessions uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._lost_items(p_sessions uuid[]) TO fleet_owner;
+
+--
+-- Name: TABLE bookings; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.bookings TO fleet_exec;
+
+--
 -- Name: TABLE sessions; Type: ACL; Schema: fleet; Owner: -
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.sessions TO fleet_exec;
 
 --
--- Name: FUNCTION _measure(p_session fleet.sessions, p_node fleet.nodes, p_sample jsonb); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _measure(p_session fleet.sessions, p_node fleet.nodes, p_booked fleet.bookings, p_sample jsonb); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._measure(p_session fleet.sessions, p_node fleet.nodes, p_sample jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._measure(p_session fleet.sessions, p_node fleet.nodes, p_sample jsonb) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._measure(p_session fleet.sessions, p_node fleet.nodes, p_booked fleet.bookings, p_sample jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._measure(p_session fleet.sessions, p_node fleet.nodes, p_booked fleet.bookings, p_sample jsonb) TO fleet_owner;
 
 --
 -- Name: FUNCTION _place(p_room fleet.room, p_gpus integer, p_vram_mib integer, p_cpu_milli integer, p_ram_mib integer, p_disk_mib integer, p_device text); Type: ACL; Schema: fleet; Owner: -
@@ -3841,11 +4830,53 @@ REVOKE ALL ON FUNCTION fleet._place(p_room fleet.room, p_gpus integer, p_vram_mi
 GRANT ALL ON FUNCTION fleet._place(p_room fleet.room, p_gpus integer, p_vram_mib integer, p_cpu_milli integer, p_ram_mib integer, p_disk_mib integer, p_device text) TO fleet_owner;
 
 --
--- Name: FUNCTION _publish(p_succeeded uuid[], p_items jsonb); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _places(p_room fleet.room, p_shape fleet.shapes, p_most integer); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._publish(p_succeeded uuid[], p_items jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._publish(p_succeeded uuid[], p_items jsonb) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._places(p_room fleet.room, p_shape fleet.shapes, p_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._places(p_room fleet.room, p_shape fleet.shapes, p_most integer) TO fleet_owner;
+
+--
+-- Name: FUNCTION _preempt(p_shape fleet.shapes, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._preempt(p_shape fleet.shapes, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._preempt(p_shape fleet.shapes, p_now timestamp with time zone) TO fleet_owner;
+
+--
+-- Name: FUNCTION _publish(p_succeeded uuid[], p_tokens uuid[], p_items jsonb); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._publish(p_succeeded uuid[], p_tokens uuid[], p_items jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._publish(p_succeeded uuid[], p_tokens uuid[], p_items jsonb) TO fleet_owner;
+
+--
+-- Name: FUNCTION _rank(); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._rank() FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._rank() TO fleet_owner;
+
+--
+-- Name: FUNCTION _rank_of(p_project uuid); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._rank_of(p_project uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._rank_of(p_project uuid) TO fleet_owner;
+
+--
+-- Name: FUNCTION _repool(p_project uuid, p_pools text[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._repool(p_project uuid, p_pools text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._repool(p_project uuid, p_pools text[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _reshape(p_needs bigint[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._reshape(p_needs bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._reshape(p_needs bigint[]) TO fleet_owner;
 
 --
 -- Name: FUNCTION _resolved_inputs(p_project uuid, p_inputs jsonb); Type: ACL; Schema: fleet; Owner: -
@@ -3855,11 +4886,32 @@ REVOKE ALL ON FUNCTION fleet._resolved_inputs(p_project uuid, p_inputs jsonb) FR
 GRANT ALL ON FUNCTION fleet._resolved_inputs(p_project uuid, p_inputs jsonb) TO fleet_owner;
 
 --
+-- Name: FUNCTION _retire(p_lane bigint, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._retire(p_lane bigint, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._retire(p_lane bigint, p_now timestamp with time zone) TO fleet_owner;
+
+--
 -- Name: FUNCTION _retire_lanes(p_limit integer); Type: ACL; Schema: fleet; Owner: -
 --
 
 REVOKE ALL ON FUNCTION fleet._retire_lanes(p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._retire_lanes(p_limit integer) TO fleet_owner;
+
+--
+-- Name: FUNCTION _room_then(p_node bigint, p_session uuid, p_at timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._room_then(p_node bigint, p_session uuid, p_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._room_then(p_node bigint, p_session uuid, p_at timestamp with time zone) TO fleet_owner;
+
+--
+-- Name: FUNCTION _roomy(p_room fleet.room, p_shapes bigint[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[]) TO fleet_owner;
 
 --
 -- Name: FUNCTION _session(p_session uuid, p_secret text); Type: ACL; Schema: fleet; Owner: -
@@ -3869,11 +4921,32 @@ REVOKE ALL ON FUNCTION fleet._session(p_session uuid, p_secret text) FROM PUBLIC
 GRANT ALL ON FUNCTION fleet._session(p_session uuid, p_secret text) TO fleet_owner;
 
 --
--- Name: FUNCTION _settle(p_session uuid, p_items jsonb, p_by text); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _settle(p_session uuid, p_items jsonb, p_verdict text, p_by text); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_by text) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_by text) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_by text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_by text) TO fleet_owner;
+
+--
+-- Name: FUNCTION _starving(p_since timestamp with time zone, p_most integer); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._starving(p_since timestamp with time zone, p_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._starving(p_since timestamp with time zone, p_most integer) TO fleet_owner;
+
+--
+-- Name: FUNCTION _take(p_lane bigint, p_head bigint, p_bound bigint, p_most integer); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._take(p_lane bigint, p_head bigint, p_bound bigint, p_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._take(p_lane bigint, p_head bigint, p_bound bigint, p_most integer) TO fleet_owner;
+
+--
+-- Name: FUNCTION _take_one(p_job uuid, p_lane bigint, p_order_key bigint); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._take_one(p_job uuid, p_lane bigint, p_order_key bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._take_one(p_job uuid, p_lane bigint, p_order_key bigint) TO fleet_owner;
 
 --
 -- Name: FUNCTION _unblock(p_succeeded uuid[]); Type: ACL; Schema: fleet; Owner: -
@@ -3883,18 +4956,25 @@ REVOKE ALL ON FUNCTION fleet._unblock(p_succeeded uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._unblock(p_succeeded uuid[]) TO fleet_owner;
 
 --
+-- Name: FUNCTION _unbook(p_freed fleet.booking[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._unbook(p_freed fleet.booking[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._unbook(p_freed fleet.booking[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _under_cap(p_cap fleet.caps, p_shape fleet.shapes); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._under_cap(p_cap fleet.caps, p_shape fleet.shapes) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._under_cap(p_cap fleet.caps, p_shape fleet.shapes) TO fleet_owner;
+
+--
 -- Name: FUNCTION _wanted(p_items fleet.submission[]); Type: ACL; Schema: fleet; Owner: -
 --
 
 REVOKE ALL ON FUNCTION fleet._wanted(p_items fleet.submission[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._wanted(p_items fleet.submission[]) TO fleet_owner;
-
---
--- Name: FUNCTION _with(p_items jsonb, p_fields jsonb); Type: ACL; Schema: fleet; Owner: -
---
-
-REVOKE ALL ON FUNCTION fleet._with(p_items jsonb, p_fields jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._with(p_items jsonb, p_fields jsonb) TO fleet_owner;
 
 --
 -- Name: FUNCTION authenticate_v1(p_key text); Type: ACL; Schema: fleet; Owner: -
@@ -3945,12 +5025,12 @@ GRANT ALL ON FUNCTION fleet.configure_v1(p_settings jsonb) TO fleet_owner;
 GRANT ALL ON FUNCTION fleet.configure_v1(p_settings jsonb) TO fleet_admin;
 
 --
--- Name: FUNCTION create_key_v1(p_project text, p_name text, p_scopes jsonb); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION create_key_v1(p_project text, p_name text, p_scopes jsonb, p_ceiling text); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb) TO fleet_owner;
-GRANT ALL ON FUNCTION fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb) TO fleet_admin;
+REVOKE ALL ON FUNCTION fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb, p_ceiling text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb, p_ceiling text) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb, p_ceiling text) TO fleet_admin;
 
 --
 -- Name: FUNCTION drain_v1(p_node text, p_on boolean); Type: ACL; Schema: fleet; Owner: -
@@ -4048,6 +5128,14 @@ GRANT ALL ON FUNCTION fleet.pause_v1(p_project uuid, p_paused boolean, p_priorit
 GRANT ALL ON FUNCTION fleet.pause_v1(p_project uuid, p_paused boolean, p_priority text) TO fleet_api;
 
 --
+-- Name: FUNCTION project_v1(p_project text, p_fields jsonb); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.project_v1(p_project text, p_fields jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.project_v1(p_project text, p_fields jsonb) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.project_v1(p_project text, p_fields jsonb) TO fleet_admin;
+
+--
 -- Name: FUNCTION promote_v1(p_limit integer); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -4069,6 +5157,14 @@ GRANT ALL ON FUNCTION fleet.prune_v1(p_keep_days integer, p_limit integer) TO fl
 REVOKE ALL ON FUNCTION fleet.put_blob_v1(p_project uuid, p_sha256 text, p_size bigint, p_media_type text) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet.put_blob_v1(p_project uuid, p_sha256 text, p_size bigint, p_media_type text) TO fleet_owner;
 GRANT ALL ON FUNCTION fleet.put_blob_v1(p_project uuid, p_sha256 text, p_size bigint, p_media_type text) TO fleet_api;
+
+--
+-- Name: FUNCTION rank_v1(); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.rank_v1() FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.rank_v1() TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.rank_v1() TO fleet_scheduler;
 
 --
 -- Name: FUNCTION reap_v1(p_limit integer); Type: ACL; Schema: fleet; Owner: -
@@ -4093,6 +5189,14 @@ GRANT ALL ON FUNCTION fleet.release_v1(p_session uuid, p_secret text, p_items js
 REVOKE ALL ON FUNCTION fleet.report_v1(p_session uuid, p_secret text, p_reports jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet.report_v1(p_session uuid, p_secret text, p_reports jsonb) TO fleet_owner;
 GRANT ALL ON FUNCTION fleet.report_v1(p_session uuid, p_secret text, p_reports jsonb) TO fleet_agent;
+
+--
+-- Name: FUNCTION reserve_v1(); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.reserve_v1() FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.reserve_v1() TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.reserve_v1() TO fleet_scheduler;
 
 --
 -- Name: FUNCTION retry_v1(p_project uuid, p_jobs uuid[]); Type: ACL; Schema: fleet; Owner: -
@@ -4173,6 +5277,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.attempts_default TO fleet_exec;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.blobs TO fleet_exec;
+
+--
+-- Name: TABLE cap_returns; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.cap_returns TO fleet_exec;
+
+--
+-- Name: TABLE charges; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.charges TO fleet_exec;
 
 --
 -- Name: TABLE checkpoints; Type: ACL; Schema: fleet; Owner: -
@@ -4307,6 +5423,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.progress TO fleet_exec;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.projects TO fleet_exec;
 
 --
+-- Name: TABLE rankings; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.rankings TO fleet_exec;
+
+--
+-- Name: SEQUENCE rankings_era_seq; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT USAGE ON SEQUENCE fleet.rankings_era_seq TO fleet_exec;
+
+--
 -- Name: TABLE ready; Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -4317,6 +5445,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.ready TO fleet_exec;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.reaper TO fleet_exec;
+
+--
+-- Name: TABLE reservations; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.reservations TO fleet_exec;
 
 --
 -- Name: TABLE retry_policies; Type: ACL; Schema: fleet; Owner: -
@@ -4337,16 +5471,16 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.session_beats TO fleet_exec;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.settings TO fleet_exec;
 
 --
--- Name: TABLE shapes; Type: ACL; Schema: fleet; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.shapes TO fleet_exec;
-
---
 -- Name: SEQUENCE shapes_shape_id_seq; Type: ACL; Schema: fleet; Owner: -
 --
 
 GRANT USAGE ON SEQUENCE fleet.shapes_shape_id_seq TO fleet_exec;
+
+--
+-- Name: TABLE shares; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.shares TO fleet_exec;
 
 --
 -- Name: TABLE start_by; Type: ACL; Schema: fleet; Owner: -

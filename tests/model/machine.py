@@ -15,7 +15,7 @@ import psycopg
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from queue_schema.calls import chores, clients
+from queue_schema.calls import admin, chores, clients
 from queue_schema.errors import BadRequest
 from queue_schema.shapes import Claimed, Sample
 from queue_schema.states import Cause, SettleOutcome
@@ -53,6 +53,10 @@ class Model:
     foreign: dict[tuple[str, int], int] = field(default_factory=dict)
     delayed: dict[str, Sample] = field(default_factory=dict)
     delayed_foreign: dict[str, dict[int, int]] = field(default_factory=dict)
+    most: int | None = None
+    """Cap on running jobs."""
+    most_mib: int | None = None
+    """Cap on booked VRAM."""
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -156,19 +160,60 @@ class QueueMachine(RuleBasedStateMachine):
                 "leased twice"
             )
             self.model.leases[job.token] = Held(job, node)
+        if claimed:
+            held = [each.claimed.grant for each in self.model.leases.values()]
+            booked = sum(grant.vram_mib * len(grant.devices) for grant in held)
+            assert self.model.most is None or len(held) <= self.model.most
+            if any(job.grant.devices for job in claimed):
+                assert self.model.most_mib is None or booked <= self.model.most_mib
 
     def _foreign(self, node: str) -> dict[int, int]:
         return {idx: self.model.foreign.get((node, idx), 0) for idx in range(GPUS)}
 
     @rule(node=st.sampled_from(NODES), want=st.integers(1, 4), tenths=st.none() | st.integers(0, 6))
-    def claim(self, node: str, want: int, tenths: int | None) -> None:
+    def measure_and_claim(self, node: str, want: int, tenths: int | None) -> None:
         """Measure, with outsiders on the first device or without, then claim."""
         if tenths is not None:
-            self.outsiders_take_or_free_memory(node, 0, tenths)
+            self._outsiders(node, 0, tenths)
+        self._claim(node, want)
+
+    def _claim(self, node: str, want: int) -> None:
         sample = self._look(node)
+        kept = self._kept(node)
         claimed = self.nodes[node].claim(want, sample=sample)
         self._took(node, sample, claimed)
         self._check_room(node, self._foreign(node), claimed)
+        assert kept <= self._kept(node) | {job.job_id for job in claimed}, "a kept place was given away"
+
+    def _kept(self, node: str) -> set[UUID]:
+        """Jobs that will have room on this node when the time comes that was reserved for them."""
+        return {
+            row[0]
+            for row in self.conn.execute(
+                """select r.job_id
+                     from fleet.reservations r
+                     join fleet.nodes n on n.node_id = r.node_id and n.node = %s
+                     join fleet.sessions s on s.node_id = n.node_id and s.ended_at is null
+                     join fleet.jobs j on j.job_id = r.job_id and fleet.state_of(j.job_id) = 'ready'
+                     join fleet.lanes l on l.lane_id = j.lane_id
+                     join fleet.shapes p on p.shape_id = l.shape_id
+                    where cardinality(fleet._places(fleet._room_then(r.node_id, s.session_id, r.begins_at), p, 1)) = 1""",
+                (node,),
+            )
+        }
+
+    @rule(pick=st.integers(0, 99), late=st.sampled_from(["complete", "fail", "release"]))
+    def an_answer_comes_late(self, pick: int, late: str) -> None:
+        """I2: handed back and claimed again by the same node; then the first attempt's answer arrives."""
+        held = self._pick(pick)
+        if held is None:
+            return
+        self._ended(held, self.nodes[held.node].release(held.claimed).outcome)
+        sample = self._look(held.node)
+        self._took(held.node, sample, self.nodes[held.node].claim(4, sample=sample))
+        before = self.project.state(held.claimed.job_id)
+        assert getattr(self.nodes[held.node], late)(held.claimed).outcome is SettleOutcome.ALREADY_SETTLED
+        assert self.project.state(held.claimed.job_id) == before
 
     @rule(node=st.sampled_from(NODES))
     def measure_now_claim_later(self, node: str) -> None:
@@ -210,6 +255,9 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(node=st.sampled_from(NODES), idx=st.integers(0, GPUS - 1), tenths=TENTHS)
     def outsiders_take_or_free_memory(self, node: str, idx: int, tenths: int) -> None:
         """A process outside the fleet."""
+        self._outsiders(node, idx, tenths)
+
+    def _outsiders(self, node: str, idx: int, tenths: int) -> None:
         held = sum(
             lease.realised
             for lease in self.model.leases.values()
@@ -291,6 +339,41 @@ class QueueMachine(RuleBasedStateMachine):
         self.model.delayed.pop(node, None)
         self.model.used.pop(node, None)
 
+    # -- what an operator does
+
+    @rule(
+        node=st.sampled_from(NODES),
+        most=st.none() | st.integers(1, 6),
+        gib=st.none() | st.integers(8, 80),
+        stays=st.sampled_from([False, False, True]),
+    )
+    def the_project_is_capped(self, node: str, most: int | None, gib: int | None, *, stays: bool) -> None:
+        """A cap counts what runs already, and no later claim passes it; it is lifted again, or stays a while."""
+        mib = None if gib is None else gib * 1024
+        admin.set_project(self.conn, "acme", max_running=most, max_vram_mib=mib)
+        self.model.most, self.model.most_mib = most, mib
+        self._claim(node, 4)
+        if not stays:
+            admin.set_project(self.conn, "acme", max_running=None, max_vram_mib=None)
+            self.model.most = self.model.most_mib = None
+
+    @rule(node=st.sampled_from(NODES))
+    def nothing_is_claimed_in_a_pause(self, node: str) -> None:
+        """Of a project, until it goes on."""
+        clients.pause(self.conn, self.project.id, paused=True)
+        assert self.nodes[node].claim(4, sample=self._look(node)) == []
+        clients.pause(self.conn, self.project.id, paused=False)
+
+    @rule()
+    def the_scheduler_tidies_up(self) -> None:
+        """Places are kept, projects ranked; heads move up and dry lanes become idle, which claims do too."""
+        self.clock.advance(3)
+        chores.reserve(self.conn)
+        chores.rank(self.conn)
+        for (lane,) in self.conn.execute("select lane_id from fleet.lanes").fetchall():
+            self.conn.execute("select fleet._advance(%s)", (lane,))
+            self.conn.execute("select fleet._retire(%s, fleet.now() + interval '1 h')", (lane,))
+
     # -- what time does
 
     @rule(beating=st.sets(st.sampled_from(NODES)), seconds=st.sampled_from([5, 15, 25]))
@@ -356,14 +439,52 @@ class QueueMachine(RuleBasedStateMachine):
             assert orphans == []
 
     @invariant()
-    def a_lane_with_ready_jobs_is_active(self) -> None:
-        """Else nobody would ever look there."""
+    def a_ready_job_is_where_claims_look(self) -> None:
+        """Its lane is active, has the shape of its need, ranks no lower than the floor, and its head is not past it."""
         if hasattr(self, "conn"):
             forgotten = self.conn.execute(
-                """select from fleet.lanes l where not active
-                     and exists (select from fleet.ready r where r.lane_id = l.lane_id)"""
+                """select from fleet.lanes l
+                     join fleet.needs n on n.need_id = l.need_id
+                    where exists (select from fleet.ready r where r.lane_id = l.lane_id
+                                     and (not l.active or r.order_key < l.head_key or l.shape_id <> n.shape_id
+                                          or l.rank < (select x.floor from fleet.rankings x
+                                                        order by x.era desc limit 1)))"""
             ).fetchall()
             assert forgotten == []
+
+    @invariant()
+    def what_is_booked_is_what_the_leases_hold(self) -> None:
+        """I3: the sums a claim reads are those of the leases, per node and device, and per capped project."""
+        if hasattr(self, "conn"):
+            wrong = self.conn.execute(
+                """
+                with held as (
+                  select l.node_id, d.idx, sum(d.mib) as mib
+                    from fleet.leases l
+                   cross join lateral (select -1 as idx, l.ram_mib as mib
+                                        union all select x, l.vram_mib from unnest(l.devices) x) d
+                   group by l.node_id, d.idx
+                ),
+                summed as (
+                  select b.node_id, x.idx, x.mib
+                    from fleet.bookings b cross join lateral unnest(b.idx, b.mib) x (idx, mib)
+                )
+                select node_id from held full join summed using (node_id, idx)
+                 where coalesce(held.mib, 0) <> coalesce(summed.mib, 0)
+                 union all
+                select b.node_id from fleet.bookings b
+                 cross join lateral (select count(*) as held, coalesce(sum(l.cpu_milli), 0) as cpu_milli,
+                                            coalesce(sum(l.disk_mib), 0) as disk_mib
+                                       from fleet.leases l where l.node_id = b.node_id) l
+                 where (b.held, b.cpu_milli, b.disk_mib) <> (l.held, l.cpu_milli, l.disk_mib)
+                 union all
+                select 0 from fleet.caps c
+                 where c.running - (select coalesce(sum(r.running), 0) from fleet.cap_returns r
+                                     where r.project_id = c.project_id)
+                       <> (select count(*) from fleet.leases l where l.project_id = c.project_id and l.capped)
+                """
+            ).fetchall()
+            assert wrong == []
 
     @invariant()
     def what_waits_waits_for_something(self) -> None:

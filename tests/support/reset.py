@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
-_KEPT = ("settings", "kinds", "retry_policies", "reaper")
+_KEPT = ("settings", "kinds", "retry_policies", "reaper", "rankings")
 """Rows the migration made."""
 
 _PARTITIONS = """

@@ -97,6 +97,7 @@ class Agent:
     ) -> None:
         self.conn = conn
         self.node = node
+        self._jobs: dict[UUID, UUID] = {}
         self.total = {-1: ram_mib, **dict(enumerate(gpus))}
         self.declared = Join(
             node=node,
@@ -138,7 +139,11 @@ class Agent:
             DeviceSample(
                 idx,
                 total if free is None else free.get(idx, total),
-                [LeaseSample(token, mib) for (at, token), mib in (realised or {}).items() if at == idx],
+                [
+                    LeaseSample(self._jobs[token], token, mib)
+                    for (at, token), mib in (realised or {}).items()
+                    if at == idx
+                ],
             )
             for idx, total in self.total.items()
         ]
@@ -155,7 +160,7 @@ class Agent:
         waiting: bool = False,
     ) -> list[Claimed]:
         """Claim with a fresh sample."""
-        return agents.claim(
+        claimed = agents.claim(
             self.conn,
             self.session,
             request_id=request_id or uuid4(),
@@ -163,6 +168,8 @@ class Agent:
             want=want,
             waiting=waiting,
         )
+        self._jobs.update({job.token: job.job_id for job in claimed})
+        return claimed
 
     def claim_one(self) -> Claimed:
         """Claim exactly one."""

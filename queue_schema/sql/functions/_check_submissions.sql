@@ -70,3 +70,30 @@ begin
   end if;
 end
 $$;
+
+-- _check_ceiling: a key may submit to classes up to its own.
+--
+-- Errors   JQ002 bad_request
+create function fleet._check_ceiling(p_key uuid, p_items fleet.submission[])
+  returns void
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_ceiling fleet.priority := (select k.ceiling from fleet.api_keys as k where k.key_id = p_key);
+  v_bad     record;
+begin
+  select i.place - 1 as at, i.priority
+    into v_bad
+    from (select u.priority, row_number() over () as place from unnest(p_items) as u) as i
+   where i.priority > v_ceiling
+   order by i.place
+   limit 1;
+  if found then
+    raise exception using errcode = 'JQ002', column = format('jobs[%s].priority', v_bad.at),
+      message = format('this key may submit up to %s, not %s', v_ceiling, v_bad.priority),
+      hint = 'Use a lower priority, or ask an admin for a key with a higher ceiling.';
+  end if;
+end
+$$;

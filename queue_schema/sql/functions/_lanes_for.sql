@@ -1,6 +1,7 @@
 -- _lanes_for: the lane of each submission; shapes, needs and lanes are made when seen for the first time.
 --
--- Locks    the project row, KEY SHARE, when a lane is made (a pause of the project and a new lane exclude each other)
+-- Locks    when a lane is made: the project row, SHARE (a pause of the project and a new lane exclude each other), then its
+--          needs, SHARE, ascending
 create function fleet._lanes_for(p_project uuid, p_items fleet.submission[])
   returns bigint[]
   language plpgsql
@@ -9,6 +10,7 @@ create function fleet._lanes_for(p_project uuid, p_items fleet.submission[])
 as $$
 declare
   v_lanes bigint[];
+  v_pools text[] := (select p.trusted_pools from fleet.projects as p where p.project_id = p_project);
 begin
   for v_try in 1..2 loop
     with wanted as (select * from fleet._wanted(p_items))
@@ -16,8 +18,9 @@ begin
       into v_lanes
       from wanted as w
       left join fleet.shapes as s
-        on (s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, s.disk_mib, s.device, s.labels)
-         = (w.gpus, w.vram_mib, w.cpu_milli, w.ram_mib, w.disk_mib, w.device, w.labels)
+        on (s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, s.disk_mib, s.device, s.labels, s.kind)
+         = (w.gpus, w.vram_mib, w.cpu_milli, w.ram_mib, w.disk_mib, w.device, w.labels, w.kind)
+       and s.pools is not distinct from v_pools
       left join fleet.needs as n
         on n.project_id = p_project and n.kind = w.kind and n.model_key = w.model_key and n.declared_shape_id = s.shape_id
       left join fleet.lanes as l
@@ -26,24 +29,28 @@ begin
       return v_lanes;
     end if;
 
-    perform 1 from fleet.projects as p where p.project_id = p_project for share;
-    insert into fleet.shapes (gpus, vram_mib, cpu_milli, ram_mib, disk_mib, device, labels)
-    select distinct w.gpus, w.vram_mib, w.cpu_milli, w.ram_mib, w.disk_mib, w.device, w.labels
+    select p.trusted_pools into v_pools from fleet.projects as p where p.project_id = p_project for share;
+    insert into fleet.shapes (gpus, vram_mib, cpu_milli, ram_mib, disk_mib, device, labels, kind, pools)
+    select distinct w.gpus, w.vram_mib, w.cpu_milli, w.ram_mib, w.disk_mib, w.device, w.labels, w.kind, v_pools
       from fleet._wanted(p_items) as w
         on conflict do nothing;
     insert into fleet.needs (project_id, kind, model_key, declared_shape_id, shape_id)
     select distinct p_project, w.kind, w.model_key, s.shape_id, s.shape_id
       from fleet._wanted(p_items) as w
       join fleet.shapes as s
-        on (s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, s.disk_mib, s.device, s.labels)
-         = (w.gpus, w.vram_mib, w.cpu_milli, w.ram_mib, w.disk_mib, w.device, w.labels)
+        on (s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, s.disk_mib, s.device, s.labels, s.kind)
+         = (w.gpus, w.vram_mib, w.cpu_milli, w.ram_mib, w.disk_mib, w.device, w.labels, w.kind)
+       and s.pools is not distinct from v_pools
         on conflict do nothing;
-    insert into fleet.lanes (project_id, priority, need_id, paused)
-    select distinct p_project, w.priority, n.need_id, w.priority = any(p.paused)
+    -- Held still, so that no need gets another shape between this look at it and the new lane.
+    perform 1 from fleet.needs as n where n.project_id = p_project order by n.need_id for share;
+    insert into fleet.lanes (project_id, priority, need_id, shape_id, paused)
+    select distinct p_project, w.priority, n.need_id, n.shape_id, w.priority = any(p.paused)
       from fleet._wanted(p_items) as w
       join fleet.shapes as s
-        on (s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, s.disk_mib, s.device, s.labels)
-         = (w.gpus, w.vram_mib, w.cpu_milli, w.ram_mib, w.disk_mib, w.device, w.labels)
+        on (s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, s.disk_mib, s.device, s.labels, s.kind)
+         = (w.gpus, w.vram_mib, w.cpu_milli, w.ram_mib, w.disk_mib, w.device, w.labels, w.kind)
+       and s.pools is not distinct from v_pools
       join fleet.needs as n
         on n.project_id = p_project and n.kind = w.kind and n.model_key = w.model_key and n.declared_shape_id = s.shape_id
       join fleet.projects as p on p.project_id = p_project

@@ -1,5 +1,5 @@
 -- _publish: the outputs of jobs that succeed in this commit become visible (I7); their checkpoints are done with.
-create function fleet._publish(p_succeeded uuid[], p_items jsonb)
+create function fleet._publish(p_succeeded uuid[], p_tokens uuid[], p_items jsonb)
   returns void
   language plpgsql
   volatile
@@ -13,10 +13,11 @@ begin
   end if;
   with artifact as (
     select j.job_id, j.project_id, a.name, a.sha256, a.size, a.media_type
-      from jsonb_to_recordset(p_items) as i (job_id uuid, artifacts jsonb)
+      from jsonb_to_recordset(p_items) as i (job_id uuid, token uuid, artifacts jsonb)
       join fleet.jobs as j on j.job_id = i.job_id
      cross join lateral jsonb_to_recordset(i.artifacts) as a (name text, sha256 text, size bigint, media_type text)
      where i.job_id = any(p_succeeded)
+       and i.token = any(p_tokens)  -- another item may name the same job with a stale one
   ),
   stored as (
     insert into fleet.blobs (project_id, sha256, size, media_type, visible)

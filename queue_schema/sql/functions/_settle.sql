@@ -1,14 +1,16 @@
 -- _settle: end attempts, whoever ends them. The one place where a lease becomes history.
 --
--- p_items  [{job_id, token, verdict: succeeded | failed | released, cause, message, traceback, peak_mib, values,
+-- p_items  [{job_id, token, cause, message, reason, traceback, peak_mib, values,
 --            artifacts: [{name, sha256, size, media_type}]}]
+-- p_verdict succeeded | failed | released, of all of them
 -- Returns  [{job_id, token, outcome, state}] in the same order
--- Locks    rows of jobs, ascending; then their leases; then dependents (jobs, ascending), lanes, node_health
+-- Locks    rows of jobs, ascending; then their leases; the bookings of their nodes, ascending; then dependents (jobs,
+--          ascending), lanes, node_health
 --
 -- A token that is no lease any more is answered, not raised: one stale item must not undo its neighbours. It is
 -- `already_settled` if its own agent settled it before (the answer was lost), else `lease_lost`.
-create function fleet._settle(p_session uuid, p_items jsonb, p_by text)
-  returns jsonb
+create function fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_by text)
+  returns json
   language plpgsql
   volatile
   set search_path = pg_catalog, pg_temp
@@ -16,22 +18,26 @@ as $$
 declare
   v_now       timestamptz := fleet.now();
   v_ids       uuid[];
+  v_settled   uuid[];
   v_succeeded uuid[];
+  v_tokens    uuid[];
   v_failed    uuid[];
   v_requeued  uuid[];
-  v_answer    jsonb;
-  v_settled   jsonb;
+  v_hooked    uuid[];
+  v_freed     fleet.booking[];
+  v_answer    json;
 begin
-  perform set_config('synchronous_commit', 'on', true);
+  perform fleet._durably();
   v_ids := array(select distinct i.job_id from jsonb_to_recordset(p_items) as i (job_id uuid));
   perform 1 from fleet.jobs as j where j.job_id = any(v_ids) order by j.job_id for no key update;
 
   with item as materialized (
-    select i.*
+    select i.job_id, i.token, p_verdict as verdict, i.cause, coalesce(i.message, i.reason) as message, i.traceback,
+           i.peak_mib, i."values", i.place
       from rows from (jsonb_to_recordset(p_items) as (
-             job_id uuid, token uuid, verdict text, cause fleet.cause, message text, traceback text,
+             job_id uuid, token uuid, cause fleet.cause, message text, reason text, traceback text,
              peak_mib integer, "values" jsonb)) with ordinality
-             as i (job_id, token, verdict, cause, message, traceback, peak_mib, "values", place)
+             as i (job_id, token, cause, message, reason, traceback, peak_mib, "values", place)
   ),
   taken as (
     delete from fleet.leases as l
@@ -42,7 +48,7 @@ begin
     returning l.*, i.verdict, i.cause, i.message, i.traceback, i.peak_mib, i."values"
   ),
   decided as materialized (
-    select t.*, p.charged, j.retries_used, j.infra_used,
+    select t.*, p.charged as blame, j.retries_used, j.infra_used, j.priority, j.webhook,
            case
              when t.verdict = 'succeeded' then 'succeeded'
              when t.command = 'cancel' or t.cause = 'cancelled' then 'cancelled'
@@ -77,8 +83,8 @@ begin
   written as (
     update fleet.jobs as j
        set attempts     = d.attempt,
-           retries_used = j.retries_used + (d.next = 'retrying' and d.charged = 'user')::integer,
-           infra_used   = j.infra_used + (d.next = 'retrying' and d.charged = 'infrastructure')::integer,
+           retries_used = j.retries_used + (d.next = 'retrying' and d.blame = 'user')::integer,
+           infra_used   = j.infra_used + (d.next = 'retrying' and d.blame = 'infrastructure')::integer,
            outcome      = case when d.next in ('succeeded', 'failed', 'cancelled') then d.next::fleet.job_state end,
            ended_at     = case when d.next in ('succeeded', 'failed', 'cancelled') then v_now end,
            cause        = case d.next when 'failed' then d.cause when 'cancelled' then 'cancelled'::fleet.cause end,
@@ -89,6 +95,22 @@ begin
            result       = case d.next when 'succeeded' then coalesce(d."values", '{}') end
       from decided as d
      where j.job_id = d.job_id
+  ),
+  counted as (
+    -- What was charged at the claim becomes what was used.
+    insert into fleet.charges (era, project_id, low, amount)
+    select (select r.era from fleet.rankings as r order by r.era desc limit 1), d.project_id, d.priority = 'low',
+           sum(fleet._footprint(cardinality(d.devices), d.vram_mib, d.ram_mib, d.cpu_milli)
+               * extract(epoch from v_now - d.claimed_at) - d.charged)
+      from decided as d
+     group by d.project_id, d.priority = 'low'
+  ),
+  returned as (
+    insert into fleet.cap_returns (project_id, running, vram_mib)
+    select d.project_id, count(*), sum(cardinality(d.devices) * d.vram_mib::bigint)
+      from decided as d
+     where d.capped
+     group by d.project_id
   ),
   backoff as (
     insert into fleet.waiting (job_id, waits_for, run_at)
@@ -110,11 +132,11 @@ begin
                 when exists (select from fleet.attempts as a
                               where a.job_id = i.job_id and a.token = i.token and a.settled_by = 'agent') then 'already_settled'
                 else 'lease_lost' end as outcome,
-           d.next, d.pause
+           d.next, d.pause, d.webhook, d.node_id, d.devices::text as devices, d.vram_mib, d.ram_mib, d.cpu_milli, d.disk_mib
       from item as i
       left join decided as d on d.job_id = i.job_id and d.token = i.token
   )
-  select jsonb_agg(jsonb_build_object(
+  select json_agg(json_build_object(
            'job_id', a.job_id, 'token', a.token, 'outcome', a.outcome,
            'state', case
                       when a.next in ('succeeded', 'failed', 'cancelled') then a.next
@@ -122,31 +144,75 @@ begin
                       when a.next is not null then 'ready'
                       when a.outcome = 'already_settled' then fleet.state_of(a.job_id)::text
                     end) order by a.place),
+         array_agg(a.job_id) filter (where a.outcome = 'settled'),
          array_agg(a.job_id) filter (where a.next = 'succeeded'),
+         array_agg(a.token) filter (where a.next = 'succeeded'),
          array_agg(a.job_id) filter (where a.next in ('failed', 'cancelled')),
-         array_agg(distinct a.job_id) filter (where a.next = 'released' or (a.next = 'retrying' and a.pause <= interval '0'))
-    into v_answer, v_succeeded, v_failed, v_requeued
+         array_agg(distinct a.job_id) filter (where a.next = 'released' or (a.next = 'retrying' and a.pause <= interval '0')),
+         array_agg(a.job_id) filter (where a.webhook is not null and a.next in ('succeeded', 'failed', 'cancelled')),
+         array_agg(row(a.node_id, a.devices, a.vram_mib, a.ram_mib, a.cpu_milli, a.disk_mib)::fleet.booking)
+           filter (where a.outcome = 'settled')
+    into v_answer, v_settled, v_succeeded, v_tokens, v_failed, v_requeued, v_hooked, v_freed
     from answered as a;
+  if v_settled is null then
+    return coalesce(v_answer, '[]');
+  end if;
 
-  -- What is done with the items from here on is done with those that held: a stale one publishes and judges nothing.
-  select jsonb_agg(e.item), array_agg((e.item ->> 'job_id')::uuid)
-    into v_settled, v_ids
-    from jsonb_array_elements(p_items) with ordinality as e (item, place)
-    join jsonb_array_elements(v_answer) with ordinality as a (said, place) on a.place = e.place
-   where a.said ->> 'outcome' = 'settled';
+  -- What is done from here on is done with those that held: a stale item publishes and judges nothing.
   perform fleet._enqueue(v_requeued);
   if v_succeeded is not null then
-    perform fleet._publish(v_succeeded, v_settled);
+    perform fleet._publish(v_succeeded, v_tokens, p_items);
     perform fleet._unblock(v_succeeded);
-    perform fleet._announce(v_succeeded);
   end if;
   if v_failed is not null then
     perform fleet._fail_dependents(v_failed);
-    perform fleet._announce(v_failed);
   end if;
-  if p_by = 'agent' and v_ids is not null then
-    perform fleet._judge_node(p_session, v_ids, v_now);
+  perform fleet._announce(v_hooked);
+  if p_by = 'agent' then
+    perform fleet._judge_node(p_session, v_settled, v_now);
   end if;
-  return coalesce(v_answer, '[]');
+  perform fleet._unbook(v_freed);
+  return v_answer;
+end
+$$;
+
+-- _unbook: leases have ended; take them off the sums of their nodes.
+--
+-- Locks    rows of bookings, ascending; last of all, since a claim of that node waits for it
+create function fleet._unbook(p_freed fleet.booking[])
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_node bigint;
+begin
+  for v_node in select distinct f.node_id from unnest(p_freed) as f order by f.node_id loop
+    perform 1 from fleet.bookings as b where b.node_id = v_node for no key update;
+    with freed as (
+      select f.* from unnest(p_freed) as f where f.node_id = v_node
+    ),
+    rest as (
+      select r.idx, sum(r.mib)::integer as mib
+        from (select b.idx, b.mib
+                from fleet.bookings as o cross join lateral unnest(o.idx, o.mib) as b (idx, mib)
+               where o.node_id = v_node
+               union all
+              select -1, -f.ram_mib from freed as f where f.ram_mib > 0
+               union all
+              select d.idx, -f.vram_mib from freed as f cross join lateral unnest(f.devices::integer[]) as d (idx)
+               where f.devices <> '{}') as r
+       group by r.idx
+      having sum(r.mib) <> 0
+    )
+    update fleet.bookings as b
+       set held = b.held - (select count(*) from freed),
+           cpu_milli = b.cpu_milli - (select sum(f.cpu_milli) from freed as f),
+           disk_mib = b.disk_mib - (select sum(f.disk_mib) from freed as f),
+           idx = coalesce((select array_agg(r.idx) from rest as r), '{}'),
+           mib = coalesce((select array_agg(r.mib) from rest as r), '{}')
+     where b.node_id = v_node;
+  end loop;
 end
 $$;

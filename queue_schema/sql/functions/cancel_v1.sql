@@ -20,7 +20,7 @@ declare
   v_running uuid[];
   v_channel text;
 begin
-  perform set_config('synchronous_commit', 'on', true);
+  perform fleet._durably();
   perform 1 from fleet.jobs as j where j.job_id = any(p_jobs) and j.project_id = p_project order by j.job_id
      for no key update;
   select i.job_id

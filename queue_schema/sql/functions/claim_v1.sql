@@ -1,20 +1,18 @@
 -- claim_v1: lease the best jobs that fit what this node measured, and book their memory in the same transaction.
 --
 -- Caller   fleet_agent
--- p_sample {seq, devices: [{idx, free_mib, leases: [{token, mib}]}], disk_free_mib}
+-- p_sample {seq, devices: [{idx, free_mib, leases: [{job_id, token, mib}]}], disk_free_mib}
 -- Returns  [{job_id, token, attempt, project_id, kind, params, inputs, grant, timeout_s, exclusive, checkpoint, trace}]
--- Locks    the session row KEY SHARE; the node's device rows; rows of ready with SKIP LOCKED: never waits for another node
+-- Locks    the session row KEY SHARE; the node's bookings; rows of ready, caps and lanes with SKIP LOCKED: it never waits
+--          for another node
 -- Errors   JQ002 bad_request, JQ003 session_lost
 --
--- Per device:  claimable = least(free - sum(max(0, booked - realised)), total - sum(booked)) - headroom
--- over its leases; one missing from the sample counts as unrealised. `total - sum(booked)` never decides while
--- samples are honest; it keeps a wrong one from overbooking (I3).
---
--- Order: class, then rank, then age over all lanes that fit. One lane is taken at a time, as far as its jobs are
--- older than the head of the next lane, so that the order holds across lanes without locking more than is taken.
+-- Order: class; within it the project that has had least (rank); within that, age over all its lanes that fit. A project's
+-- turn ends when what it was given passes the rank of the next one by the quantum. The job for which this node keeps a
+-- place goes before all; others that would still run when its time comes leave it its place.
 create function fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_sample jsonb, p_want integer,
                                p_waiting boolean default false)
-  returns jsonb
+  returns json
   language plpgsql
   volatile
   security definer
@@ -24,15 +22,46 @@ declare
   v_now     timestamptz := fleet.now();
   v_session fleet.sessions;
   v_node    fleet.nodes;
+  v_booked  fleet.bookings;
+  v_set     fleet.settings;
+  v_ranking fleet.rankings;
+  v_scale   double precision;
   v_room    fleet.room;
-  v_next    fleet.room;
+  v_kept    fleet.kept;
+  v_shapes  bigint[];
+  v_classes fleet.priority[];
+  v_order   fleet.priority[];
+  v_class   fleet.priority;
   v_left    integer;
+  v_budget  integer;
+  v_most    integer;
+  v_gone    uuid[];              -- projects that had their turn in this class;
+  v_again   uuid[];              -- those of them that may have another, with
+  v_base    double precision[];  -- the rank of their lanes, and
+  v_rank    double precision[];  -- the rank they have now
+  v_dry     bigint[] := '{}';    -- lanes that have nothing for this claim
+  v_past    bigint[] := '{}';    -- lanes whose oldest are being taken by others: look past them
+  v_turn    record;
+  v_next    double precision;
+  v_weight  double precision;
+  v_at      integer;
+  v_cap     fleet.caps;
+  v_spent   double precision;
   v_lane    record;
-  v_dry     bigint[] := '{}';
-  v_held    bigint[] := '{}';
+  v_run_s   double precision;
+  v_shape   fleet.shapes;
+  v_cost    double precision;
   v_places  text[];
-  v_one     integer[];
   v_jobs    uuid[];
+  v_count   integer;
+  v_bound   boolean;
+  v_long    boolean;
+  t_jobs    uuid[] := '{}';      -- what was taken, one element a job: the arguments of _lease
+  t_shapes  bigint[] := '{}';
+  t_places  text[] := '{}';
+  t_charges double precision[] := '{}';
+  t_runs    double precision[] := '{}';
+  t_capped  boolean[] := '{}';
 begin
   v_session := fleet._session(p_session, p_secret);
   select n.* into strict v_node from fleet.nodes as n where n.node_id = v_session.node_id;
@@ -40,108 +69,221 @@ begin
     raise exception using errcode = 'JQ002', message = format('a claim wants at least one job, got %s', p_want),
       column = 'want', hint = 'Do not claim when there is no free slot.';
   end if;
-  -- Under the lock, so that a repeat that overtakes its first run waits for it, and replays it.
-  perform 1 from fleet.devices as d where d.node_id = v_node.node_id order by d.idx for no key update;
-  if exists (select from fleet.leases as l where l.session_id = p_session and l.request_id = p_request) then
-    return fleet._claimed(p_session, p_request);
+  select s.* into strict v_set from fleet.settings as s;
+  select r.* into strict v_ranking from fleet.rankings as r order by r.era desc limit 1;
+
+  -- A look without locks: an idle node asks often and should cost next to nothing. The question whether this claim was
+  -- answered already comes after it: had a first run been under way at the look, its jobs would still have been there.
+  select array_agg(a.shape_id), array_agg(a.priority)
+    into v_shapes, v_classes
+    from fleet._asked(v_session.kinds, v_node.facts || v_node.labels, v_node.pools, v_ranking.floor) as a;
+  if v_shapes is not null then
+    -- A repeat that overtakes its first run waits for it here, and replays it.
+    perform 1 from fleet.bookings as b where b.node_id = v_node.node_id for no key update;
+  end if;
+  select b.* into strict v_booked from fleet.bookings as b where b.node_id = v_node.node_id;
+  if v_booked.request_id = p_request then
+    return fleet._claimed(fleet._claimed_before(p_session, p_request));
   end if;
   if v_node.draining then
     return '[]';
   end if;
-
-  v_room := fleet._measure(v_session, v_node, p_sample);
-  v_left := least(p_want, v_room.slots);
-  while v_left > 0 loop
-    -- The best lane that fits now, and the head of the next best of the same class and rank.
-    select f.*, lead(f.head) over w as next_head, lead(f.priority) over w as next_priority, lead(f.rank) over w as next_rank
-      into v_lane
-      from (select l.lane_id, l.priority, l.rank, h.order_key as head,
-                   s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, s.disk_mib, s.device
-              from fleet.lanes as l
-              join fleet.needs as n on n.need_id = l.need_id
-              join fleet.shapes as s on s.shape_id = n.shape_id
-              join fleet.projects as p on p.project_id = l.project_id
-             cross join lateral (select r.order_key
-                                   from fleet.ready as r
-                                  where r.lane_id = l.lane_id
-                                  order by r.order_key
-                                  limit 1) as h
-             where l.active
-               and not l.paused
-               and not l.lane_id = any(v_dry)
-               and n.kind = any(v_session.kinds)
-               and (p.trusted_pools is null or p.trusted_pools && v_node.pools)
-               and (s.labels = '{}' or (v_node.facts || v_node.labels) @> s.labels)
-               and fleet._place(v_room, s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, s.disk_mib, s.device) is not null) as f
-    window w as (order by f.priority desc, f.rank, f.head)
-     order by f.priority desc, f.rank, f.head
-     limit 1;
-    exit when not found;
-
-    -- How many of its shape fit, and where each would go.
-    v_next := v_room;
-    v_places := '{}';
-    while cardinality(v_places) < v_left loop
-      v_one := fleet._place(v_next, v_lane.gpus, v_lane.vram_mib, v_lane.cpu_milli, v_lane.ram_mib, v_lane.disk_mib,
-                            v_lane.device);
-      exit when v_one is null;
-      v_places := v_places || v_one::text;
-      v_next := fleet._book(v_next, v_one, v_lane.vram_mib, v_lane.cpu_milli, v_lane.ram_mib, v_lane.disk_mib);
-    end loop;
-
-    with picked as (
-      select r.lane_id, r.order_key, r.job_id
-        from fleet.ready as r
-       where r.lane_id = v_lane.lane_id
-         and (v_lane.lane_id = any(v_held) or v_lane.next_head is null or v_lane.next_priority <> v_lane.priority or v_lane.next_rank <> v_lane.rank
-              or r.order_key <= v_lane.next_head)
-       order by r.order_key, r.job_id
-       limit cardinality(v_places)
-         for update skip locked
-    ),
-    taken as (
-      delete from fleet.ready as r
-       using picked as p
-       where (r.lane_id, r.order_key, r.job_id) = (p.lane_id, p.order_key, p.job_id)
-      returning r.order_key, r.job_id
-    )
-    select array_agg(t.job_id order by t.order_key, t.job_id) into v_jobs from taken as t;
-
-    if v_jobs is null then
-      -- All we looked at is being taken by others: look past the bound, then leave the lane.
-      if v_lane.lane_id = any(v_held) or v_lane.next_head is null then
-        v_dry := v_dry || v_lane.lane_id;
-      else
-        v_held := v_held || v_lane.lane_id;
-      end if;
-      continue;
+  if v_shapes is null then
+    if p_waiting then
+      insert into fleet.idle_sessions (session_id, since) values (p_session, v_now) on conflict do nothing;
     end if;
-    insert into fleet.leases (job_id, token, session_id, node_id, project_id, request_id, attempt, devices, vram_mib, ram_mib,
-                              cpu_milli, disk_mib, claimed_at, deadline)
-    select j.job_id, gen_random_uuid(), p_session, v_node.node_id, j.project_id, p_request, j.attempts + 1,
-           fleet._idx(v_room, v_places[t.place]::integer[]), v_lane.vram_mib, v_lane.ram_mib, v_lane.cpu_milli,
-           v_lane.disk_mib, v_now, v_now + make_interval(secs => j.timeout_s)
-      from unnest(v_jobs) with ordinality as t (job_id, place)
-      join fleet.jobs as j on j.job_id = t.job_id;
-    for i in 1..cardinality(v_jobs) loop
-      v_room := fleet._book(v_room, v_places[i]::integer[], v_lane.vram_mib, v_lane.cpu_milli, v_lane.ram_mib,
-                            v_lane.disk_mib);
-    end loop;
-    v_left := v_left - cardinality(v_jobs);
-  end loop;
-
-  if exists (select from fleet.leases as l where l.session_id = p_session and l.request_id = p_request) then
-    perform set_config('synchronous_commit', 'on', true);
-    insert into fleet.job_events (job_id, project_id, at, event, detail)
-    select l.job_id, l.project_id, v_now, 'claimed', jsonb_build_object('attempt', l.attempt, 'node', v_node.node,
-                                                                        'devices', l.devices)
-      from fleet.leases as l
-     where l.session_id = p_session and l.request_id = p_request;
-    update fleet.devices as d set sample_seq = v_room.seq where d.node_id = v_node.node_id and d.idx = -1;
-    delete from fleet.idle_sessions as i where i.session_id = p_session;
-  elsif p_waiting then
-    insert into fleet.idle_sessions (session_id, since) values (p_session, v_now) on conflict do nothing;
+    return '[]';
   end if;
-  return fleet._claimed(p_session, p_request);
+  if v_ranking.at < v_now - interval '10 s' then
+    perform fleet._rank();  -- the scheduler is away
+  end if;
+
+  v_room := fleet._measure(v_session, v_node, v_booked, p_sample);
+  v_left := least(p_want, v_room.slots);
+  v_scale := v_ranking.scale * 2 ^ (greatest(0, extract(epoch from v_now - v_ranking.at)) / v_set.fair_half_life_s);
+  if v_left > 0 and v_set.reserve and exists (select from fleet.reservations as r where r.node_id = v_node.node_id) then
+    v_kept := fleet._kept(v_node.node_id, p_session, v_room);
+    if v_kept.job_id is not null then
+      v_cap := fleet._cap(v_kept.project_id);
+      v_places := fleet._places(v_room, v_kept.shape, least(1, fleet._under_cap(v_cap, v_kept.shape)));
+    end if;
+    if v_cap.project_id is not null and cardinality(v_places) = 1 then
+      t_jobs := coalesce(fleet._take_one(v_kept.job_id, v_kept.lane_id, v_kept.order_key), '{}');
+      if cardinality(t_jobs) = 1 then
+        delete from fleet.reservations as r where r.job_id = v_kept.job_id;
+        v_cost := fleet._charge(v_kept.shape, v_kept.run_s);
+        v_cap := fleet._count_in(v_cap, v_kept.shape, 1, v_ranking.era, v_kept.low, v_cost);
+        v_room := fleet._book(v_room, v_kept.shape, v_places);
+        v_left := v_left - 1;
+        t_shapes := array[(v_kept.shape).shape_id];
+        t_places := v_places;
+        t_charges := array[v_cost];
+        t_runs := array[v_kept.run_s];
+        t_capped := array[num_nonnulls(v_cap.max_running, v_cap.max_vram_mib) > 0];
+        v_kept := null;
+      end if;
+    end if;
+  end if;
+
+  select array_agg(a.shape_id), array_agg(a.priority)
+    into v_shapes, v_classes
+    from unnest(v_shapes, v_classes) as a (shape_id, priority)
+   where a.shape_id = any(fleet._roomy(v_room, v_shapes));
+  v_order := array(select distinct c from unnest(v_classes) as c order by c desc);
+  if v_ranking.low_first and 'low' = any(v_order) and cardinality(v_order) > 1 then
+    v_order := 'low'::fleet.priority || v_order;
+  end if;
+
+  <<classes>>
+  for i in 1..cardinality(v_order) loop
+    v_class := v_order[i];
+    -- Class low comes first only for its minimum share: with one job.
+    v_budget := case when v_class = 'low' and i < cardinality(v_order) then least(v_left, 1) else v_left end;
+    v_left := v_left - v_budget;
+    v_gone := '{}'; v_again := '{}'; v_base := '{}'; v_rank := '{}';
+
+    <<turns>>
+    while v_budget > 0 loop
+      -- Whose turn is it? The smallest rank's, of those that had none yet and those that had.
+      select l.project_id, l.rank as base, l.rank
+        into v_turn
+        from unnest(v_shapes, v_classes) as f (shape_id, priority)
+       cross join lateral (select l.project_id, l.rank
+                             from fleet.lanes as l
+                            where l.active and not l.paused
+                              and l.shape_id = f.shape_id and l.priority = f.priority and l.rank >= v_ranking.floor
+                              and not l.project_id = any(v_gone) and not l.lane_id = any(v_dry)
+                            order by l.rank, l.project_id
+                            limit 1) as l
+       where f.priority = v_class
+       order by l.rank, l.project_id
+       limit 1;
+      select r.at into v_at from unnest(v_rank) with ordinality as r (rank, at) order by r.rank limit 1;
+      if v_rank[v_at] < coalesce(v_turn.rank, 'infinity') then
+        select v_again[v_at] as project_id, v_base[v_at] as base, v_rank[v_at] as rank into v_turn;
+        v_rank[v_at] := 'infinity';
+      end if;
+      exit turns when v_turn.project_id is null;
+      v_gone := v_gone || v_turn.project_id;
+      v_cap := fleet._cap(v_turn.project_id);
+      continue turns when v_cap.project_id is null;
+      v_spent := 0;
+      v_weight := null;
+
+      <<lanes>>
+      while v_budget > 0 loop
+        -- The lane of this project whose head is the oldest. No head is before its head_key, which a few lanes share.
+        select l.*, h.order_key as head, lead(h.order_key) over (order by h.order_key) as bound, count(*) over () as lanes
+          into v_lane
+          from (select l.*
+                  from unnest(v_shapes, v_classes) as f (shape_id, priority)
+                 cross join lateral (select l.lane_id, l.shape_id, l.need_id, l.head_key
+                                       from fleet.lanes as l
+                                      where l.active and not l.paused
+                                        and l.shape_id = f.shape_id and l.priority = f.priority
+                                        and l.rank = v_turn.base and l.project_id = v_turn.project_id
+                                        and not l.lane_id = any(v_dry)
+                                      order by l.head_key
+                                      limit 16) as l
+                 where f.priority = v_class
+                 order by l.head_key
+                 limit 16) as l
+          left join lateral (select r.order_key
+                               from fleet.ready as r
+                              where r.lane_id = l.lane_id and r.order_key >= l.head_key
+                              order by r.order_key
+                              limit 1) as h on true
+         order by h.order_key
+         limit 1;
+        exit lanes when v_lane.lane_id is null;
+        if v_lane.head is null then
+          perform fleet._retire(v_lane.lane_id, v_now);
+          v_dry := v_dry || v_lane.lane_id;
+          continue lanes;
+        end if;
+        select s.* into strict v_shape from fleet.shapes as s where s.shape_id = v_lane.shape_id;
+        select n.run_s into v_run_s from fleet.needs as n where n.need_id = v_lane.need_id;
+
+        -- How many of it: as the caps allow, as the turn allows, as there is room for.
+        v_most := least(v_budget, fleet._under_cap(v_cap, v_shape));
+        v_cost := fleet._charge(v_shape, v_run_s);
+        if v_spent + v_most * v_cost > v_set.fair_quantum then
+          if v_weight is null then
+            select p.weight into strict v_weight from fleet.projects as p where p.project_id = v_turn.project_id;
+            v_next := least((select min(l.rank)
+                               from unnest(v_shapes, v_classes) as f (shape_id, priority)
+                              cross join lateral (select l.rank
+                                                    from fleet.lanes as l
+                                                   where l.active and not l.paused
+                                                     and l.shape_id = f.shape_id and l.priority = f.priority
+                                                     and l.rank >= v_ranking.floor
+                                                     and not l.project_id = any(v_gone) and not l.lane_id = any(v_dry)
+                                                   order by l.rank
+                                                   limit 1) as l
+                              where f.priority = v_class),
+                            (select min(r) from unnest(v_rank) as r), 'infinity');
+          end if;
+          if v_next < 'infinity' then
+            v_most := least(v_most, greatest((v_spent = 0)::integer,
+              floor(least(1e6, ((v_next - v_turn.rank) * v_weight / v_scale + v_set.fair_quantum - v_spent) / v_cost))::integer));
+            if v_most < 1 then
+              v_again := v_again || v_turn.project_id;
+              v_base := v_base || v_turn.base;
+              v_rank := v_rank || v_turn.rank + v_spent * v_scale / v_weight;
+            end if;
+          end if;
+        end if;
+        exit lanes when v_most < 1;
+        v_long := v_kept.job_id is not null
+                  and coalesce(v_now + make_interval(secs => v_run_s) > v_kept.begins_at, true);
+        v_places := fleet._places(case when v_long then fleet._least(v_room, v_kept.rest) else v_room end, v_shape, v_most);
+        if cardinality(v_places) = 0 then
+          v_dry := v_dry || v_lane.lane_id;
+          continue lanes;
+        end if;
+
+        v_most := cardinality(v_places);
+        v_bound := v_lane.bound is not null and not v_lane.lane_id = any(v_past);
+        v_jobs := fleet._take(v_lane.lane_id, v_lane.head, case when v_bound then v_lane.bound else 9223372036854775807 end,
+                              v_most);
+        v_count := coalesce(cardinality(v_jobs), 0);
+        if v_count > 0 then
+          v_places := v_places[:v_count];
+          v_room := fleet._book(v_room, v_shape, v_places);
+          if v_long then
+            v_kept.rest := fleet._book(v_kept.rest, v_shape, v_places);
+          end if;
+          v_cap := fleet._count_in(v_cap, v_shape, v_count, v_ranking.era, v_class = 'low', v_count * v_cost);
+          v_spent := v_spent + v_count * v_cost;
+          v_budget := v_budget - v_count;
+          t_jobs := t_jobs || v_jobs;
+          t_shapes := t_shapes || array_fill(v_shape.shape_id, array[v_count]);
+          t_places := t_places || v_places;
+          t_charges := t_charges || array_fill(v_cost, array[v_count]);
+          t_runs := t_runs || array_fill(v_run_s, array[v_count]);
+          t_capped := t_capped || array_fill(num_nonnulls(v_cap.max_running, v_cap.max_vram_mib) > 0, array[v_count]);
+        end if;
+        if v_bound and v_count = 0 then
+          v_past := v_past || v_lane.lane_id;  -- others are taking all up to the bound
+        elsif not v_bound and v_count < v_most then
+          perform fleet._retire(v_lane.lane_id, v_now);
+          v_dry := v_dry || v_lane.lane_id;
+        elsif random() * 2000 < v_count or v_lane.lanes = 16 then
+          perform fleet._advance(v_lane.lane_id);
+        end if;
+      end loop lanes;
+    end loop turns;
+    v_left := v_left + v_budget;
+  end loop classes;
+
+  if cardinality(t_jobs) = 0 then
+    if p_waiting then
+      insert into fleet.idle_sessions (session_id, since) values (p_session, v_now) on conflict do nothing;
+    end if;
+    return '[]';
+  end if;
+  delete from fleet.idle_sessions as i where i.session_id = p_session;
+  return fleet._lease(p_session, v_node, p_request, (p_sample ->> 'seq')::bigint, v_room.idx, t_jobs, t_shapes, t_places,
+                      t_charges, t_runs, t_capped);
 end
 $$;

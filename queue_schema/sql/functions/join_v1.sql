@@ -44,7 +44,7 @@ begin
           hint = 'Give this machine another name, or stop the other one.';
       end if;
       -- Silent for a lease, but not reaped yet: its leases are lost as if it had been.
-      perform fleet._settle(null, fleet._lost_items(array[v_old.session_id]), 'reaper');
+      perform fleet._settle(null, fleet._lost_items(array[v_old.session_id]), 'failed', 'reaper');
     end if;
     update fleet.sessions as s
        set ended_at = v_now, end_reason = case when v_old.instance = p_declared ->> 'instance' then 'rejoined' else 'silent' end
@@ -66,7 +66,9 @@ begin
       on conflict (node_id, idx) do update
      set uuid = excluded.uuid, kind = excluded.kind, name = excluded.name, total_mib = excluded.total_mib,
          headroom_mib = excluded.headroom_mib, takes_vram = excluded.takes_vram,
-         sample_seq = 0, free_mib = null, sampled_at = null;
+         free_mib = null, sampled_at = null;
+  insert into fleet.bookings as b (node_id) values (v_node.node_id)
+      on conflict (node_id) do update set sample_seq = 0, request_id = null;
 
   insert into fleet.sessions (session_id, node_id, instance, boot, version, kinds, slots, secret_hash, joined_at)
   select v_session, v_node.node_id, p_declared ->> 'instance', p_declared ->> 'boot', p_declared ->> 'version',

@@ -3,7 +3,7 @@
 -- Caller   fleet_admin
 -- Returns  {key_id, key, project_id}; the key is shown this once
 -- Errors   JQ002 bad_request
-create function fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb)
+create function fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb, p_ceiling text default 'high')
   returns jsonb
   language plpgsql
   volatile
@@ -26,12 +26,16 @@ begin
     raise exception using errcode = 'JQ002', message = format('scopes are submit, read and admin, got %s', p_scopes),
       column = 'scopes', hint = 'Name at least one.';
   end if;
+  if p_ceiling not in ('low', 'normal', 'high', 'urgent') then
+    raise exception using errcode = 'JQ002', message = format('there is no priority %s', p_ceiling), column = 'ceiling',
+      hint = 'low, normal, high or urgent.';
+  end if;
   insert into fleet.projects (name, webhook_secret)
   values (p_project, 'whsec_' || encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'base64'))
       on conflict (name) do nothing;
   select p.project_id into strict v_project from fleet.projects as p where p.name = p_project;
-  insert into fleet.api_keys (project_id, name, prefix, hash, scopes)
-  values (v_project, p_name, v_prefix, sha256(convert_to(v_key, 'UTF8')), v_scopes)
+  insert into fleet.api_keys (project_id, name, prefix, hash, scopes, ceiling)
+  values (v_project, p_name, v_prefix, sha256(convert_to(v_key, 'UTF8')), v_scopes, p_ceiling::fleet.priority)
   returning key_id into v_id;
   return jsonb_build_object('key_id', v_id, 'key', v_key, 'project_id', v_project);
 end
@@ -64,7 +68,8 @@ create function fleet._key(p_key uuid)
   set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object('key_id', k.key_id, 'project', p.name, 'name', k.name, 'prefix', k.prefix,
-                            'scopes', to_jsonb(k.scopes), 'created_at', k.created_at, 'revoked_at', k.revoked_at)
+                            'scopes', to_jsonb(k.scopes), 'ceiling', k.ceiling, 'created_at', k.created_at,
+                            'revoked_at', k.revoked_at)
     from fleet.api_keys as k
     join fleet.projects as p on p.project_id = k.project_id
    where k.key_id = p_key

@@ -15,12 +15,12 @@ declare
 begin
   perform fleet._session(p_session, p_secret);
   perform 1 from fleet.sessions as s where s.session_id = p_session for update;
-  select coalesce(jsonb_agg(jsonb_build_object('job_id', l.job_id, 'token', l.token, 'verdict', 'released',
+  select coalesce(jsonb_agg(jsonb_build_object('job_id', l.job_id, 'token', l.token,
                                                'message', 'the node left')), '[]')
     into v_items
     from fleet.leases as l
    where l.session_id = p_session;
-  perform fleet._settle(p_session, v_items, 'agent');
+  perform fleet._settle(p_session, v_items, 'released', 'agent');
   update fleet.sessions as s set ended_at = fleet.now(), end_reason = 'left' where s.session_id = p_session;
   delete from fleet.idle_sessions as i where i.session_id = p_session;
   return 'null';

@@ -16,7 +16,7 @@ declare
   v_gone uuid[];
   v_due  uuid[];
 begin
-  perform set_config('synchronous_commit', 'on', true);
+  perform fleet._durably();
   v_late := array(select x.job_id from fleet.start_by as x where x.start_by <= v_now order by x.start_by limit p_limit);
   if cardinality(v_late) > 0 then
     v_late := array(select j.job_id from fleet.jobs as j where j.job_id = any(v_late) order by j.job_id
@@ -84,7 +84,7 @@ begin
   v_lanes := array(select l.lane_id
                      from fleet.lanes as l
                     where l.active
-                      and not exists (select from fleet.ready as r where r.lane_id = l.lane_id)
+                      and not exists (select from fleet.ready as r where r.lane_id = l.lane_id and r.order_key >= l.head_key)
                     order by l.lane_id
                     limit p_limit
                       for update skip locked);
@@ -92,6 +92,6 @@ begin
   update fleet.lanes as l
      set active = false
    where l.lane_id = any(v_lanes)
-     and not exists (select from fleet.ready as r where r.lane_id = l.lane_id);
+     and not exists (select from fleet.ready as r where r.lane_id = l.lane_id and r.order_key >= l.head_key);
 end
 $$;

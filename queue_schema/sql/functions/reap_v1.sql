@@ -69,10 +69,10 @@ begin
     update fleet.sessions as s set ended_at = v_now, end_reason = 'silent' where s.session_id = any(v_dead);
     delete from fleet.idle_sessions as i where i.session_id = any(v_dead);
     v_lost := fleet._lost_items(v_dead);
-    perform fleet._settle(null, v_lost, 'reaper');
+    perform fleet._settle(null, v_lost, 'failed', 'reaper');
   end if;
 
-  select coalesce(jsonb_agg(jsonb_build_object('job_id', o.job_id, 'token', o.token, 'verdict', 'failed', 'cause', 'timeout',
+  select coalesce(jsonb_agg(jsonb_build_object('job_id', o.job_id, 'token', o.token, 'cause', 'timeout',
            'message', 'its time limit passed a minute ago and its node did not end it')), '[]')
     into v_overdue
     from (select l.job_id, l.token
@@ -80,15 +80,15 @@ begin
            where v_held is null  -- its result may be in a spool, waiting for the database as we did
              and l.deadline < v_now - interval '60 s'
            limit p_limit) as o;
-  perform fleet._settle(null, v_overdue, 'reaper');
+  perform fleet._settle(null, v_overdue, 'failed', 'reaper');
   -- The jobs are locked first and the leases read again after: a beat may name one while we wait.
   v_unsaid := array(select l.job_id from fleet.leases as l where v_held is null and l.unnamed >= 2 limit p_limit);
   perform 1 from fleet.jobs as j where j.job_id = any(v_unsaid) order by j.job_id for no key update;
-  select coalesce(jsonb_agg(jsonb_build_object('job_id', u.job_id, 'token', u.token, 'verdict', 'released',
+  select coalesce(jsonb_agg(jsonb_build_object('job_id', u.job_id, 'token', u.token,
            'message', 'its node does not know of it: the answer to its claim was lost')), '[]')
     into v_unnamed
     from (select l.job_id, l.token from fleet.leases as l where l.job_id = any(v_unsaid) and l.unnamed >= 2 for update) as u;
-  perform fleet._settle(null, v_unnamed, 'reaper');
+  perform fleet._settle(null, v_unnamed, 'released', 'reaper');
 
   update fleet.reaper as r
      set ran_at = v_now, grace_until = v_reaper.grace_until, alarm_since = v_reaper.alarm_since, alarm = v_reaper.alarm;

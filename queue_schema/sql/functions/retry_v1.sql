@@ -19,7 +19,7 @@ declare
   v_again   uuid[];
   v_free    uuid[];
 begin
-  perform set_config('synchronous_commit', 'on', true);
+  perform fleet._durably();
   -- These and what they wait for, which must not end unseen meanwhile, in one ascending pass.
   perform 1
     from fleet.jobs as j

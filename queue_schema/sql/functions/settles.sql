@@ -4,7 +4,7 @@
 -- Returns  [{job_id, token, outcome, state}] in the same order
 -- Errors   JQ002 bad_request, JQ003 session_lost; a stale token is an outcome (lease_lost), not an error
 create function fleet.complete_v1(p_session uuid, p_secret text, p_items jsonb)
-  returns jsonb
+  returns json
   language plpgsql
   volatile
   security definer
@@ -12,12 +12,12 @@ create function fleet.complete_v1(p_session uuid, p_secret text, p_items jsonb)
 as $$
 begin
   perform fleet._session(p_session, p_secret);
-  return fleet._settle(p_session, fleet._with(p_items, '{"verdict": "succeeded"}'), 'agent');
+  return fleet._settle(p_session, p_items, 'succeeded', 'agent');
 end
 $$;
 
 create function fleet.fail_v1(p_session uuid, p_secret text, p_items jsonb)
-  returns jsonb
+  returns json
   language plpgsql
   volatile
   security definer
@@ -31,12 +31,12 @@ begin
     raise exception using errcode = 'JQ002', message = 'an agent names one of its own causes', column = 'cause',
       hint = 'user_error, out_of_memory, timeout, infrastructure, preempted or cancelled.';
   end if;
-  return fleet._settle(p_session, fleet._with(p_items, '{"verdict": "failed"}'), 'agent');
+  return fleet._settle(p_session, p_items, 'failed', 'agent');
 end
 $$;
 
 create function fleet.release_v1(p_session uuid, p_secret text, p_items jsonb)
-  returns jsonb
+  returns json
   language plpgsql
   volatile
   security definer
@@ -44,21 +44,6 @@ create function fleet.release_v1(p_session uuid, p_secret text, p_items jsonb)
 as $$
 begin
   perform fleet._session(p_session, p_secret);
-  return fleet._settle(
-    p_session,
-    (select jsonb_agg(jsonb_build_object('job_id', e.item -> 'job_id', 'token', e.item -> 'token', 'verdict', 'released',
-                                         'message', e.item -> 'reason'))
-       from jsonb_array_elements(p_items) as e (item)),
-    'agent');
+  return fleet._settle(p_session, p_items, 'released', 'agent');
 end
-$$;
-
--- _with: the same items, each with these fields too.
-create function fleet._with(p_items jsonb, p_fields jsonb)
-  returns jsonb
-  language sql
-  immutable
-  set search_path = pg_catalog, pg_temp
-as $$
-  select coalesce(jsonb_agg(e.item || p_fields), '[]') from jsonb_array_elements(p_items) as e (item)
 $$;

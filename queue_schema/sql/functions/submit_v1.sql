@@ -28,7 +28,7 @@ declare
   v_ready   uuid[];
   v_graph   boolean := p_jobs @? '$[*] ? (exists(@.after[*]) || exists(@.inputs.*))';
 begin
-  perform set_config('synchronous_commit', 'on', true);
+  perform fleet._durably();
   if jsonb_typeof(p_jobs) is distinct from 'array' or jsonb_array_length(p_jobs) not between 1 and 10000 then
     raise exception using errcode = 'JQ002', message = 'a submission is a list of 1 to 10,000 jobs', column = 'jobs',
       hint = 'Send fewer jobs at once.';
@@ -59,6 +59,7 @@ begin
   v_items := array(select s from jsonb_array_elements(p_jobs) with ordinality as e (item, place),
                           lateral jsonb_populate_record(null::fleet.submission, e.item) as s order by e.place);
   perform fleet._check_submissions(v_items);
+  perform fleet._check_ceiling(p_key, v_items);
   v_ids := array(select fleet.new_id() as id from generate_series(1, cardinality(v_items)) order by id);
   v_lanes := fleet._lanes_for(p_project, v_items);
   if v_graph then

@@ -8,6 +8,13 @@ create table fleet.settings (
   alarm_min_nodes   integer not null default 5 check (alarm_min_nodes >= 1),
   alarm_hold_s      double precision not null default 300 check (alarm_hold_s between 0 and 86400),
   log_bytes         bigint not null default 4194304 check (log_bytes >= 0),
+  durable           boolean not null default true,
+  fair_half_life_s  double precision not null default 3600 check (fair_half_life_s between 1 and 31536000),
+  fair_quantum      double precision not null default 600 check (fair_quantum >= 0),
+  low_share         double precision not null default 0.05 check (low_share between 0 and 0.9),
+  reserve_after_s   double precision not null default 2 check (reserve_after_s between 0 and 86400),
+  reserve           boolean not null default true,
+  preempt_grace_s   double precision not null default 30 check (preempt_grace_s between 1 and 3600),
   constraint three_beats_a_lease check (heartbeat_s * 3 <= lease_s)
 );
 comment on table fleet.settings is 'One row: what the whole fleet agrees on.';
@@ -19,6 +26,13 @@ comment on column fleet.settings.alarm_share is 'When more than this share of th
 comment on column fleet.settings.alarm_min_nodes is 'Fewer silent nodes than this never raise the alarm.';
 comment on column fleet.settings.alarm_hold_s is 'After this long under alarm the reaper goes on: the nodes are really gone.';
 comment on column fleet.settings.log_bytes is 'Most log text kept per attempt.';
+comment on column fleet.settings.durable is 'Submissions and ends of attempts are on disk before they are answered, whatever synchronous_commit says.';
+comment on column fleet.settings.fair_half_life_s is 'After this long, use of the fleet counts half against its project.';
+comment on column fleet.settings.fair_quantum is 'GiB x seconds a project may take at once beyond its turn.';
+comment on column fleet.settings.low_share is 'Share of the GPU-time that class low gets even when there is other work.';
+comment on column fleet.settings.reserve_after_s is 'A job that no node has room for waits this long before a place is kept for it.';
+comment on column fleet.settings.preempt_grace_s is 'How long preempted work is thought to need to save its state and go.';
+comment on column fleet.settings.reserve is 'Whether places are kept at all.';
 insert into fleet.settings default values;
 
 create table fleet.projects (
@@ -46,6 +60,7 @@ create table fleet.api_keys (
   prefix     text not null unique,
   hash       bytea not null,
   scopes     text[] not null check (scopes <@ array['submit', 'read', 'admin'] and cardinality(scopes) > 0),
+  ceiling    fleet.priority not null default 'high',
   created_at timestamptz not null default fleet.now(),
   revoked_at timestamptz
 );
@@ -56,6 +71,7 @@ comment on column fleet.api_keys.name is 'For people.';
 comment on column fleet.api_keys.prefix is 'The first, public part of the key.';
 comment on column fleet.api_keys.hash is 'sha256 of the whole key (256 random bits, so a slow hash would add nothing).';
 comment on column fleet.api_keys.scopes is 'submit, read, admin.';
+comment on column fleet.api_keys.ceiling is 'The highest class it may submit to.';
 comment on column fleet.api_keys.created_at is 'When it was made.';
 comment on column fleet.api_keys.revoked_at is 'Since when it is useless; null: in force.';
 

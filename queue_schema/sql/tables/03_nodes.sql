@@ -31,13 +31,12 @@ create table fleet.devices (
   total_mib    integer not null check (total_mib >= 0),
   headroom_mib integer not null check (headroom_mib >= 0),
   takes_vram   boolean not null,
-  sample_seq   bigint not null default 0,
   free_mib     integer,
   sampled_at   timestamptz,
   primary key (node_id, idx),
   constraint host_memory_is_minus_one check ((kind = 'ram') = (idx = -1))
 ) with (fillfactor = 50);
-comment on table fleet.devices is 'GPUs, and per node one row of kind ram: the host''s memory. The rows a claim locks.';
+comment on table fleet.devices is 'GPUs, and per node one row of kind ram: the host''s memory.';
 comment on column fleet.devices.node_id is 'Its node.';
 comment on column fleet.devices.idx is 'NVML index; -1 for host memory.';
 comment on column fleet.devices.uuid is 'The device''s own name for itself.';
@@ -46,9 +45,31 @@ comment on column fleet.devices.name is 'For people.';
 comment on column fleet.devices.total_mib is 'All its memory.';
 comment on column fleet.devices.headroom_mib is 'Never handed out.';
 comment on column fleet.devices.takes_vram is 'Whether vram_mib of a job may be booked here.';
-comment on column fleet.devices.sample_seq is 'Of the last sample used; an older one is refused.';
 comment on column fleet.devices.free_mib is 'Free memory in the last sample kept.';
 comment on column fleet.devices.sampled_at is 'When that was.';
+
+-- What a node's leases have booked, summed, in one row: a claim must not read leases that ended long ago, which an old
+-- snapshot keeps in every index. The sums and the leases change in the same statements; a test holds them together.
+create table fleet.bookings (
+  node_id    bigint primary key references fleet.nodes,
+  held       integer not null default 0 check (held >= 0),
+  cpu_milli  bigint not null default 0,
+  disk_mib   bigint not null default 0,
+  idx        integer[] not null default '{}',
+  mib        integer[] not null default '{}',
+  sample_seq bigint not null default 0,
+  request_id uuid,
+  check (cardinality(idx) = cardinality(mib))
+) with (fillfactor = 20);
+comment on table fleet.bookings is 'What the leases of each node have booked. The row a claim locks.';
+comment on column fleet.bookings.node_id is 'The node.';
+comment on column fleet.bookings.held is 'How many leases.';
+comment on column fleet.bookings.cpu_milli is 'CPU of all of them.';
+comment on column fleet.bookings.disk_mib is 'Scratch space of all of them.';
+comment on column fleet.bookings.idx is 'Devices on which something is booked.';
+comment on column fleet.bookings.mib is 'How much on each of these, in the same order.';
+comment on column fleet.bookings.sample_seq is 'Of the last sample used in this session; an older one is refused.';
+comment on column fleet.bookings.request_id is 'The last claim that was given something: asked again, it gets the same answer.';
 
 create table fleet.sessions (
   session_id  uuid primary key default gen_random_uuid(),

@@ -11,9 +11,11 @@ create table fleet.shapes (
   disk_mib  integer not null,
   device    text not null,
   labels    jsonb not null,
-  unique (gpus, vram_mib, cpu_milli, ram_mib, disk_mib, device, labels)
+  kind      text not null,
+  pools     text[],
+  unique nulls not distinct (gpus, vram_mib, cpu_milli, ram_mib, disk_mib, device, labels, kind, pools)
 );
-comment on table fleet.shapes is 'Distinct sets of requirements.';
+comment on table fleet.shapes is 'Distinct sets of requirements: all that decides whether a node can run a job.';
 comment on column fleet.shapes.shape_id is 'Key.';
 comment on column fleet.shapes.gpus is 'Devices, all of one node.';
 comment on column fleet.shapes.vram_mib is 'Memory on each device.';
@@ -22,6 +24,8 @@ comment on column fleet.shapes.ram_mib is 'Host memory.';
 comment on column fleet.shapes.disk_mib is 'Scratch space.';
 comment on column fleet.shapes.device is 'any, gpu or ram.';
 comment on column fleet.shapes.labels is 'The node must carry all of them.';
+comment on column fleet.shapes.kind is 'The agent must be able to run it.';
+comment on column fleet.shapes.pools is 'The node must be in one of them; null: any node.';
 
 create table fleet.needs (
   need_id           bigint generated always as identity primary key,
@@ -30,6 +34,7 @@ create table fleet.needs (
   model_key         text not null,
   declared_shape_id bigint not null references fleet.shapes,
   shape_id          bigint not null references fleet.shapes,
+  run_s             double precision,
   unique (project_id, kind, model_key, declared_shape_id)
 );
 comment on table fleet.needs is 'What a (project, kind, model) with one declared need needs now; learning moves a whole backlog by one update.';
@@ -39,18 +44,24 @@ comment on column fleet.needs.kind is 'The kind.';
 comment on column fleet.needs.model_key is 'The model, or empty.';
 comment on column fleet.needs.declared_shape_id is 'What was asked for.';
 comment on column fleet.needs.shape_id is 'What is booked now.';
+comment on column fleet.needs.run_s is 'How long an attempt takes (nine of ten take less); null: not known yet.';
 
 create table fleet.lanes (
   lane_id    bigint generated always as identity primary key,
   project_id uuid not null references fleet.projects,
   priority   fleet.priority not null,
   need_id    bigint not null references fleet.needs,
+  shape_id   bigint not null references fleet.shapes,
   active     boolean not null default false,
   paused     boolean not null default false,
   rank       double precision not null default 0,
+  head_key   bigint not null default 0,
+  active_at  timestamptz,
   unique (project_id, priority, need_id)
-);
-create index lanes_active on fleet.lanes (priority desc, rank) where active and not paused;
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
+-- The order of claims. The shape comes first: a claim walks only what fits its node, however much does not.
+create index lanes_in_order on fleet.lanes (shape_id, priority, rank, project_id, head_key) where active and not paused;
+create index lanes_by_need on fleet.lanes (need_id);
 comment on table fleet.lanes is 'Project x priority x need: what a claim looks through, instead of backlogs.';
 comment on column fleet.lanes.lane_id is 'Key.';
 comment on column fleet.lanes.project_id is 'The project.';
@@ -58,7 +69,10 @@ comment on column fleet.lanes.priority is 'The class.';
 comment on column fleet.lanes.need_id is 'The need.';
 comment on column fleet.lanes.active is 'May have ready jobs. False only while it certainly has none.';
 comment on column fleet.lanes.paused is 'Nothing is claimed from it.';
-comment on column fleet.lanes.rank is 'Fair share: the smaller goes first within a class.';
+comment on column fleet.lanes.shape_id is 'The shape of its need.';
+comment on column fleet.lanes.rank is 'Fair share: the smaller goes first within a class. The project''s, as of the last ranking.';
+comment on column fleet.lanes.head_key is 'No ready job of it has a smaller order_key: where a claim begins to look, behind what is dead.';
+comment on column fleet.lanes.active_at is 'Since when it is active.';
 
 create table fleet.jobs (
   job_id       uuid primary key,
@@ -80,6 +94,7 @@ create table fleet.jobs (
   infra_used   integer not null default 0,
   attempts     integer not null default 0,
   exclusive    boolean not null default false,
+  preemptible  boolean not null default false,
   webhook      text,
   key_id       uuid,
   trace        text,
@@ -91,7 +106,7 @@ create table fleet.jobs (
   ended_at     timestamptz,
   constraint ended_has_a_time check ((outcome is null) = (ended_at is null)),
   constraint success_has_no_cause check (outcome is distinct from 'succeeded' or cause is null)
-) with (fillfactor = 85);
+) with (fillfactor = 50);  -- room on the page for the one update at its end, so that no index is written then
 create index jobs_by_project on fleet.jobs (project_id, job_id);
 comment on table fleet.jobs is 'One row per job until retention ends it. Written at submit and at the end of attempts, never by a claim.';
 comment on column fleet.jobs.job_id is 'Key: a time-ordered uuid.';
@@ -113,6 +128,7 @@ comment on column fleet.jobs.retries_used is 'How many it has.';
 comment on column fleet.jobs.infra_used is 'Retries that infrastructure cost; capped by settings.max_infra_retries.';
 comment on column fleet.jobs.attempts is 'Attempts that have ended.';
 comment on column fleet.jobs.exclusive is 'Its runner dies before its lease does.';
+comment on column fleet.jobs.preemptible is 'In class low, it may be asked to save its state and give way to urgent work.';
 comment on column fleet.jobs.webhook is 'Called when it has ended.';
 comment on column fleet.jobs.key_id is 'The API key that submitted it.';
 comment on column fleet.jobs.trace is 'W3C traceparent of the submission.';
@@ -162,6 +178,10 @@ create table fleet.leases (
   disk_mib   integer not null,
   claimed_at timestamptz not null,
   deadline   timestamptz not null,
+  ends_at    timestamptz not null,
+  charged    double precision not null,
+  capped     boolean not null,
+  preemptible boolean not null,
   command    fleet.lease_command,
   unnamed    integer not null default 0
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
@@ -181,6 +201,10 @@ comment on column fleet.leases.cpu_milli is 'Booked CPU.';
 comment on column fleet.leases.disk_mib is 'Booked scratch space.';
 comment on column fleet.leases.claimed_at is 'Start of the attempt.';
 comment on column fleet.leases.deadline is 'End of its time limit: finds what is stuck, as heartbeats find what is dead.';
+comment on column fleet.leases.ends_at is 'When it should be over: by the learned run time, else by its time limit.';
+comment on column fleet.leases.charged is 'GiB x seconds its project was charged at the claim; trued up at the settle.';
+comment on column fleet.leases.capped is 'Whether it counts in the caps of its project.';
+comment on column fleet.leases.preemptible is 'Whether it may be asked to give way to urgent work: class low, and its owner allows it.';
 comment on column fleet.leases.command is 'What the next heartbeat asks.';
 comment on column fleet.leases.unnamed is 'Heartbeats in a row that did not name it: from two on it is released (I14).';
 

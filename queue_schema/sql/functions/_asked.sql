@@ -1,0 +1,54 @@
+-- _asked: the shapes with active lanes that a node may serve, and their classes; what is free is not looked at.
+--
+-- p_floor no active lane has a smaller rank; p_anywhere whatever the labels and pools
+--
+-- Walks from one (shape, class) to the next in the index: its cost is that of the distinct ones, whatever stands in them.
+create function fleet._asked(p_kinds text[], p_labels jsonb, p_pools text[], p_floor double precision,
+                             p_anywhere boolean default false)
+  returns table (shape_id bigint, priority fleet.priority)
+  language sql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with recursive walk (shape_id, priority) as (
+    (select l.shape_id, l.priority
+       from fleet.lanes as l
+      where l.active and not l.paused and l.rank >= p_floor
+      order by l.shape_id, l.priority
+      limit 1)
+     union all
+    select n.shape_id, n.priority
+      from walk as w
+     cross join lateral (select l.shape_id, l.priority
+                           from fleet.lanes as l
+                          where l.active and not l.paused and l.rank >= p_floor
+                            and (l.shape_id, l.priority) > (w.shape_id, w.priority)
+                          order by l.shape_id, l.priority
+                          limit 1) as n
+  )
+  select w.shape_id, w.priority
+    from walk as w
+    join fleet.shapes as s on s.shape_id = w.shape_id
+   where s.kind = any(p_kinds)
+     and (p_anywhere or s.pools is null or s.pools && p_pools)
+     and (p_anywhere or s.labels = '{}' or p_labels @> s.labels)
+$$;
+
+-- _roomy: of these shapes, those for which there may be room; a cheap look, _places has the last word.
+create function fleet._roomy(p_room fleet.room, p_shapes bigint[])
+  returns bigint[]
+  language sql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with big as (
+    select array(select c.mib from unnest((p_room).claimable, (p_room).takes) as c (mib, takes) where c.takes order by c.mib desc) as mib
+  )
+  select coalesce(array_agg(s.shape_id), '{}')
+    from fleet.shapes as s, big
+   where s.shape_id = any(p_shapes)
+     and s.cpu_milli <= (p_room).cpu_milli
+     and s.disk_mib <= (p_room).disk_mib
+     and s.ram_mib <= (p_room).claimable[cardinality((p_room).claimable)]
+     and (s.gpus = 0 or s.vram_mib <= big.mib[s.gpus])
+$$;

@@ -1,0 +1,48 @@
+-- _retire: this lane was found dry; make it idle, unless somebody is adding to it, or it has only just become active
+-- (one that gets a job a moment would be written twice for each).
+--
+-- Locks    the lane FOR UPDATE, SKIP LOCKED: whoever is adding a job to it holds it KEY SHARE
+create function fleet._retire(p_lane bigint, p_now timestamptz)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform 1 from fleet.lanes as l
+    where l.lane_id = p_lane and l.active and l.active_at < p_now - interval '1 s' for update skip locked;
+  if found then
+    -- Looked at again under the lock: a job may have come before it.
+    update fleet.lanes as l
+       set active = false
+     where l.lane_id = p_lane
+       and not exists (select from fleet.ready as r where r.lane_id = l.lane_id and r.order_key >= l.head_key);
+  end if;
+end
+$$;
+
+-- _advance: move the head of a lane to its oldest job, behind all that is gone.
+--
+-- Locks    the lane FOR UPDATE, SKIP LOCKED, as _retire
+create function fleet._advance(p_lane bigint)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform 1 from fleet.lanes as l where l.lane_id = p_lane for update skip locked;
+  if found then
+    update fleet.lanes as l
+       set head_key = h.order_key
+      from (select r.order_key
+              from fleet.ready as r
+             where r.lane_id = p_lane
+               and r.order_key >= (select x.head_key from fleet.lanes as x where x.lane_id = p_lane)
+             order by r.order_key
+             limit 1) as h
+     where l.lane_id = p_lane
+       and l.head_key < h.order_key;
+  end if;
+end
+$$;

@@ -1,0 +1,66 @@
+-- _lease: write down what a claim took, and answer it. One element of each array is one job.
+--
+-- p_shapes the shape of each; p_places positions in the room, as texts; p_charges GiB x seconds; p_runs expected seconds
+create function fleet._lease(p_session uuid, p_node fleet.nodes, p_request uuid, p_seq bigint, p_room_idx integer[],
+                             p_jobs uuid[], p_shapes bigint[], p_places text[], p_charges double precision[],
+                             p_runs double precision[], p_capped boolean[])
+  returns json
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now    timestamptz := fleet.now();
+  v_count  bigint;
+begin
+  perform fleet._durably();
+  with lease as materialized (
+    select t.job_id, gen_random_uuid() as token, case when t.places = '{}' then '{}' else fleet._idx(p_room_idx, t.places::integer[]) end as devices,
+           s.vram_mib, s.ram_mib, s.cpu_milli, s.disk_mib, t.charge, t.run_s, t.capped, t.place
+      from unnest(p_jobs, p_shapes, p_places, p_charges, p_runs, p_capped) with ordinality
+           as t (job_id, shape_id, places, charge, run_s, capped, place)
+      join fleet.shapes as s on s.shape_id = t.shape_id
+  ),
+  leased as (
+    insert into fleet.leases (job_id, token, session_id, node_id, project_id, request_id, attempt, devices, vram_mib, ram_mib,
+                              cpu_milli, disk_mib, claimed_at, deadline, ends_at, charged, capped,
+                              preemptible)
+    select l.job_id, l.token, p_session, p_node.node_id, j.project_id, p_request, j.attempts + 1, l.devices, l.vram_mib,
+           l.ram_mib, l.cpu_milli, l.disk_mib, v_now, v_now + make_interval(secs => j.timeout_s),
+           v_now + make_interval(secs => least(j.timeout_s, coalesce(l.run_s, j.timeout_s))), l.charge, l.capped,
+           j.preemptible and j.priority = 'low'
+      from lease as l
+      join fleet.jobs as j on j.job_id = l.job_id
+  ),
+  told as (
+    insert into fleet.job_events (job_id, project_id, at, event, detail)
+    select l.job_id, j.project_id, v_now, 'claimed',
+           jsonb_build_object('attempt', j.attempts + 1, 'node', p_node.node, 'devices', l.devices)
+      from lease as l
+      join fleet.jobs as j on j.job_id = l.job_id
+  ),
+  booked as (
+    select l.idx, sum(l.mib)::integer as mib
+      from (select d.idx, l.vram_mib as mib from lease as l cross join lateral unnest(l.devices) as d (idx)
+             union all
+            select -1, l.ram_mib from lease as l
+             union all
+            select b.idx, b.mib from fleet.bookings as o cross join lateral unnest(o.idx, o.mib) as b (idx, mib)
+             where o.node_id = p_node.node_id) as l
+     group by l.idx
+  ),
+  kept as (
+    update fleet.bookings as b
+       set held = b.held + (select count(*) from lease),
+           cpu_milli = b.cpu_milli + (select sum(l.cpu_milli) from lease as l),
+           disk_mib = b.disk_mib + (select sum(l.disk_mib) from lease as l),
+           idx = coalesce((select array_agg(k.idx) from booked as k where k.mib > 0), '{}'),
+           mib = coalesce((select array_agg(k.mib) from booked as k where k.mib > 0), '{}'),
+           sample_seq = p_seq,
+           request_id = p_request
+     where b.node_id = p_node.node_id
+  )
+  select count(*) into v_count from lease;
+  return fleet._claimed(p_jobs);
+end
+$$;

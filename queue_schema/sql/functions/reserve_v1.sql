@@ -1,0 +1,269 @@
+-- reserve_v1: keep places for jobs that no node has room for, so that a stream of smaller ones cannot starve them (I10);
+-- for urgent ones, ask running work that may be preempted to give way.
+--
+-- Caller   fleet_scheduler
+-- Returns  {kept, preempted}
+-- Locks    an advisory lock (one such round at a time, nobody waits for it); leases to preempt with SKIP LOCKED
+--
+-- One place per node. A reservation is a wish of the scheduler, read again each round: what is wrong in it costs time,
+-- never room. The claim of its node does the rest.
+create function fleet.reserve_v1()
+  returns jsonb
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now   timestamptz := fleet.now();
+  v_set   fleet.settings;
+  v_head  record;
+  v_shape fleet.shapes;
+  v_best  record;
+  v_asked integer := 0;
+begin
+  select s.* into strict v_set from fleet.settings as s;
+  if not v_set.reserve then
+    delete from fleet.reservations;
+    return '{"kept": 0, "preempted": 0}';
+  end if;
+  if not pg_try_advisory_xact_lock(hashtext('fleet.reserve')) then
+    return '{"kept": 0, "preempted": 0}';
+  end if;
+
+  -- Places whose job is gone from its lane, or whose node is gone.
+  delete from fleet.reservations as r
+   where not exists (select from fleet.jobs as j
+                       join fleet.ready as y on (y.lane_id, y.order_key, y.job_id) = (j.lane_id, j.order_key, j.job_id)
+                       join fleet.lanes as l on l.lane_id = j.lane_id and not l.paused
+                      where j.job_id = r.job_id)
+      or not exists (select from fleet._live_nodes(v_now) as n where n.node_id = r.node_id);
+
+  for v_head in select h.* from fleet._starving(v_now - make_interval(secs => v_set.reserve_after_s), 8) as h loop
+    select s.* into strict v_shape from fleet.shapes as s where s.shape_id = v_head.shape_id;
+    select n.node_id, n.session_id, n.free_at
+      into v_best
+      from (select n.node_id, n.session_id, fleet._free_at(n.node_id, n.session_id, v_shape, v_now) as free_at,
+                   (select sum(d.total_mib) from fleet.devices as d where d.node_id = n.node_id) as size
+              from fleet._live_nodes(v_now) as n
+             where v_shape.kind = any(n.kinds)
+               and (v_shape.pools is null or v_shape.pools && n.pools)
+               and (v_shape.labels = '{}' or n.labels @> v_shape.labels)
+               and not exists (select from fleet.reservations as r where r.node_id = n.node_id and r.job_id <> v_head.job_id)) as n
+     where n.free_at is not null
+     order by n.free_at, n.size, n.node_id
+     limit 1;
+    continue when v_best.node_id is null;
+    if v_best.free_at <= v_now then
+      -- It fits: by its turn, or at once where a place was kept for it.
+      update fleet.reservations as r set begins_at = v_now where r.job_id = v_head.job_id;
+      continue;
+    end if;
+    if v_head.priority = 'urgent' then
+      v_asked := v_asked + fleet._preempt(v_shape, v_now);
+      select n.node_id, n.session_id, n.free_at
+        into v_best
+        from (select n.node_id, n.session_id, fleet._free_at(n.node_id, n.session_id, v_shape, v_now) as free_at
+                from fleet._live_nodes(v_now) as n
+               where v_shape.kind = any(n.kinds)
+                 and (v_shape.pools is null or v_shape.pools && n.pools)
+                 and (v_shape.labels = '{}' or n.labels @> v_shape.labels)
+                 and not exists (select from fleet.reservations as r
+                                  where r.node_id = n.node_id and r.job_id <> v_head.job_id)) as n
+       where n.free_at is not null
+       order by n.free_at, n.node_id
+       limit 1;
+    end if;
+    insert into fleet.reservations as r (job_id, node_id, begins_at, made_at)
+    values (v_head.job_id, v_best.node_id, v_best.free_at, v_now)
+        on conflict (job_id) do update set node_id = excluded.node_id, begins_at = excluded.begins_at;
+  end loop;
+  return jsonb_build_object('kept', (select count(*) from fleet.reservations), 'preempted', v_asked);
+end
+$$;
+
+-- _live_nodes: nodes that take work, with what decides whether they may serve a shape.
+create function fleet._live_nodes(p_now timestamptz)
+  returns table (node_id bigint, session_id uuid, kinds text[], labels jsonb, pools text[])
+  language sql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select n.node_id, s.session_id, s.kinds, n.facts || n.labels, n.pools
+    from fleet.sessions as s
+    join fleet.session_beats as b on b.session_id = s.session_id
+    join fleet.nodes as n on n.node_id = s.node_id
+    join fleet.settings as t on t.one
+   where s.ended_at is null
+     and not n.draining
+     and b.beat_at > p_now - make_interval(secs => t.lease_s)
+$$;
+
+-- _starving: the heads of lanes that have stood ready since before p_since, in the order of claims; class low only while
+-- it is owed its minimum share, or alone.
+create function fleet._starving(p_since timestamptz, p_most integer)
+  returns table (job_id uuid, lane_id bigint, shape_id bigint, priority fleet.priority)
+  language sql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with heads as (
+    select l.*
+      from (select a.shape_id, a.priority from fleet._asked_by_all() as a) as a
+     cross join lateral (select l.lane_id, l.shape_id, l.priority, l.rank, l.head_key, l.project_id
+                           from fleet.lanes as l
+                          where l.active and not l.paused and l.shape_id = a.shape_id and l.priority = a.priority
+                          order by l.rank, l.project_id, l.head_key
+                          limit p_most) as l
+  )
+  select r.job_id, h.lane_id, h.shape_id, h.priority
+    from heads as h
+   cross join lateral (select r.job_id, r.order_key
+                         from fleet.ready as r
+                        where r.lane_id = h.lane_id and r.order_key >= h.head_key
+                        order by r.order_key
+                        limit 1) as r
+    left join fleet.caps as c on c.project_id = h.project_id
+   where r.order_key < extract(epoch from p_since) * 1000000
+     and (h.priority > 'low'
+          or (select k.low_first from fleet.rankings as k order by k.era desc limit 1)
+          or not exists (select from heads as x where x.priority > 'low'))
+     and coalesce(c.running < c.max_running, true)
+   order by h.priority desc, h.rank, r.order_key
+   limit p_most
+$$;
+
+-- _asked_by_all: every (shape, class) with active lanes.
+create function fleet._asked_by_all()
+  returns table (shape_id bigint, priority fleet.priority)
+  language sql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select a.shape_id, a.priority
+    from fleet._asked((select array_agg(k.kind) from fleet.kinds as k), null, null, '-infinity', true) as a
+$$;
+
+-- _room_then: the room of a node as the database knows it, when the leases that end by p_at have given back theirs. An
+-- estimate: what outsiders use is what the last sample did not explain.
+create function fleet._room_then(p_node bigint, p_session uuid, p_at timestamptz)
+  returns fleet.room
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_room fleet.room;
+begin
+  select array_agg(d.idx order by d.idx = -1, d.idx), array_agg(d.kind order by d.idx = -1, d.idx),
+         array_agg(d.takes_vram order by d.idx = -1, d.idx),
+         array_agg((d.total_mib - d.headroom_mib - greatest(0, d.total_mib - coalesce(d.free_mib, d.total_mib) - d.booked)
+                    - d.booked + d.back)::integer order by d.idx = -1, d.idx)
+    into v_room.idx, v_room.kind, v_room.takes, v_room.claimable
+    from (select d.*, coalesce(sum(l.mib), 0) as booked, coalesce(sum(l.mib) filter (where l.ends_at <= p_at), 0) as back
+            from fleet.devices as d
+            left join lateral (select l.ends_at, case when d.idx = any(l.devices) then l.vram_mib else 0 end
+                                                 + case when d.idx = -1 then l.ram_mib else 0 end as mib
+                                 from fleet.leases as l
+                                where l.session_id = p_session) as l on true
+           where d.node_id = p_node
+           group by d.node_id, d.idx) as d;
+  select s.slots - count(l.job_id) filter (where l.ends_at > p_at),
+         n.cpu_milli - coalesce(sum(l.cpu_milli) filter (where l.ends_at > p_at), 0),
+         n.disk_mib - coalesce(sum(l.disk_mib) filter (where l.ends_at > p_at), 0)
+    into v_room.slots, v_room.cpu_milli, v_room.disk_mib
+    from fleet.sessions as s
+    join fleet.nodes as n on n.node_id = s.node_id
+    left join fleet.leases as l on l.session_id = s.session_id
+   where s.session_id = p_session
+   group by s.slots, n.cpu_milli, n.disk_mib;
+  return v_room;
+end
+$$;
+
+-- _free_at: when a node will have room for a job of a shape; null: never, not even empty.
+create function fleet._free_at(p_node bigint, p_session uuid, p_shape fleet.shapes, p_now timestamptz)
+  returns timestamptz
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_at timestamptz;
+begin
+  if cardinality(fleet._places(fleet._room_then(p_node, p_session, 'infinity'), p_shape, 1)) = 0 then
+    return null;
+  end if;
+  if cardinality(fleet._places(fleet._room_then(p_node, p_session, '-infinity'), p_shape, 1)) = 1 then
+    return p_now;
+  end if;
+  for v_at in select distinct l.ends_at from fleet.leases as l where l.session_id = p_session order by l.ends_at loop
+    exit when cardinality(fleet._places(fleet._room_then(p_node, p_session, v_at), p_shape, 1)) = 1;
+  end loop;
+  -- What should have ended and has not will, any moment.
+  return greatest(v_at, p_now + interval '1 s');
+end
+$$;
+
+-- _preempt: ask as little running work as can be to give way to a job of this shape, on the node where that is least.
+--
+-- Returns  how many attempts were asked
+-- Locks    their leases, SKIP LOCKED
+create function fleet._preempt(p_shape fleet.shapes, p_now timestamptz)
+  returns integer
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_grace interval := make_interval(secs => (select s.preempt_grace_s from fleet.settings as s));
+  v_node  record;
+  v_lease record;
+  v_room  fleet.room;
+  v_some  uuid[];
+  v_least uuid[];
+begin
+  for v_node in select n.node_id, n.session_id
+                  from fleet._live_nodes(p_now) as n
+                 where p_shape.kind = any(n.kinds)
+                   and (p_shape.pools is null or p_shape.pools && n.pools)
+                   and (p_shape.labels = '{}' or n.labels @> p_shape.labels) loop
+    v_some := '{}';
+    -- What was asked before is on its way out.
+    v_room := fleet._room_then(v_node.node_id, v_node.session_id, p_now + v_grace);
+    for v_lease in select l.job_id, l.devices, l.vram_mib, l.ram_mib, l.cpu_milli, l.disk_mib
+                     from fleet.leases as l
+                    where l.session_id = v_node.session_id and l.preemptible and l.command is null
+                      and l.ends_at > p_now + v_grace
+                    order by cardinality(l.devices) * l.vram_mib desc, l.claimed_at desc loop
+      exit when cardinality(fleet._places(v_room, p_shape, 1)) = 1;
+      v_some := v_some || v_lease.job_id;
+      v_room.slots := v_room.slots + 1;
+      v_room.cpu_milli := v_room.cpu_milli + v_lease.cpu_milli;
+      v_room.disk_mib := v_room.disk_mib + v_lease.disk_mib;
+      v_room.claimable := array(
+        select c.mib + case when c.idx = any(v_lease.devices) then v_lease.vram_mib else 0 end
+               + case when c.idx = -1 then v_lease.ram_mib else 0 end
+          from unnest(v_room.claimable, v_room.idx) with ordinality as c (mib, idx, at)
+         order by c.at);
+    end loop;
+    if cardinality(fleet._places(v_room, p_shape, 1)) = 1
+       and (v_least is null or cardinality(v_some) < cardinality(v_least)) then
+      v_least := v_some;
+    end if;
+  end loop;
+  with chosen as (
+    select l.job_id from fleet.leases as l where l.job_id = any(v_least) and l.command is null for update skip locked
+  ),
+  told as (
+    update fleet.leases as l
+       set command = 'preempt', ends_at = least(l.ends_at, p_now + v_grace)
+      from chosen as c
+     where l.job_id = c.job_id
+    returning l.session_id
+  )
+  select array_agg(distinct t.session_id) into v_some from told as t;
+  perform pg_notify('fleet_' || replace(s.session_id::text, '-', ''), 'preempt') from unnest(v_some) as s (session_id);
+  return coalesce(cardinality(v_least), 0);
+end
+$$;

@@ -1,0 +1,35 @@
+-- What the parts of a claim and of a settle hand to each other.
+
+-- What a claim may still hand out on one node; arrays run over its measured devices, host memory last.
+create type fleet.room as (
+  slots     integer,
+  cpu_milli integer,
+  disk_mib  integer,
+  idx       integer[],
+  kind      text[],
+  takes     boolean[],
+  claimable integer[]
+);
+
+-- A place kept on a node: for which job, from when, and what of the node others may have that will still run then.
+create type fleet.kept as (
+  job_id     uuid,
+  project_id uuid,
+  lane_id    bigint,
+  order_key  bigint,
+  low        boolean,
+  shape      fleet.shapes,
+  run_s      double precision,
+  begins_at  timestamptz,
+  rest       fleet.room
+);
+
+-- What one lease had booked, where.
+create type fleet.booking as (
+  node_id   bigint,
+  devices   text,
+  vram_mib  integer,
+  ram_mib   integer,
+  cpu_milli integer,
+  disk_mib  integer
+);
