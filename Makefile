@@ -34,9 +34,8 @@ check: $(STAMP)  ## Lint, types, architecture, schema snapshot
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.migrations.snapshot --check
 
-bench: $(STAMP)  ## Measure the verbs; run 2,000 schedules of the state machine (QUICK=1: 200)
-	$(BIN)/python -m bench.verbs $(if $(QUICK),--quick)
-	ARGOSY_MODEL_SCHEDULES=$(if $(QUICK),200,2000) $(BIN)/python -m pytest tests/model -k any_order --timeout 3000
+bench: $(STAMP)  ## Measure everything, 50 minutes (QUICK=1: 10; PARTS="drain flat": only these); bench/results/README.md
+	$(BIN)/python -m bench $(if $(QUICK),--quick) $(PARTS)
 
 format: $(STAMP)  ## Put the code into its usual form
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,39 @@
+"""`python -m bench [--quick] [PART ...]`: measure all parts, or those named, and write down what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from bench import findings, server, sizes
+from bench.registry import PARTS
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure; print each part's ratios as one line of JSON."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=" ".join(PARTS))
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and shorter runs")
+    parser.add_argument(
+        "--results", type=Path, default=findings.RESULTS, help="where the numbers go (default: %(default)s)"
+    )
+    chosen = parser.parse_args(arguments)
+    unknown = [name for name in chosen.parts if name not in PARTS]
+    if unknown:
+        parser.error(f"there is no part {unknown[0]}; choose from: {' '.join(PARTS)}")
+    size = sizes.QUICK if chosen.quick else sizes.FULL
+    with server.running() as running:
+        facts = {"size": "quick" if chosen.quick else "full", "server": running.facts()}
+        for name in chosen.parts or PARTS:
+            before = findings.circumstances()
+            start = time.monotonic()
+            found = PARTS[name](running, size)
+            took = {"took_s": round(time.monotonic() - start, 1)}
+            findings.merge(chosen.results, name, found, facts | before | took)
+            print(json.dumps({"part": name, **took, **found.ratios}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""The parts, by the names `python -m bench` knows, in the order they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from bench.findings import Findings
+from bench.parts import drain, latency, model, submit, verbs
+from bench.server import Server
+from bench.sizes import Size
+
+PARTS: Mapping[str, Callable[[Server, Size], Findings]] = {
+    "drain": drain.measure,
+    "submit": submit.measure,
+    "latency": latency.measure,
+    "verbs": verbs.measure,
+    "model": model.measure,
+}

@@ -1,0 +1,59 @@
+"""How much is measured: everything (`FULL`), a quick look (`QUICK`), or just that it runs (`TINY`, for tests)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Size:
+    """Numbers of rounds, rows and seconds."""
+
+    rounds: int
+    rare_rounds: int
+    """Of sides that are there for comparison only."""
+    drain_jobs: int
+    slow_drain_jobs: int
+    """For a peer too slow for `drain_jobs`."""
+    each_jobs: int
+    """Submitted one a transaction."""
+    bulk_jobs: int
+    latency_jobs: int
+    listeners: int
+    schedules: int
+    """Of the state machine."""
+
+
+FULL = Size(
+    rounds=7,
+    rare_rounds=3,
+    drain_jobs=20_000,
+    slow_drain_jobs=2_000,
+    each_jobs=2_000,
+    bulk_jobs=10_000,
+    latency_jobs=200,
+    listeners=100,
+    schedules=2000,
+)
+QUICK = Size(
+    rounds=3,
+    rare_rounds=1,
+    drain_jobs=20_000,
+    slow_drain_jobs=1_000,
+    each_jobs=1_000,
+    bulk_jobs=10_000,
+    latency_jobs=100,
+    listeners=100,
+    schedules=200,
+)
+TINY = Size(
+    rounds=1,
+    rare_rounds=1,
+    drain_jobs=120,
+    slow_drain_jobs=20,
+    each_jobs=5,
+    bulk_jobs=50,
+    latency_jobs=5,
+    listeners=3,
+    schedules=1,
+)
