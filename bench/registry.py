@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bench.findings import Findings
-from bench.parts import drain, latency, model, submit, verbs
+from bench.parts import drain, flat, latency, model, submit, verbs
 from bench.server import Server
 from bench.sizes import Size
 
@@ -13,6 +13,7 @@ PARTS: Mapping[str, Callable[[Server, Size], Findings]] = {
     "drain": drain.measure,
     "submit": submit.measure,
     "latency": latency.measure,
+    "flat": flat.measure,
     "verbs": verbs.measure,
     "model": model.measure,
 }

@@ -20,6 +20,14 @@ class Size:
     bulk_jobs: int
     latency_jobs: int
     listeners: int
+    clutter_jobs: int
+    """That stand around the jobs that are drained."""
+    projects: int
+    """With four lanes each."""
+    flat_jobs: int
+    """Drained amid the clutter."""
+    limit_s: float
+    """A drain amid clutter ends by then; its rate is that of what it did."""
     schedules: int
     """Of the state machine."""
 
@@ -33,6 +41,10 @@ FULL = Size(
     bulk_jobs=10_000,
     latency_jobs=200,
     listeners=100,
+    clutter_jobs=1_000_000,
+    projects=1000,
+    flat_jobs=5000,
+    limit_s=20.0,
     schedules=2000,
 )
 QUICK = Size(
@@ -44,6 +56,10 @@ QUICK = Size(
     bulk_jobs=10_000,
     latency_jobs=100,
     listeners=100,
+    clutter_jobs=200_000,
+    projects=1000,
+    flat_jobs=5000,
+    limit_s=10.0,
     schedules=200,
 )
 TINY = Size(
@@ -55,5 +71,9 @@ TINY = Size(
     bulk_jobs=50,
     latency_jobs=5,
     listeners=3,
+    clutter_jobs=100,
+    projects=5,
+    flat_jobs=40,
+    limit_s=5.0,
     schedules=1,
 )

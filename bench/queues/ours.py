@@ -22,7 +22,8 @@ from queue_schema.shapes import Claimed, Completion, Session, Submission
 from tests.support.verbs import Agent, Project
 
 PROJECT = "bench"
-_HUGE = 100_000_000
+HUGE = 100_000_000
+"""More MiB, or thousandths of a core, than any job of the bench will want."""
 
 
 def noop(sent_at: float = 0.0) -> Submission:
@@ -38,7 +39,7 @@ def submit(conn: Conn, project_id: UUID, jobs: int) -> None:
 
 def wide_node(conn: Conn, node: str, *, slots: int) -> Agent:
     """A node that only its slots limit; its memory is host memory."""
-    return Agent(conn, node, slots=slots, ram_mib=_HUGE, cpu_milli=_HUGE)
+    return Agent(conn, node, slots=slots, ram_mib=HUGE, cpu_milli=HUGE)
 
 
 @dataclass(frozen=True)
@@ -156,15 +157,35 @@ class _Sleeper:
             empty = 0 if claimed else empty + 1
 
 
-def claim_all(agent: Agent, url: str, want: int, started: Callable[[int], None]) -> int:
-    """Claim and complete until a claim finds nothing; returns how many jobs that were.
+def claim_all(
+    agent: Agent,
+    url: str,
+    want: int,
+    started: Callable[[int], None],
+    *,
+    jobs: int | None = None,
+    limit_s: float | None = None,
+) -> int:
+    """Claim and complete until a claim finds nothing; the number of jobs done.
 
     The next batch is claimed while the last one is settled, each on a connection of its own.
+
+    Args:
+        agent: Who claims, on its own connection.
+        url: For the connection that settles.
+        want: Most jobs of one claim.
+        started: Told the size of each batch.
+        jobs: Stop after this many.
+        limit_s: Stop after this long.
     """
     done = 0
+    end = None if limit_s is None else time.monotonic() + limit_s
     settling: Future[None] | None = None
     with psycopg.connect(url, autocommit=True) as settles, ThreadPoolExecutor(1) as settler:
-        while claimed := claim(agent, want):
+        while (jobs is None or done < jobs) and (end is None or time.monotonic() < end):
+            claimed = claim(agent, want)
+            if not claimed:
+                break
             started(len(claimed))
             if settling is not None:
                 settling.result()
