@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bench.findings import Findings
-from bench.parts import drain, flat, latency, model, submit, verbs
+from bench.parts import drain, fairness, flat, latency, model, packing, starvation, submit, verbs
 from bench.server import Server
 from bench.sizes import Size
 
@@ -14,6 +14,9 @@ PARTS: Mapping[str, Callable[[Server, Size], Findings]] = {
     "submit": submit.measure,
     "latency": latency.measure,
     "flat": flat.measure,
+    "fairness": fairness.measure,
+    "packing": packing.measure,
+    "starvation": starvation.measure,
     "verbs": verbs.measure,
     "model": model.measure,
 }

@@ -28,6 +28,13 @@ class Size:
     """Drained amid the clutter."""
     limit_s: float
     """A drain amid clutter ends by then; its rate is that of what it did."""
+    trace_jobs: int
+    fair_s: float
+    """Simulated seconds that shares are measured over."""
+    flood_factor: int
+    """How many times as many jobs the big project submits."""
+    starve_s: float
+    """Simulated seconds after which a waiting job has starved."""
     schedules: int
     """Of the state machine."""
 
@@ -45,6 +52,10 @@ FULL = Size(
     projects=1000,
     flat_jobs=5000,
     limit_s=20.0,
+    trace_jobs=1000,
+    fair_s=3600.0,
+    flood_factor=100,
+    starve_s=3600.0,
     schedules=2000,
 )
 QUICK = Size(
@@ -60,6 +71,10 @@ QUICK = Size(
     projects=1000,
     flat_jobs=5000,
     limit_s=10.0,
+    trace_jobs=300,
+    fair_s=1800.0,
+    flood_factor=100,
+    starve_s=1800.0,
     schedules=200,
 )
 TINY = Size(
@@ -75,5 +90,9 @@ TINY = Size(
     projects=5,
     flat_jobs=40,
     limit_s=5.0,
+    trace_jobs=12,
+    fair_s=600.0,
+    flood_factor=2,
+    starve_s=60.0,
     schedules=1,
 )
