@@ -33,9 +33,9 @@ KINDS = ("selftest.allocate", "diffusion.generate", "diffusion.train_lora")
 
 CHORES: tuple[tuple[float, Callable[[Conn], object]], ...] = (
     (1.0, chores.promote),
-    (60.0, chores.reap),
+    (5.0, chores.reap),
 )
-"""What the scheduler does and every how many simulated seconds. The reaper has nothing to do here: all beats come."""
+"""What the scheduler does, and every how many seconds."""
 
 
 @dataclass(frozen=True)

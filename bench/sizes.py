@@ -35,6 +35,14 @@ class Size:
     """How many times as many jobs the big project submits."""
     starve_s: float
     """Simulated seconds after which a waiting job has starved."""
+    nodes: int
+    connections: int
+    """That all nodes share."""
+    nodes_s: float
+    few_nodes_s: float
+    """How long a hundred nodes, for comparison, are measured."""
+    node_run_s: float
+    """How long a job of theirs runs."""
     schedules: int
     """Of the state machine."""
 
@@ -56,6 +64,11 @@ FULL = Size(
     fair_s=3600.0,
     flood_factor=100,
     starve_s=3600.0,
+    nodes=10_000,
+    connections=500,
+    nodes_s=600.0,
+    few_nodes_s=60.0,
+    node_run_s=60.0,
     schedules=2000,
 )
 QUICK = Size(
@@ -75,6 +88,11 @@ QUICK = Size(
     fair_s=1800.0,
     flood_factor=100,
     starve_s=1800.0,
+    nodes=10_000,
+    connections=500,
+    nodes_s=60.0,
+    few_nodes_s=20.0,
+    node_run_s=60.0,
     schedules=200,
 )
 TINY = Size(
@@ -94,5 +112,10 @@ TINY = Size(
     fair_s=600.0,
     flood_factor=2,
     starve_s=60.0,
+    nodes=6,
+    connections=3,
+    nodes_s=1.0,
+    few_nodes_s=1.0,
+    node_run_s=0.5,
     schedules=1,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
+from functools import partial
 from typing import Any
 
 from bench.findings import Findings
@@ -71,7 +72,7 @@ def _rounds(
 ) -> dict[tuple[str, int], list[Drained]]:
     """By queue and number of workers, one drain a round."""
     for side in sides:
-        server.make(side.template, lambda url, side=side: _fill(side, url), durable=durable)  # type: ignore[misc]  # a default binds now
+        server.make(side.template, partial(_fill, side), durable=durable)
     try:
         cases = [(side, workers) for side in sides for workers in side.workers]
         found = interleaved(cases, rounds, lambda case: _once(server, *case, durable=durable))

@@ -1,0 +1,118 @@
+"""What ten thousand nodes cost the server: CPU cores and the latency of a claim, beside a hundred nodes.
+
+Each node holds four leases of 60 s jobs, beats every 10 s, and settles and claims as jobs end; the scheduler's chores
+run, work keeps coming, and one REPEATABLE READ snapshot is held meanwhile. The nodes share 500 connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import uvloop
+
+from bench.findings import Findings
+from bench.herd import SLOTS, Herd, Tally
+from bench.queues.ours import Argosy, submit
+from bench.rounds import quantile
+from bench.server import Conn, Server
+from bench.simulate import CHORES
+from bench.sizes import Size
+from tests.support.verbs import Project
+
+FEW = 100
+PROJECTS = 10
+SPARE_S = 10.0
+"""Work for so long is always ready."""
+REFILL_S = 1.0
+
+
+def measure(server: Server, size: Size) -> Findings:
+    """Few nodes, then many, each on a fresh database."""
+    few = _fleet(server, size, min(FEW, size.nodes), size.few_nodes_s)
+    many = _fleet(server, size, size.nodes, size.nodes_s)
+    return Findings(
+        {"nodes_10k_server_cores": many["server_cores"]},
+        {"connections": size.connections, "few": few, "many": many},
+    )
+
+
+def _fleet(server: Server, size: Size, nodes: int, measured_s: float) -> dict[str, Any]:
+    url = server.make("bench_nodes", Argosy().install)
+    herd = Herd(url, nodes=nodes, connections=size.connections, run_s=size.node_run_s)
+    found: dict[str, Any] = {}
+
+    async def during() -> None:
+        await asyncio.sleep(size.node_run_s / 2)  # all have claimed, and the first jobs have ended
+        with server.connect("bench_nodes") as old:
+            old.execute("begin isolation level repeatable read")
+            old.execute("select count(*) from fleet.settings")
+            herd.tally = Tally()
+            start, cpu = time.monotonic(), server.cpu_s()
+            await asyncio.sleep(measured_s)
+            seconds = time.monotonic() - start
+            found.update(_detail(herd.tally, nodes, size.node_run_s, seconds, server.cpu_s() - cpu))
+
+    stop = threading.Event()
+    others = [
+        threading.Thread(target=_feed, args=(url, nodes, size.node_run_s, stop)),
+        *(threading.Thread(target=_chore, args=(url, period_s, chore, stop)) for period_s, chore in CHORES),
+    ]
+    for thread in others:
+        thread.start()
+    try:
+        uvloop.run(herd.run(during))
+    finally:
+        stop.set()
+        for thread in others:
+            thread.join()
+        server.drop("bench_nodes")
+    return found
+
+
+def _feed(url: str, nodes: int, run_s: float, stop: threading.Event) -> None:
+    """Submit as fast as the fleet works off, some seconds ahead of it, spread over projects; until told to stop."""
+    rate = SLOTS * nodes / run_s
+    sent, start = 0, time.monotonic()
+    with psycopg.connect(url, autocommit=True) as conn:
+        projects = [Project(conn, f"tenant-{number}").id for number in range(PROJECTS)]
+        while not stop.is_set():
+            wanted = SLOTS * nodes + rate * (time.monotonic() - start + SPARE_S)
+            for project in projects:
+                jobs = int(wanted - sent) // PROJECTS + 1
+                submit(conn, project, jobs)
+            sent += PROJECTS * jobs
+            stop.wait(REFILL_S)
+
+
+def _chore(url: str, period_s: float, chore: Callable[[Conn], object], stop: threading.Event) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        while not stop.wait(period_s):
+            chore(conn)
+
+
+def _detail(tally: Tally, nodes: int, run_s: float, seconds: float, cpu_s: float) -> dict[str, Any]:
+    return {
+        "nodes": nodes,
+        "measured_s": round(seconds, 1),
+        "server_cores": round(cpu_s / seconds, 3),
+        "server_cpu_ms_per_node_and_s": round(1000 * cpu_s / seconds / nodes, 4),
+        "completed_per_s": round(tally.completed / seconds, 1),
+        "completed_per_s_wanted": round(SLOTS * nodes / run_s, 1),
+        "claims": len(tally.claim_s),
+        "claims_empty": tally.empty,
+        "claim_p50_ms": _ms(tally.claim_s, 0.5),
+        "claim_p99_ms": _ms(tally.claim_s, 0.99),
+        "beat_p50_ms": _ms(tally.beat_s, 0.5),
+        "beat_p99_ms": _ms(tally.beat_s, 0.99),
+        "sent_late_p99_ms": _ms(tally.late_s, 0.99),
+        "errors": dict(tally.errors),
+    }
+
+
+def _ms(seconds: list[float], share: float) -> float | None:
+    return round(1000 * quantile(seconds, share), 2) if seconds else None
