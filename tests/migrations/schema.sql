@@ -933,6 +933,15 @@ CREATE FUNCTION fleet._session(p_session uuid, p_secret text) RETURNS fleet.sess
     AS <31551fc259aeeec24c7429080185c076>;
 
 --
+-- Name: _set_cap(uuid, integer, bigint); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._set_cap(p_project uuid, p_max_running integer, p_max_vram_mib bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <a38279a3079faabbfaa7e7d3b57b7b69>;
+
+--
 -- Name: _settle(uuid, jsonb, text, text); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1188,7 +1197,7 @@ CREATE FUNCTION fleet.pause_v1(p_project uuid, p_paused boolean, p_priority text
 CREATE FUNCTION fleet.project_v1(p_project text, p_fields jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <a699b3e3cdf1c4dcbb9d3f0ca0cf33f4>;
+    AS <ce1cca8cabfe5438fc308a829fbfadad>;
 
 --
 -- Name: promote_v1(integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -4919,6 +4928,13 @@ GRANT ALL ON FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[]) TO flee
 
 REVOKE ALL ON FUNCTION fleet._session(p_session uuid, p_secret text) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._session(p_session uuid, p_secret text) TO fleet_owner;
+
+--
+-- Name: FUNCTION _set_cap(p_project uuid, p_max_running integer, p_max_vram_mib bigint); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._set_cap(p_project uuid, p_max_running integer, p_max_vram_mib bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._set_cap(p_project uuid, p_max_running integer, p_max_vram_mib bigint) TO fleet_owner;
 
 --
 -- Name: FUNCTION _settle(p_session uuid, p_items jsonb, p_verdict text, p_by text); Type: ACL; Schema: fleet; Owner: -

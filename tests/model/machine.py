@@ -364,6 +364,27 @@ class QueueMachine(RuleBasedStateMachine):
         assert self.nodes[node].claim(4, sample=self._look(node)) == []
         clients.pause(self.conn, self.project.id, paused=False)
 
+    @rule(size=st.sampled_from(SIZES[:3]))
+    def a_big_job_waits_among_small_ones(self, size: int) -> None:
+        """Something runs on every node; a job that needs a whole one has a place kept; smaller ones come after it."""
+        for node in NODES:
+            self.project.gpu_job(size)
+            self._claim(node, 1)
+        self.project.gpu_job(SIZES[-1], gpus=GPUS)
+        self.the_scheduler_tidies_up()
+        for node in NODES:
+            self.project.gpu_job(size)
+            self._claim(node, 4)
+
+    @rule(job=jobs, cancelled=st.booleans())
+    def what_others_wait_for_ends(self, job: UUID, *, cancelled: bool) -> None:
+        """Badly: then they end too."""
+        if self.project.state(job) in ("ready", "waiting"):
+            dependent = self.project.submit(after=[str(self.project.submit(after=[str(job)]))])
+            if cancelled:
+                self.cancel(job)
+                assert self.project.state(dependent) == "failed"
+
     @rule()
     def the_scheduler_tidies_up(self) -> None:
         """Places are kept, projects ranked; heads move up and dry lanes become idle, which claims do too."""

@@ -182,7 +182,9 @@ def test_what_runs_already_counts_when_a_cap_is_set(conn, project: Project, agen
     agent.complete(running[0])
     assert len(agent.claim()) == 1
     admin.set_project(conn, "acme", max_running=None)
-    assert len(agent.claim()) == 5
+    assert len(agent.claim(2)) == 2
+    admin.set_project(conn, "acme", max_running=7)
+    assert len(agent.claim()) == 1, "what started while there was no cap counts too"
 
 
 @pytest.mark.parametrize(

@@ -51,22 +51,12 @@ begin
   end if;
 
   if p_fields ?| array['max_running', 'max_vram_mib'] then
-    insert into fleet.caps (project_id) values (v_project.project_id) on conflict do nothing;
-    if found then
-      with counted as (
-        update fleet.leases as l set capped = true where l.project_id = v_project.project_id and not l.capped
-        returning cardinality(l.devices) * l.vram_mib::bigint as vram_mib
-      )
-      update fleet.caps as c
-         set running = n.running, vram_mib = n.vram_mib
-        from (select count(*) as running, coalesce(sum(x.vram_mib), 0) as vram_mib from counted as x) as n
-       where c.project_id = v_project.project_id;
-    end if;
-    update fleet.caps as c
-       set max_running = case when p_fields ? 'max_running' then (p_fields ->> 'max_running')::integer else c.max_running end,
-           max_vram_mib = case when p_fields ? 'max_vram_mib' then (p_fields ->> 'max_vram_mib')::bigint
-                               else c.max_vram_mib end
-     where c.project_id = v_project.project_id;
+    perform fleet._set_cap(
+      v_project.project_id,
+      case when p_fields ? 'max_running' then (p_fields ->> 'max_running')::integer
+           else (select c.max_running from fleet.caps as c where c.project_id = v_project.project_id) end,
+      case when p_fields ? 'max_vram_mib' then (p_fields ->> 'max_vram_mib')::bigint
+           else (select c.max_vram_mib from fleet.caps as c where c.project_id = v_project.project_id) end);
   end if;
   select c.* into v_cap from fleet.caps as c where c.project_id = v_project.project_id;
   return jsonb_build_object(
@@ -75,6 +65,41 @@ begin
     'running', coalesce((select count(*) from fleet.leases as l where l.project_id = v_project.project_id), 0),
     'vram_mib', coalesce((select sum(cardinality(l.devices) * l.vram_mib::bigint)
                             from fleet.leases as l where l.project_id = v_project.project_id), 0));
+end
+$$;
+
+-- _set_cap: put caps on a project, or take them away when both are null.
+--
+-- Locks    the row of caps (a claim under way for the project is waited for), then the project's leases
+create function fleet._set_cap(p_project uuid, p_max_running integer, p_max_vram_mib bigint)
+  returns void
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now record;
+begin
+  if num_nonnulls(p_max_running, p_max_vram_mib) = 0 then
+    delete from fleet.caps as c where c.project_id = p_project;
+    return;
+  end if;
+  update fleet.caps as c
+     set max_running = p_max_running, max_vram_mib = p_max_vram_mib
+   where c.project_id = p_project;
+  if found then
+    return;
+  end if;
+  insert into fleet.caps (project_id, max_running, max_vram_mib) values (p_project, p_max_running, p_max_vram_mib);
+  -- Every lease counts from now on. This waits for settles under way; only then is it known what is left to count, and
+  -- what was returned to a cap of former times means nothing any more.
+  with counted as (
+    update fleet.leases as l set capped = true where l.project_id = p_project
+    returning cardinality(l.devices) * l.vram_mib::bigint as vram_mib
+  )
+  select count(*) as running, coalesce(sum(c.vram_mib), 0) as vram_mib into v_now from counted as c;
+  delete from fleet.cap_returns as r where r.project_id = p_project;
+  update fleet.caps as c set running = v_now.running, vram_mib = v_now.vram_mib where c.project_id = p_project;
 end
 $$;
 
