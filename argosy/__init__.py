@@ -23,10 +23,11 @@ from argosy.errors import (
     WaitTimeout,
 )
 from argosy.job import Job
-from argosy.models import Attempt, Blob, Device, JobEvent, JobInfo, LogChunk, Node, Output, Progress
-from argosy.spec import JobSpec, OutputOf
+from argosy.models import Attempt, Blob, Device, Edge, JobEvent, JobInfo, LogChunk, Node, Output, Progress
+from argosy.spec import After, JobSpec, OutputOf
 
 __all__ = [
+    "After",
     "ArgosyError",
     "Attempt",
     "Away",
@@ -35,6 +36,7 @@ __all__ = [
     "Client",
     "Conflict",
     "Device",
+    "Edge",
     "Job",
     "JobEvent",
     "JobFailed",

@@ -21,7 +21,7 @@ from argosy.config import find
 from argosy.errors import ArgosyError, BadRequest, NotFound, Unreachable
 from argosy.job import Job
 from argosy.models import Blob, JobInfo, Node
-from argosy.spec import InputValue, JobSpec, as_json
+from argosy.spec import After, InputValue, JobSpec, as_json
 
 _CHUNK = 1024 * 1024
 _TRIES = 5
@@ -79,7 +79,7 @@ class Client:
         params: Mapping[str, Any] | None = None,
         *,
         inputs: Mapping[str, InputValue] | None = None,
-        after: Sequence[Job | str] = (),
+        after: Sequence[Job | str | After] = (),
         name: str | None = None,
         priority: str | None = None,
         need: Mapping[str, Any] | None = None,

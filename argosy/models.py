@@ -26,6 +26,15 @@ class JobError(msgspec.Struct, frozen=True):
     traceback: str | None = None
 
 
+class Edge(msgspec.Struct, frozen=True):
+    """One job that a job waits, or waited, for."""
+
+    job: str
+    when: str
+    """`succeeded`, `failed` (or cancelled) or `ended`."""
+    satisfied: bool = False
+
+
 class JobInfo(msgspec.Struct, frozen=True):
     """One job. In lists, the fields from `params` on are empty: `Job.refresh()` fills them."""
 
@@ -49,6 +58,7 @@ class JobInfo(msgspec.Struct, frozen=True):
     need: dict[str, Any] = {}
     inputs: dict[str, Any] = {}
     after: list[str] = []
+    edges: list[Edge] = []
     waits_for: int = 0
     run_at: datetime | None = None
     start_by: datetime | None = None

@@ -23,6 +23,15 @@ class OutputOf:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class After:
+    """A job to wait for, and until when: `After(train, "failed")`."""
+
+    job: Union[Job, JobSpec, str]  # noqa: UP007  # as above
+    when: str = "succeeded"
+    """`succeeded`, `failed` (it failed or was cancelled), or `ended`."""
+
+
 InputValue = Union[Path, bytes, Blob, OutputOf]  # noqa: UP007  # needed at runtime by type checkers of 3.11
 
 
@@ -34,8 +43,8 @@ class JobSpec:
     params: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, InputValue] = field(default_factory=dict)
     """Files by the name under which the job finds them; paths and bytes are uploaded once."""
-    after: Sequence[Job | JobSpec | str] = ()
-    """All of them must succeed first."""
+    after: Sequence[Job | JobSpec | str | After] = ()
+    """All of them must succeed first, or end as an `After` says."""
     name: str | None = None
     priority: str | None = None
     """`low`, `normal`, `high` or `urgent`."""
@@ -86,7 +95,7 @@ def _one(
     stated: dict[str, Any] = {
         "params": dict(spec.params),
         "inputs": inputs,
-        "after": [_id(other, refs, f"{where}.after[{place}]") for place, other in enumerate(spec.after)],
+        "after": [_edge(other, refs, f"{where}.after[{place}]") for place, other in enumerate(spec.after)],
         "tags": dict(spec.tags),
         "need": None if spec.need is None else dict(spec.need),
         "exclusive": spec.exclusive,
@@ -95,6 +104,12 @@ def _one(
         stated[plain] = getattr(spec, plain)
     said = {key: value for key, value in stated.items() if value not in (None, {}, [], False)}
     return {"kind": spec.kind, "ref": refs[id(spec)], **said}
+
+
+def _edge(other: Job | JobSpec | str | After, refs: Mapping[int, str], where: str) -> str | dict[str, str]:
+    if isinstance(other, After):
+        return {"job": _id(other.job, refs, where), "when": other.when}
+    return _id(other, refs, where)
 
 
 def _id(other: Job | JobSpec | str, refs: Mapping[int, str], where: str) -> str:

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import psycopg as sa_psycopg
 
 from queue_schema.errors import Conflict, NotFound
 from queue_schema.shapes import Need
-from queue_schema.states import Cause, JobState, Priority
+from queue_schema.states import Cause, JobEnd, JobState, Priority
 
 T = TypeVar("T")
 Connection = psycopg.Connection[Any]
@@ -44,6 +44,14 @@ class JobError(msgspec.Struct, frozen=True):
 
     message: str | None = None
     traceback: str | None = None
+
+
+class Edge(msgspec.Struct, frozen=True):
+    """One job that a job waits, or waited, for."""
+
+    job: UUID
+    when: JobEnd
+    satisfied: bool
 
 
 class JobSummary(msgspec.Struct, frozen=True):
@@ -80,8 +88,10 @@ class Job(msgspec.Struct, frozen=True):
     inputs: dict[str, Any]
     tags: dict[str, str]
     after: list[UUID]
+    edges: list[Edge]
+    """The same as `after`, each with the end that is waited for."""
     waits_for: int
-    """How many of `after` have not succeeded yet."""
+    """How many of them it still waits for."""
     run_at: datetime | None
     start_by: datetime | None
     timeout_s: int

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from queue_schema.states import Cause, Command, JobState, Priority, SettleOutcome
+from queue_schema.states import Cause, Command, JobEnd, JobState, Priority, SettleOutcome
 
 DeviceKind = Literal["gpu", "ram"]
 
@@ -41,6 +41,14 @@ class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     output: str | None = None
 
 
+class After(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One job that is waited for, and the end that is waited for."""
+
+    job: str
+    """A job id, or the `ref` of a job of the same submission."""
+    when: JobEnd = JobEnd.SUCCEEDED
+
+
 class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One job, as its owner states it."""
 
@@ -52,8 +60,8 @@ class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     priority: Priority = Priority.NORMAL
     need: Need | None = None
     inputs: dict[str, Input] = {}
-    after: list[str] = []
-    """Job ids, or refs of the same submission; all must succeed first."""
+    after: list[str | After] = []
+    """Job ids, or refs of the same submission, which must succeed first; or `{"job": ..., "when": "failed"}`."""
     run_at: datetime | None = None
     start_by: datetime | None = None
     timeout_s: int | None = None

@@ -25,6 +25,15 @@ class JobState(StrEnum):
         return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 
 
+class JobEnd(StrEnum):
+    """What end of a job another one waits for."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    """It failed or was cancelled; not that it was never needed."""
+    ENDED = "ended"
+
+
 class Cause(StrEnum):
     """Why an attempt, or a job, did not succeed. Each has its own retry policy (table `retry_policies`)."""
 
@@ -37,7 +46,7 @@ class Cause(StrEnum):
     PREEMPTED = "preempted"
     CANCELLED = "cancelled"
     DEPENDENCY = "dependency"
-    """A job it waited for did not succeed."""
+    """A job it waited for ended in another way. As `cancelled`: it is not needed."""
     EXPIRED = "expired"
     """It had not started by its `start_by`."""
 

@@ -59,7 +59,12 @@ def submit(
             help="A file; or NAME=sha256:HASH, or NAME=job:ID/OUTPUT of a job it then waits for.",
         ),
     ] = None,
-    after: Annotated[list[str] | None, typer.Option(metavar="ID", help="Wait for this job.")] = None,
+    after: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID", help="Wait for this job to succeed; ID:failed or ID:ended for another end."
+        ),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="For people.")] = None,
     priority: Annotated[Priority | None, typer.Option()] = None,
     need: Annotated[
@@ -100,7 +105,7 @@ def submit(
                     kind,
                     values.params(param or [], params),
                     inputs=values.inputs(inputs or [], client),
-                    after=[client.job(each) for each in after or []],
+                    after=[values.edge(each, client) for each in after or []],
                     name=name,
                     priority=None if priority is None else priority.value,
                     need=values.need(need or []),

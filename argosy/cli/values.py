@@ -13,7 +13,7 @@ import typer
 
 from argosy.client import Client
 from argosy.models import Blob
-from argosy.spec import InputValue, OutputOf
+from argosy.spec import After, InputValue, OutputOf
 
 
 def pair(text: str, option: str) -> tuple[str, str]:
@@ -74,6 +74,14 @@ def inputs(pairs: Sequence[str], client: Client) -> dict[str, InputValue]:
                 raise typer.BadParameter(f"{path} is no file", param_hint="--input")
             found[name] = path
     return found
+
+
+def edge(text: str, client: Client) -> After:
+    """`id`, `id:failed` or `id:ended`."""
+    job_id, separator, when = text.partition(":")
+    if separator and when not in ("succeeded", "failed", "ended"):
+        raise typer.BadParameter(f"{when!r} is not succeeded, failed or ended", param_hint="--after")
+    return After(client.job(job_id), when or "succeeded")
 
 
 def moment(text: str | None, option: str) -> datetime | None:

@@ -50,6 +50,22 @@ CREATE TYPE fleet.cause AS ENUM (
 COMMENT ON TYPE fleet.cause IS 'Why an attempt or a job did not succeed.';
 
 --
+-- Name: job_end; Type: TYPE; Schema: fleet; Owner: -
+--
+
+CREATE TYPE fleet.job_end AS ENUM (
+    'succeeded',
+    'failed',
+    'ended'
+);
+
+--
+-- Name: TYPE job_end; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TYPE fleet.job_end IS 'What end of a job another one waits for: its success, its failure, or any.';
+
+--
 -- Name: job_state; Type: TYPE; Schema: fleet; Owner: -
 --
 
@@ -242,13 +258,13 @@ CREATE TYPE fleet.submission AS (
 COMMENT ON TYPE fleet.submission IS 'One job as its owner states it; queue_schema.shapes.Submission.';
 
 --
--- Name: _absolute_inputs(jsonb, uuid[], fleet.submission[], boolean); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _absolute_inputs(jsonb, uuid[], jsonb); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._absolute_inputs(p_inputs jsonb, p_ids uuid[], p_items fleet.submission[], p_graph boolean) RETURNS jsonb
-    LANGUAGE sql STABLE
+CREATE FUNCTION fleet._absolute_inputs(p_inputs jsonb, p_ids uuid[], p_refs jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <758b497a90af322c91ac624cf6964fdb>;
+    AS <a7699b23d146a4c602cb799dd2c2d26b>;
 
 --
 -- Name: _advance(bigint); Type: FUNCTION; Schema: fleet; Owner: -
@@ -294,6 +310,15 @@ CREATE FUNCTION fleet._book(p_room fleet.room, p_shape fleet.shapes, p_places te
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <dd65858c076bc617e6691f63abf183a4>;
+
+--
+-- Name: _broken(fleet.job_end, fleet.job_state, fleet.cause); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._broken(p_wants fleet.job_end, p_outcome fleet.job_state, p_cause fleet.cause) RETURNS fleet.job_state
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <2ae4ec57247dfee3cf5d1bd7cdf26bbd>;
 
 --
 -- Name: caps; Type: TABLE; Schema: fleet; Owner: -
@@ -378,7 +403,7 @@ CREATE FUNCTION fleet._charge(p_shape fleet.shapes, p_run_s double precision) RE
 CREATE FUNCTION fleet._check_ceiling(p_key uuid, p_items fleet.submission[]) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <128a6ccbe8b809cff805df67c0bf5962>;
+    AS <d884c7c6c185fdce2fa98cbed17511d2>;
 
 --
 -- Name: _check_submissions(fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -387,7 +412,7 @@ CREATE FUNCTION fleet._check_ceiling(p_key uuid, p_items fleet.submission[]) RET
 CREATE FUNCTION fleet._check_submissions(p_items fleet.submission[]) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <abd93f39f77ac4a19b1a22639b2d0cc0>;
+    AS <22badbf8baf48be058fdd6b1ff6c8f00>;
 
 --
 -- Name: _claimed(uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -417,13 +442,13 @@ CREATE FUNCTION fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count 
     AS <7e71926af0ea12f518cfd4c397ae0a65>;
 
 --
--- Name: _depend(uuid, uuid[], fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _depend(uuid, uuid[], fleet.submission[], jsonb); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._depend(p_project uuid, p_ids uuid[], p_items fleet.submission[]) RETURNS integer[]
+CREATE FUNCTION fleet._depend(p_project uuid, p_ids uuid[], p_items fleet.submission[], p_refs jsonb) RETURNS integer[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <246bf5a61cc0b017228acfe9cf22c293>;
+    AS <8cb0675519198068e246fdd5b23509b2>;
 
 --
 -- Name: _durably(); Type: FUNCTION; Schema: fleet; Owner: -
@@ -444,15 +469,6 @@ CREATE FUNCTION fleet._enqueue(p_jobs uuid[]) RETURNS void
     AS <4d19f424452aa260a91850adac111222>;
 
 --
--- Name: _fail_dependents(uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
---
-
-CREATE FUNCTION fleet._fail_dependents(p_ended uuid[]) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <e0b860ae041d63096d2cc07d78ffd229>;
-
---
 -- Name: _free_at(bigint, uuid, fleet.shapes, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -469,6 +485,15 @@ CREATE FUNCTION fleet._idx(p_idx integer[], p_places integer[]) RETURNS integer[
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <07f25bbef2da34a6c25cd13409d50af1>;
+
+--
+-- Name: _items(fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._items(p_items fleet.submission[]) RETURNS TABLE(place bigint, kind text, params jsonb, name text, ref text, priority fleet.priority, need jsonb, inputs jsonb, after jsonb, run_at timestamp with time zone, start_by timestamp with time zone, timeout_s bigint, retries bigint, exclusive boolean, webhook text, tags jsonb)
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <7c486780b7cb7e3016cb9150b734d3e6>;
 
 --
 -- Name: _judge_node(uuid, uuid[], timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -861,6 +886,15 @@ CREATE FUNCTION fleet._rank_of(p_project uuid) RETURNS double precision
     AS <0ddf5b66c361b2a34d6aeb1ee509ffb0>;
 
 --
+-- Name: _refs(fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._refs(p_items fleet.submission[]) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <2f810cb0bd8799c16a8f00be8b10399e>;
+
+--
 -- Name: _repool(uuid, text[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -877,6 +911,16 @@ CREATE FUNCTION fleet._reshape(p_needs bigint[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <0e7ead6bce2871db7cef93c84327c5fe>;
+
+--
+-- Name: _resolve(uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._resolve(p_ended uuid[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS <a2e7ffe8be74f81cdeb83a871e368cef>;
 
 --
 -- Name: _resolved_inputs(uuid, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -948,7 +992,7 @@ CREATE FUNCTION fleet._set_cap(p_project uuid, p_max_running integer, p_max_vram
 CREATE FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_by text) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <f89fcab178a50ca114df3d7323087b69>;
+    AS <563880736b582e49792c826df249c558>;
 
 --
 -- Name: _starving(timestamp with time zone, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -978,15 +1022,6 @@ CREATE FUNCTION fleet._take_one(p_job uuid, p_lane bigint, p_order_key bigint) R
     AS <e9c4f07158e2bf3f9dae961eadacc754>;
 
 --
--- Name: _unblock(uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
---
-
-CREATE FUNCTION fleet._unblock(p_succeeded uuid[]) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <e5ef71d086d8c8004320e23456127503>;
-
---
 -- Name: _unbook(fleet.booking[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1010,7 +1045,7 @@ CREATE FUNCTION fleet._under_cap(p_cap fleet.caps, p_shape fleet.shapes) RETURNS
 CREATE FUNCTION fleet._wanted(p_items fleet.submission[]) RETURNS TABLE(place bigint, kind text, model_key text, priority fleet.priority, gpus integer, vram_mib integer, cpu_milli integer, ram_mib integer, disk_mib integer, device text, labels jsonb)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <f52e54007d615ccf10488e784b674bd3>;
+    AS <a984584334b4a3941e4cdebd97fc922b>;
 
 --
 -- Name: authenticate_v1(text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1028,7 +1063,7 @@ CREATE FUNCTION fleet.authenticate_v1(p_key text) RETURNS jsonb
 CREATE FUNCTION fleet.cancel_v1(p_project uuid, p_jobs uuid[]) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <f82b4b39b117d8ed20d119818ff35785>;
+    AS <5d443f551ffa8a6530adf5e8911b3993>;
 
 --
 -- Name: checkpoint_v1(uuid, text, uuid, uuid, text, bigint, bigint); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1206,7 +1241,7 @@ CREATE FUNCTION fleet.project_v1(p_project text, p_fields jsonb) RETURNS jsonb
 CREATE FUNCTION fleet.promote_v1(p_limit integer) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <cc98384353897c2e7c5bfa515724e80e>;
+    AS <2d31b01845bca731c0ecd09689603aa4>;
 
 --
 -- Name: prune_v1(integer, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1279,7 +1314,7 @@ CREATE FUNCTION fleet.reserve_v1() RETURNS jsonb
 CREATE FUNCTION fleet.retry_v1(p_project uuid, p_jobs uuid[]) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <0f1c7174ff9a863145cb6406d4bc6394>;
+    AS <439e516d05c67a5c3cd8d9a1d7c53780>;
 
 --
 -- Name: revoke_key_v1(text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1312,7 +1347,7 @@ COMMENT ON FUNCTION fleet.state_of(p_job uuid) IS 'Where a job is.';
 CREATE FUNCTION fleet.submit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT NULL::uuid, p_idempotency_key text DEFAULT NULL::text, p_trace text DEFAULT NULL::text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <c96ccecc8df71bbbd8c7cfe4ad007404>;
+    AS <c05364e60a6f8b7786a0c63a359dba16>;
 
 --
 -- Name: wake_v1(); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1843,6 +1878,7 @@ COMMENT ON COLUMN fleet.checkpoints.at IS 'When.';
 CREATE TABLE fleet.dependencies (
     job_id uuid NOT NULL,
     after_job_id uuid NOT NULL,
+    wants fleet.job_end DEFAULT 'succeeded'::fleet.job_end NOT NULL,
     satisfied boolean DEFAULT false NOT NULL
 );
 
@@ -1862,7 +1898,13 @@ COMMENT ON COLUMN fleet.dependencies.job_id IS 'Waits.';
 -- Name: COLUMN dependencies.after_job_id; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON COLUMN fleet.dependencies.after_job_id IS 'For this one to succeed.';
+COMMENT ON COLUMN fleet.dependencies.after_job_id IS 'For this one.';
+
+--
+-- Name: COLUMN dependencies.wants; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.dependencies.wants IS 'To succeed, to fail (or be cancelled), or to end in any way.';
 
 --
 -- Name: COLUMN dependencies.satisfied; Type: COMMENT; Schema: fleet; Owner: -
@@ -3731,6 +3773,9 @@ CREATE VIEW fleet.v_jobs AS
            FROM fleet.dependencies d
           WHERE (d.job_id = j.job_id)
           ORDER BY d.after_job_id) AS after,
+    COALESCE(( SELECT jsonb_agg(jsonb_build_object('job', d.after_job_id, 'when', d.wants, 'satisfied', d.satisfied) ORDER BY d.after_job_id) AS jsonb_agg
+           FROM fleet.dependencies d
+          WHERE (d.job_id = j.job_id)), '[]'::jsonb) AS edges,
     COALESCE(w.waits_for, 0) AS waits_for,
     COALESCE(NULLIF(w.run_at, '-infinity'::timestamp with time zone), j.run_at) AS run_at,
     j.start_by,
@@ -3944,7 +3989,12 @@ CREATE VIEW fleet.v_waiting AS
     NULLIF(w.run_at, '-infinity'::timestamp with time zone) AS run_at,
     ARRAY( SELECT d.after_job_id
            FROM fleet.dependencies d
-          WHERE ((d.job_id = j.job_id) AND (NOT d.satisfied))) AS after
+          WHERE ((d.job_id = j.job_id) AND (NOT d.satisfied))
+          ORDER BY d.after_job_id) AS after,
+    ARRAY( SELECT (d.wants)::text AS wants
+           FROM fleet.dependencies d
+          WHERE ((d.job_id = j.job_id) AND (NOT d.satisfied))
+          ORDER BY d.after_job_id) AS wants
    FROM ((fleet.waiting w
      JOIN fleet.jobs j ON ((j.job_id = w.job_id)))
      JOIN fleet.projects p ON ((p.project_id = j.project_id)));
@@ -4597,11 +4647,11 @@ GRANT USAGE ON SCHEMA fleet TO fleet_reader;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.shapes TO fleet_exec;
 
 --
--- Name: FUNCTION _absolute_inputs(p_inputs jsonb, p_ids uuid[], p_items fleet.submission[], p_graph boolean); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _absolute_inputs(p_inputs jsonb, p_ids uuid[], p_refs jsonb); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._absolute_inputs(p_inputs jsonb, p_ids uuid[], p_items fleet.submission[], p_graph boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._absolute_inputs(p_inputs jsonb, p_ids uuid[], p_items fleet.submission[], p_graph boolean) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._absolute_inputs(p_inputs jsonb, p_ids uuid[], p_refs jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._absolute_inputs(p_inputs jsonb, p_ids uuid[], p_refs jsonb) TO fleet_owner;
 
 --
 -- Name: FUNCTION _advance(p_lane bigint); Type: ACL; Schema: fleet; Owner: -
@@ -4637,6 +4687,13 @@ GRANT ALL ON FUNCTION fleet._asked_by_all() TO fleet_owner;
 
 REVOKE ALL ON FUNCTION fleet._book(p_room fleet.room, p_shape fleet.shapes, p_places text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._book(p_room fleet.room, p_shape fleet.shapes, p_places text[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _broken(p_wants fleet.job_end, p_outcome fleet.job_state, p_cause fleet.cause); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._broken(p_wants fleet.job_end, p_outcome fleet.job_state, p_cause fleet.cause) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._broken(p_wants fleet.job_end, p_outcome fleet.job_state, p_cause fleet.cause) TO fleet_owner;
 
 --
 -- Name: TABLE caps; Type: ACL; Schema: fleet; Owner: -
@@ -4701,11 +4758,11 @@ REVOKE ALL ON FUNCTION fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p
 GRANT ALL ON FUNCTION fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer, p_era bigint, p_low boolean, p_charge double precision) TO fleet_owner;
 
 --
--- Name: FUNCTION _depend(p_project uuid, p_ids uuid[], p_items fleet.submission[]); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _depend(p_project uuid, p_ids uuid[], p_items fleet.submission[], p_refs jsonb); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._depend(p_project uuid, p_ids uuid[], p_items fleet.submission[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._depend(p_project uuid, p_ids uuid[], p_items fleet.submission[]) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._depend(p_project uuid, p_ids uuid[], p_items fleet.submission[], p_refs jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._depend(p_project uuid, p_ids uuid[], p_items fleet.submission[], p_refs jsonb) TO fleet_owner;
 
 --
 -- Name: FUNCTION _durably(); Type: ACL; Schema: fleet; Owner: -
@@ -4722,13 +4779,6 @@ REVOKE ALL ON FUNCTION fleet._enqueue(p_jobs uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._enqueue(p_jobs uuid[]) TO fleet_owner;
 
 --
--- Name: FUNCTION _fail_dependents(p_ended uuid[]); Type: ACL; Schema: fleet; Owner: -
---
-
-REVOKE ALL ON FUNCTION fleet._fail_dependents(p_ended uuid[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._fail_dependents(p_ended uuid[]) TO fleet_owner;
-
---
 -- Name: FUNCTION _free_at(p_node bigint, p_session uuid, p_shape fleet.shapes, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -4741,6 +4791,13 @@ GRANT ALL ON FUNCTION fleet._free_at(p_node bigint, p_session uuid, p_shape flee
 
 REVOKE ALL ON FUNCTION fleet._idx(p_idx integer[], p_places integer[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._idx(p_idx integer[], p_places integer[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _items(p_items fleet.submission[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._items(p_items fleet.submission[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._items(p_items fleet.submission[]) TO fleet_owner;
 
 --
 -- Name: FUNCTION _judge_node(p_session uuid, p_jobs uuid[], p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
@@ -4874,6 +4931,13 @@ REVOKE ALL ON FUNCTION fleet._rank_of(p_project uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._rank_of(p_project uuid) TO fleet_owner;
 
 --
+-- Name: FUNCTION _refs(p_items fleet.submission[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._refs(p_items fleet.submission[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._refs(p_items fleet.submission[]) TO fleet_owner;
+
+--
 -- Name: FUNCTION _repool(p_project uuid, p_pools text[]); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -4886,6 +4950,13 @@ GRANT ALL ON FUNCTION fleet._repool(p_project uuid, p_pools text[]) TO fleet_own
 
 REVOKE ALL ON FUNCTION fleet._reshape(p_needs bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._reshape(p_needs bigint[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _resolve(p_ended uuid[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._resolve(p_ended uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._resolve(p_ended uuid[]) TO fleet_owner;
 
 --
 -- Name: FUNCTION _resolved_inputs(p_project uuid, p_inputs jsonb); Type: ACL; Schema: fleet; Owner: -
@@ -4963,13 +5034,6 @@ GRANT ALL ON FUNCTION fleet._take(p_lane bigint, p_head bigint, p_bound bigint, 
 
 REVOKE ALL ON FUNCTION fleet._take_one(p_job uuid, p_lane bigint, p_order_key bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._take_one(p_job uuid, p_lane bigint, p_order_key bigint) TO fleet_owner;
-
---
--- Name: FUNCTION _unblock(p_succeeded uuid[]); Type: ACL; Schema: fleet; Owner: -
---
-
-REVOKE ALL ON FUNCTION fleet._unblock(p_succeeded uuid[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._unblock(p_succeeded uuid[]) TO fleet_owner;
 
 --
 -- Name: FUNCTION _unbook(p_freed fleet.booking[]); Type: ACL; Schema: fleet; Owner: -

@@ -59,7 +59,18 @@ GUARDS = {
     "what counts in a cap": ("_count_in", "running = c.running + p_count", "running = c.running"),
     "the pause of a project": ("pause_v1", "set paused = p_paused", "set paused = l.paused"),
     "the place that is kept": ("claim_v1", "fleet._least(v_room, v_kept.rest)", "v_room"),
-    "the end of what waited for a failure": ("_settle", "perform fleet._fail_dependents(v_failed);", ""),
+    "the end of what waited for a success": ("_settle", "perform fleet._resolve(v_failed);", ""),
+    "the start of what waited for a success": ("_settle", "perform fleet._resolve(v_succeeded);", ""),
+    "counting one edge down": (
+        "_resolve",
+        "set waits_for = w.waits_for - c.n",
+        "set waits_for = w.waits_for",
+    ),
+    "ends that end others in turn": (
+        "_resolve",
+        "select array_agg(e.job_id) into v_news from ended as e;",
+        "select null::uuid[] into v_news;",
+    ),
     "leases that follow a restart": (
         "join_v1",
         "update fleet.leases as l set session_id = v_session, unnamed = 0 where l.session_id = v_old.session_id;",

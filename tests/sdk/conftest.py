@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +11,7 @@ import psycopg
 import pytest
 
 import argosy
+from argosy.cli.app import main
 from tests.api.serving import Agent, Api, serving
 
 
@@ -50,3 +53,45 @@ def later() -> Iterator[Callable[[Callable[[], Any]], None]]:
         thread.join(20)
     if raised:
         raise raised[0]
+
+
+class Told:
+    """What one run of the command said."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self) -> Any:
+        """Its stdout, which must be JSON and nothing else."""
+        return json.loads(self.out)
+
+
+Run = Callable[..., Told]
+
+
+@pytest.fixture
+def run(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """The `argosy` command, as its entry point runs it, with a key for everything."""
+    standard = {
+        "ARGOSY_URL": api.url,
+        "ARGOSY_API_KEY": api.key(),
+        "ARGOSY_HOME": str(tmp_path / "home"),
+        "COLUMNS": "160",
+    }
+
+    def run(*words: str, **environ: str) -> Told:
+        capsys.readouterr()
+        with monkeypatch.context() as patch:
+            for name, value in {**standard, **environ}.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["argosy", *words])
+            try:
+                main()
+            except SystemExit as exc:
+                code = exc.code if isinstance(exc.code, int) else int(exc.code is not None)
+            else:
+                code = 0
+        return Told(code, *capsys.readouterr())
+
+    return run

@@ -12,54 +12,12 @@ from typing import Any
 import httpx
 import pytest
 
-from argosy.cli.app import main
 from queue_schema.shapes import Artifact
 from queue_schema.states import Scope
 from tests.api.serving import Agent, Api
+from tests.sdk.conftest import Run
 
 Later = Callable[[Callable[[], Any]], None]
-
-
-class Told:
-    """What one run of the command said."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def json(self) -> Any:
-        """Its stdout, which must be JSON and nothing else."""
-        return json.loads(self.out)
-
-
-Run = Callable[..., Told]
-
-
-@pytest.fixture
-def run(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """The `argosy` command, as its entry point runs it, with a key for everything."""
-    standard = {
-        "ARGOSY_URL": api.url,
-        "ARGOSY_API_KEY": api.key(),
-        "ARGOSY_HOME": str(tmp_path / "home"),
-        "COLUMNS": "160",
-    }
-
-    def run(*words: str, **environ: str) -> Told:
-        capsys.readouterr()
-        with monkeypatch.context() as patch:
-            for name, value in {**standard, **environ}.items():
-                patch.setenv(name, value)
-            patch.setattr(sys, "argv", ["argosy", *words])
-            try:
-                main()
-            except SystemExit as exc:
-                code = exc.code if isinstance(exc.code, int) else int(exc.code is not None)
-            else:
-                code = 0
-        return Told(code, *capsys.readouterr())
-
-    return run
 
 
 def test_submit_list_show_cancel_retry(run: Run, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from queue_schema import errors, sql
 from queue_schema.calls import admin
-from queue_schema.states import Cause, Command, JobState, Priority
+from queue_schema.states import Cause, Command, JobEnd, JobState, Priority
 from tests.support.verbs import Project
 
 VERBS = {
@@ -23,7 +23,13 @@ VERBS = {
 
 @pytest.mark.parametrize(
     ("words", "enum"),
-    [(JobState, "job_state"), (Cause, "cause"), (Priority, "priority"), (Command, "lease_command")],
+    [
+        (JobState, "job_state"),
+        (JobEnd, "job_end"),
+        (Cause, "cause"),
+        (Priority, "priority"),
+        (Command, "lease_command"),
+    ],
 )
 def test_sql_and_python_say_the_same_words(conn, words: type[StrEnum], enum: str):
     """One vocabulary, in the same order."""

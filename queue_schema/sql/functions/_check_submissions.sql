@@ -12,9 +12,7 @@ declare
 begin
   select i.place - 1 as at, c.field, c.message, c.fix
     into v_bad
-    from unnest(p_items) with ordinality
-         as i (kind, params, name, ref, priority, need, inputs, after, run_at, start_by, timeout_s, retries, exclusive,
-               webhook, tags, place)
+    from fleet._items(p_items) as i
     left join fleet.kinds as k on k.kind = i.kind
    cross join lateral (
      select case
@@ -86,7 +84,7 @@ declare
 begin
   select i.place - 1 as at, i.priority
     into v_bad
-    from (select u.priority, row_number() over () as place from unnest(p_items) as u) as i
+    from fleet._items(p_items) as i
    where i.priority > v_ceiling
    order by i.place
    limit 1;

@@ -77,8 +77,6 @@ as $$
          coalesce((i.need ->> 'disk_mib')::integer, k.disk_mib),
          coalesce(i.need ->> 'device', k.device),
          coalesce(nullif(i.need -> 'labels', 'null'), '{}')
-    from unnest(p_items) with ordinality
-         as i (kind, params, name, ref, priority, need, inputs, after, run_at, start_by, timeout_s, retries, exclusive,
-               webhook, tags, place)
+    from fleet._items(p_items) as i
     join fleet.kinds as k on k.kind = i.kind
 $$;

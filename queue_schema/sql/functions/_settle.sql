@@ -162,10 +162,10 @@ begin
   perform fleet._enqueue(v_requeued);
   if v_succeeded is not null then
     perform fleet._publish(v_succeeded, v_tokens, p_items);
-    perform fleet._unblock(v_succeeded);
+    perform fleet._resolve(v_succeeded);
   end if;
   if v_failed is not null then
-    perform fleet._fail_dependents(v_failed);
+    perform fleet._resolve(v_failed);
   end if;
   perform fleet._announce(v_hooked);
   if p_by = 'agent' then

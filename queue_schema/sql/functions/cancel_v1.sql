@@ -2,7 +2,7 @@
 --
 -- Caller   fleet_api
 -- Returns  [{job_id, outcome: cancelled | cancelling | already_ended, state}] in the order of p_jobs
--- Locks    rows of jobs, ascending; then waiting, ready, leases of these; then dependents as _fail_dependents
+-- Locks    rows of jobs, ascending; then waiting, ready, leases of these; then dependents as _resolve
 -- Errors   JQ005 not_found: none is cancelled then
 --
 -- A claim may hold the ready row: the delete waits for its commit, finds nothing, and the lease is there to see.
@@ -67,7 +67,7 @@ begin
     from fleet.jobs as j
    where j.job_id = any(v_done) or j.job_id = any(v_running);
   if v_done is not null then
-    perform fleet._fail_dependents(v_done);
+    perform fleet._resolve(v_done);
     perform fleet._announce(v_done);
   end if;
   return (select coalesce(jsonb_agg(jsonb_build_object(

@@ -50,7 +50,7 @@ begin
     select array_agg(e.job_id) into v_gone from ended as e;
     delete from fleet.start_by as x where x.job_id = any(v_late);
     if v_gone is not null then
-      perform fleet._fail_dependents(v_gone);
+      perform fleet._resolve(v_gone);
       perform fleet._announce(v_gone);
     end if;
   end if;

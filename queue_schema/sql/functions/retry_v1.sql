@@ -3,9 +3,10 @@
 -- Caller   fleet_api
 -- Returns  [{job_id, outcome: retried | not_ended, state}] in the order of p_jobs
 -- Locks    rows of jobs, ascending; then as _enqueue
--- Errors   JQ005 not_found, JQ006 conflict: a job it waits for has not succeeded and is not retried with it
+-- Errors   JQ005 not_found, JQ006 conflict: a job it waits for has ended in another way and is not retried with it
 --
--- A job that failed goes on from its checkpoint; the outputs of one that succeeded stay until it succeeds again.
+-- A job that failed goes on from its checkpoint; the outputs of one that succeeded stay until it succeeds again. An edge
+-- that was satisfied stays so, unless both its ends are retried together.
 create function fleet.retry_v1(p_project uuid, p_jobs uuid[])
   returns jsonb
   language plpgsql
@@ -39,20 +40,21 @@ begin
   end if;
   v_again := array(select j.job_id from fleet.jobs as j where j.job_id = any(p_jobs) and j.outcome is not null);
 
-  select d.job_id, d.after_job_id, j.outcome
+  select d.job_id, d.after_job_id, d.wants, j.outcome
     into v_bad
     from fleet.dependencies as d
     left join fleet.jobs as j on j.job_id = d.after_job_id
    where d.job_id = any(v_again)
      and not d.satisfied
-     and (j.job_id is null or j.outcome in ('failed', 'cancelled'))
+     and (j.job_id is null or (j.outcome is not null and fleet._broken(d.wants, j.outcome, j.cause) is not null))
      and not d.after_job_id = any(v_again)
    limit 1;
   if found then
     raise exception using errcode = 'JQ006',
       message = case when v_bad.outcome is null
                      then format('job %s waits for %s, which was pruned', v_bad.job_id, v_bad.after_job_id)
-                     else format('job %s waits for %s, which has ended as %s', v_bad.job_id, v_bad.after_job_id, v_bad.outcome)
+                     else format('job %s waits for %s to %s, which has ended as %s', v_bad.job_id, v_bad.after_job_id,
+                                 case v_bad.wants when 'failed' then 'fail' else 'succeed' end, v_bad.outcome)
                 end,
       hint = case when v_bad.outcome is null then 'Submit it anew.' else 'Retry both at once.' end;
   end if;

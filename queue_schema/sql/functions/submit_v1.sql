@@ -26,6 +26,7 @@ declare
   v_hash    bytea;
   v_before  fleet.idempotency;
   v_ready   uuid[];
+  v_refs    jsonb;
   v_graph   boolean := p_jobs @? '$[*] ? (exists(@.after[*]) || exists(@.inputs.*))';
 begin
   perform fleet._durably();
@@ -62,8 +63,9 @@ begin
   perform fleet._check_ceiling(p_key, v_items);
   v_ids := array(select fleet.new_id() as id from generate_series(1, cardinality(v_items)) order by id);
   v_lanes := fleet._lanes_for(p_project, v_items);
+  v_refs := fleet._refs(v_items);
   if v_graph then
-    v_waits := fleet._depend(p_project, v_ids, v_items);
+    v_waits := fleet._depend(p_project, v_ids, v_items, v_refs);
   else
     v_waits := array_fill(0, array[cardinality(v_ids)]);
   end if;
@@ -72,12 +74,10 @@ begin
                           run_at, start_by, timeout_s, retries, exclusive, webhook, key_id, trace, created_at)
   select v_ids[i.place], p_project, i.kind, i.name, coalesce(i.priority, 'normal'), v_lanes[i.place],
          (extract(epoch from v_now) * 1000000)::bigint + i.place, coalesce(i.params ->> k.model_param, ''),
-         coalesce(i.params, '{}'), fleet._absolute_inputs(i.inputs, v_ids, v_items, v_graph), i.tags,
+         coalesce(i.params, '{}'), fleet._absolute_inputs(i.inputs, v_ids, v_refs), i.tags,
          i.run_at, i.start_by, coalesce(i.timeout_s, k.timeout_s), coalesce(i.retries, k.retries),
          coalesce(i.exclusive, false), i.webhook, p_key, p_trace, v_now
-    from unnest(v_items) with ordinality
-         as i (kind, params, name, ref, priority, need, inputs, after, run_at, start_by, timeout_s, retries, exclusive,
-               webhook, tags, place)
+    from fleet._items(v_items) as i
     join fleet.kinds as k on k.kind = i.kind;
 
   insert into fleet.waiting (job_id, waits_for, run_at)
@@ -95,15 +95,17 @@ begin
 
   insert into fleet.job_events (job_id, project_id, at, event, detail)
   select i.job_id, p_project, v_now, 'submitted',
-         jsonb_build_object('state', case when i.job_id = any(v_ready) then 'ready' else 'waiting' end)
-    from unnest(v_ids) as i (job_id);
+         jsonb_build_object('state', case when w.job_id is null then 'ready' else 'waiting' end)
+    from unnest(v_ids) as i (job_id)
+    left join fleet.waiting as w on w.job_id = i.job_id;
 
   if p_idempotency_key is not null then
     update fleet.idempotency as i set job_ids = v_ids where i.project_id = p_project and i.key = p_idempotency_key;
   end if;
-  return (select jsonb_agg(jsonb_build_object('job_id', i.job_id, 'ref', v_items[i.place].ref, 'created', true,
-                                              'state', case when i.job_id = any(v_ready) then 'ready' else 'waiting' end)
+  return (select jsonb_agg(jsonb_build_object('job_id', v_ids[i.place], 'ref', i.ref, 'created', true,
+                                              'state', case when w.job_id is null then 'ready' else 'waiting' end)
                            order by i.place)
-            from unnest(v_ids) with ordinality as i (job_id, place));
+            from fleet._items(v_items) as i
+            left join fleet.waiting as w on w.job_id = v_ids[i.place]);
 end
 $$;

@@ -6,6 +6,9 @@ create type fleet.cause as enum ('user_error', 'out_of_memory', 'timeout', 'infr
                                  'cancelled', 'dependency', 'expired');
 comment on type fleet.cause is 'Why an attempt or a job did not succeed.';
 
+create type fleet.job_end as enum ('succeeded', 'failed', 'ended');
+comment on type fleet.job_end is 'What end of a job another one waits for: its success, its failure, or any.';
+
 create type fleet.priority as enum ('low', 'normal', 'high', 'urgent');
 comment on type fleet.priority is 'Classes in rising order: the greater one is claimed first.';
 

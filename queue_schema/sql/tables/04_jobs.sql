@@ -220,13 +220,15 @@ comment on column fleet.start_by.start_by is 'The time.';
 create table fleet.dependencies (
   job_id       uuid not null,
   after_job_id uuid not null,
+  wants        fleet.job_end not null default 'succeeded',
   satisfied    boolean not null default false,
   primary key (job_id, after_job_id)
 );
 create index dependencies_by_after on fleet.dependencies (after_job_id);
 comment on table fleet.dependencies is 'Which job waits for which.';
 comment on column fleet.dependencies.job_id is 'Waits.';
-comment on column fleet.dependencies.after_job_id is 'For this one to succeed.';
+comment on column fleet.dependencies.after_job_id is 'For this one.';
+comment on column fleet.dependencies.wants is 'To succeed, to fail (or be cancelled), or to end in any way.';
 comment on column fleet.dependencies.satisfied is 'It has.';
 
 create table fleet.progress (

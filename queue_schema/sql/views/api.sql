@@ -10,6 +10,9 @@ select j.job_id, j.project_id, p.name as project, j.kind, j.name, j.priority::te
                           'disk_mib', s.disk_mib, 'device', s.device, 'labels', s.labels) as need,
        coalesce(j.inputs, '{}') as inputs, coalesce(j.tags, '{}') as tags,
        array(select d.after_job_id from fleet.dependencies as d where d.job_id = j.job_id order by d.after_job_id) as after,
+       coalesce((select jsonb_agg(jsonb_build_object('job', d.after_job_id, 'when', d.wants, 'satisfied', d.satisfied)
+                                  order by d.after_job_id)
+                   from fleet.dependencies as d where d.job_id = j.job_id), '[]') as edges,
        coalesce(w.waits_for, 0) as waits_for,
        coalesce(nullif(w.run_at, '-infinity'), j.run_at) as run_at, j.start_by, j.timeout_s, j.retries, j.retries_used,
        j.infra_used as infra_retries,

@@ -14,7 +14,10 @@ comment on view fleet.v_queue is 'What is ready, by lane, in the order of claims
 
 create view fleet.v_waiting as
 select j.job_id, p.name as project, j.kind, j.name, w.waits_for, nullif(w.run_at, '-infinity') as run_at,
-       array(select d.after_job_id from fleet.dependencies as d where d.job_id = j.job_id and not d.satisfied) as after
+       array(select d.after_job_id from fleet.dependencies as d where d.job_id = j.job_id and not d.satisfied
+              order by d.after_job_id) as after,
+       array(select d.wants::text from fleet.dependencies as d where d.job_id = j.job_id and not d.satisfied
+              order by d.after_job_id) as wants
   from fleet.waiting as w
   join fleet.jobs as j on j.job_id = w.job_id
   join fleet.projects as p on p.project_id = j.project_id;
