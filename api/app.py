@@ -17,7 +17,7 @@ from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Tag
 from psycopg_pool import ConnectionPool
 
-from api import blobs, fleet, jobs, results
+from api import blobs, fleet, jobs, results, schedules
 from api.auth import KeyMiddleware, KeyRing
 from api.feed import Feed
 from api.problems import HANDLERS, StoreAway
@@ -56,7 +56,11 @@ def build(settings: ApiSettings) -> Litestar:
             await asyncio.to_thread(services.pool.close)
 
     limit = settings.max_blob_bytes
-    small = Router("/v1", route_handlers=[*jobs.HANDLERS, *results.HANDLERS, *fleet.V1_HANDLERS], tags=[])
+    small = Router(
+        "/v1",
+        route_handlers=[*jobs.HANDLERS, *results.HANDLERS, *schedules.HANDLERS, *fleet.V1_HANDLERS],
+        tags=[],
+    )
     large = Router(
         "/v1",
         route_handlers=blobs.HANDLERS,
@@ -144,6 +148,7 @@ def _openapi() -> OpenAPIConfig:
         security=[{"key": []}],
         tags=[
             Tag(name="jobs", description="Work to do, and what became of it."),
+            Tag(name="schedules", description="Work that comes by the clock."),
             Tag(name="files", description="What jobs read and make, by sha256."),
             Tag(name="fleet", description="Nodes, and the brake."),
             Tag(name="agents", description="For the node daemon, not for people."),

@@ -24,6 +24,7 @@ from argosy.errors import (
 )
 from argosy.job import Job
 from argosy.models import Attempt, Blob, Device, Edge, JobEvent, JobInfo, LogChunk, Node, Output, Progress
+from argosy.schedules import ScheduleInfo
 from argosy.spec import After, JobSpec, OutputOf
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "Output",
     "OutputOf",
     "Progress",
+    "ScheduleInfo",
     "Unreachable",
     "WaitTimeout",
 ]

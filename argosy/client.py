@@ -21,6 +21,7 @@ from argosy.config import find
 from argosy.errors import ArgosyError, BadRequest, NotFound, Unreachable
 from argosy.job import Job
 from argosy.models import Blob, JobInfo, Node
+from argosy.schedules import Schedules
 from argosy.spec import After, InputValue, JobSpec, as_json
 
 _CHUNK = 1024 * 1024
@@ -57,6 +58,7 @@ class Client:
 
     def __init__(self, url: str | None = None, api_key: str | None = None, *, tries: int = 6) -> None:
         self.http = Transport(find(url, api_key), tries=tries)
+        self.schedules = Schedules(self.http, self._upload)
 
     def __enter__(self) -> Self:
         return self

@@ -8,24 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import msgspec
-import psycopg
 import sqlalchemy as sa
-from psycopg.rows import dict_row
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql import psycopg as sa_psycopg
 
+from queue_schema._rows import Connection, rows, select, view
 from queue_schema.errors import Conflict, NotFound
 from queue_schema.shapes import Need
 from queue_schema.states import Cause, JobEnd, JobState, Priority
-
-T = TypeVar("T")
-Connection = psycopg.Connection[Any]
-
-_DIALECT = sa_psycopg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves dialect constructors untyped
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -220,35 +213,13 @@ class JobFilter(msgspec.Struct, frozen=True):
     """Only jobs older than this one."""
 
 
-_KEYS = {"job_id": sa.Uuid, "project_id": sa.Uuid, "event_id": sa.BigInteger, "log_id": sa.BigInteger}
-
-
-def _view(name: str, shape: type[msgspec.Struct], *more: str) -> sa.TableClause:
-    """The view, with the columns its shape is filled from; only keys and `tags` are compared, so only they are typed."""
-    names = dict.fromkeys((*(field.name for field in msgspec.structs.fields(shape)), *more))
-    typed = {**_KEYS, "tags": postgresql.JSONB}
-    columns: list[sa.ColumnClause[Any]] = [sa.column(column, typed.get(column, sa.Text)) for column in names]
-    return sa.table(name, *columns, schema="fleet")
-
-
-_JOBS = _view("v_jobs", Job, "project_id")
-_OUTPUTS = _view("v_artifacts", Output, "job_id", "project_id")
-_ATTEMPTS = _view("v_attempts", Attempt, "job_id", "project_id")
-_LOGS = _view("v_logs", LogChunk, "project_id")
-_EVENTS = _view("v_events", Event, "project_id")
-_NODES = _view("v_nodes", Node)
-_BLOBS = _view("v_blobs", Blob, "project_id")
-
-
-def _select(view: sa.TableClause, shape: type[msgspec.Struct]) -> sa.Select[Any]:
-    return sa.select(*(view.c[field.name] for field in msgspec.structs.fields(shape)))
-
-
-def _rows(conn: Connection, statement: sa.Select[Any], shape: type[T]) -> list[T]:
-    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
-    with conn.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(str(compiled), compiled.params).fetchall()
-    return msgspec.convert(rows, list[shape])  # type: ignore[valid-type]  # mypy takes no variable for a type here
+_JOBS = view("v_jobs", Job, "project_id")
+_OUTPUTS = view("v_artifacts", Output, "job_id", "project_id")
+_ATTEMPTS = view("v_attempts", Attempt, "job_id", "project_id")
+_LOGS = view("v_logs", LogChunk, "project_id")
+_EVENTS = view("v_events", Event, "project_id")
+_NODES = view("v_nodes", Node)
+_BLOBS = view("v_blobs", Blob, "project_id")
 
 
 def find_job(conn: Connection, project_id: UUID, prefix: str) -> UUID:
@@ -266,7 +237,7 @@ def find_job(conn: Connection, project_id: UUID, prefix: str) -> UUID:
         .order_by(job_id)
         .limit(2)
     )
-    found = _rows(conn, statement, dict[str, UUID])
+    found = rows(conn, statement, dict[str, UUID])
     if not found:
         raise NotFound(f"no job {prefix} in this project", field="job_id")
     if len(found) > 1:
@@ -280,8 +251,8 @@ def job(conn: Connection, project_id: UUID, job_id: UUID) -> Job:
     Raises:
         NotFound: It is not a job of this project.
     """
-    statement = _select(_JOBS, Job).where(_JOBS.c.project_id == project_id, _JOBS.c.job_id == job_id)
-    found = _rows(conn, statement, Job)
+    statement = select(_JOBS, Job).where(_JOBS.c.project_id == project_id, _JOBS.c.job_id == job_id)
+    found = rows(conn, statement, Job)
     if not found:
         raise NotFound(f"no job {job_id} in this project", field="job_id")
     return found[0]
@@ -294,7 +265,7 @@ def project_of(conn: Connection, job_id: UUID) -> UUID:
         NotFound: There is no such job.
     """
     statement = sa.select(_JOBS.c.project_id).where(_JOBS.c.job_id == job_id)
-    found = _rows(conn, statement, dict[str, UUID])
+    found = rows(conn, statement, dict[str, UUID])
     if not found:
         raise NotFound(f"no job {job_id}", field="Argosy-Job")
     return found[0]["project_id"]
@@ -303,7 +274,7 @@ def project_of(conn: Connection, job_id: UUID) -> UUID:
 def jobs(conn: Connection, project_id: UUID, wanted: JobFilter, *, limit: int) -> list[JobSummary]:
     """Jobs of a project, newest first. Page on with the last id as `before`: ids never move."""
     columns = _JOBS.c
-    statement = _select(_JOBS, JobSummary).where(columns.project_id == project_id)
+    statement = select(_JOBS, JobSummary).where(columns.project_id == project_id)
     if wanted.states:
         # The cast lets an enum column be compared with any word, without an index being lost on text.
         statement = statement.where(
@@ -323,38 +294,38 @@ def jobs(conn: Connection, project_id: UUID, wanted: JobFilter, *, limit: int) -
         statement = statement.where(columns.tags.op("@>")(sa.cast(tags, postgresql.JSONB)))
     if wanted.before is not None:
         statement = statement.where(columns.job_id < wanted.before)
-    return _rows(conn, statement.order_by(columns.job_id.desc()).limit(limit), JobSummary)
+    return rows(conn, statement.order_by(columns.job_id.desc()).limit(limit), JobSummary)
 
 
 def outputs(conn: Connection, project_id: UUID, job_id: UUID) -> list[Output]:
     """The files of a job's last success, by name."""
     columns = _OUTPUTS.c
-    statement = _select(_OUTPUTS, Output).where(columns.project_id == project_id, columns.job_id == job_id)
-    return _rows(conn, statement.order_by(columns.name), Output)
+    statement = select(_OUTPUTS, Output).where(columns.project_id == project_id, columns.job_id == job_id)
+    return rows(conn, statement.order_by(columns.name), Output)
 
 
 def attempts(conn: Connection, project_id: UUID, job_id: UUID) -> list[Attempt]:
     """The runs of a job, first to last."""
     columns = _ATTEMPTS.c
-    statement = _select(_ATTEMPTS, Attempt).where(columns.project_id == project_id, columns.job_id == job_id)
-    return _rows(conn, statement.order_by(columns.attempt), Attempt)
+    statement = select(_ATTEMPTS, Attempt).where(columns.project_id == project_id, columns.job_id == job_id)
+    return rows(conn, statement.order_by(columns.attempt), Attempt)
 
 
 def nodes(conn: Connection) -> list[Node]:
     """Every host, by name."""
-    return _rows(conn, _select(_NODES, Node).order_by(_NODES.c.node), Node)
+    return rows(conn, select(_NODES, Node).order_by(_NODES.c.node), Node)
 
 
 def blob(conn: Connection, project_id: UUID, sha256: str) -> Blob | None:
     """A file, if this project may see it (I15, I7)."""
-    statement = _select(_BLOBS, Blob).where(_BLOBS.c.project_id == project_id, _BLOBS.c.sha256 == sha256)
-    found = _rows(conn, statement, Blob)
+    statement = select(_BLOBS, Blob).where(_BLOBS.c.project_id == project_id, _BLOBS.c.sha256 == sha256)
+    found = rows(conn, statement, Blob)
     return found[0] if found else None
 
 
 def pulses(conn: Connection, job_ids: Sequence[UUID]) -> list[Pulse]:
     """State and progress of many jobs in one look; a job that is not there any more is left out."""
-    return _rows(conn, _select(_JOBS, Pulse).where(_JOBS.c.job_id.in_(job_ids)), Pulse)
+    return rows(conn, select(_JOBS, Pulse).where(_JOBS.c.job_id.in_(job_ids)), Pulse)
 
 
 def events_after(conn: Connection, after: Mapping[UUID, int], *, limit: int) -> list[Event]:
@@ -363,16 +334,16 @@ def events_after(conn: Connection, after: Mapping[UUID, int], *, limit: int) -> 
     The cursor is per job: within a job each event is written under that job's lock, so ids grow in the order of
     commits; between jobs they do not.
     """
-    return _rows(conn, _after(_EVENTS, Event, "event_id", after, limit), Event)
+    return rows(conn, _after(_EVENTS, Event, "event_id", after, limit), Event)
 
 
 def logs_after(conn: Connection, after: Mapping[UUID, int], *, limit: int) -> list[LogChunk]:
     """Log chunks of many jobs, oldest first, each job's after an id of its own."""
-    return _rows(conn, _after(_LOGS, LogChunk, "log_id", after, limit), LogChunk)
+    return rows(conn, _after(_LOGS, LogChunk, "log_id", after, limit), LogChunk)
 
 
 def _after(
-    view: sa.TableClause, shape: type[msgspec.Struct], key: str, after: Mapping[UUID, int], limit: int
+    source: sa.TableClause, shape: type[msgspec.Struct], key: str, after: Mapping[UUID, int], limit: int
 ) -> sa.Select[Any]:
     ids = sa.literal(list(after), sa.ARRAY(sa.Uuid))
     marks = sa.literal(list(after.values()), sa.ARRAY(sa.BigInteger))
@@ -381,5 +352,5 @@ def _after(
     )
     # `render_derived` writes the column names out: unnest alone would call both of them `unnest`.
     wanted = wanted.render_derived()
-    joined = sa.and_(view.c.job_id == wanted.c.job_id, view.c[key] > wanted.c.mark)
-    return _select(view, shape).join_from(view, wanted, joined).order_by(view.c[key]).limit(limit)
+    joined = sa.and_(source.c.job_id == wanted.c.job_id, source.c[key] > wanted.c.mark)
+    return select(source, shape).join_from(source, wanted, joined).order_by(source.c[key]).limit(limit)

@@ -17,6 +17,7 @@ from psycopg_pool import ConnectionPool
 from queue_schema.calls import agents, chores
 from queue_schema.migrate import CHORES_SCHEMA
 from scheduler.settings import SchedulerSettings
+from scheduler.ticks import make_due
 from scheduler.webhooks import deliver_due
 
 log = structlog.get_logger()
@@ -86,6 +87,12 @@ def build(settings: SchedulerSettings, pool: ConnectionPool[Any], client: httpx.
             done = chores.reserve(conn)
         if done.preempted:
             log.info("reserve.preempted", attempts=done.preempted)
+
+    @app.periodic(cron=EVERY_SECOND)
+    @app.task(name="schedules")
+    def schedules(timestamp: int) -> None:
+        with pool.connection() as conn:
+            make_due(conn)
 
     @app.periodic(cron=EVERY_2_S)
     @app.task(name="webhooks")

@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 
 from argosy.demo import story, workflow
+from queue_schema import desk
+from queue_schema.calls import schedules
+from queue_schema.calls.schedules import Schedule
+from queue_schema.shapes import Submission
 from queue_schema.states import Cause
 from tests.support.verbs import Agent, Project
 from workloads.portraits import draw
@@ -27,6 +31,8 @@ def test_every_query_of_the_psql_cookbook_answers(conn, project: Project, agent:
     agent.claim()
     project.submit(after=[str(running)])
     project.submit()
+    nightly = Schedule(name="nightly", cron="@daily", jobs=[Submission(kind="noop")])
+    schedules.create(conn, project.id, nightly, next_tick=desk.now(conn))
 
     rows = conn.execute(query.replace("01a2...", str(failed))).fetchall()
 

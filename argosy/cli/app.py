@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from argosy.cli import blob, job, node
+from argosy.cli import blob, job, node, schedule
 from argosy.cli.output import complain
 from argosy.errors import (
     ArgosyError,
@@ -62,6 +62,7 @@ def build(arguments: list[str]) -> typer.Typer:
     )
     app.callback()(_root)
     app.add_typer(job.app, name="job")
+    app.add_typer(schedule.app, name="schedule")
     app.add_typer(node.app, name="node")
     app.add_typer(blob.app, name="blob")
     asked = next((word for word in arguments if not word.startswith("-")), None)

@@ -6,6 +6,7 @@ The only place where psycopg's errors are translated.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 
@@ -30,7 +31,7 @@ class Json(msgspec.Struct, frozen=True):
     value: Any
 
 
-Argument = str | int | float | bool | None | UUID | bytes | Json | Sequence[UUID] | Sequence[str]
+Argument = str | int | float | bool | None | UUID | datetime | bytes | Json | Sequence[UUID] | Sequence[str]
 
 
 def call(conn: Connection, function: LiteralString, returns: type[T], /, **arguments: Argument) -> T:

@@ -1099,7 +1099,7 @@ CREATE FUNCTION fleet.complete_v1(p_session uuid, p_secret text, p_items jsonb) 
 CREATE FUNCTION fleet.configure_v1(p_settings jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <9ce5ae65fb2f5c6ebac8645e292d5f53>;
+    AS <234d31c43b10afde3bbf6ed830bbad79>;
 
 --
 -- Name: create_key_v1(text, text, jsonb, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1111,6 +1111,24 @@ CREATE FUNCTION fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb,
     AS <733ea934f9150274f5978ebf6994e069>;
 
 --
+-- Name: create_schedule_v1(uuid, jsonb, timestamp with time zone, uuid); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.create_schedule_v1(p_project uuid, p_schedule jsonb, p_next timestamp with time zone, p_key uuid DEFAULT NULL::uuid) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <025fe9654832908ecc6f9070e88adbbe>;
+
+--
+-- Name: delete_schedule_v1(uuid, text); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.delete_schedule_v1(p_project uuid, p_name text) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <fe651f43ffc7b830e2d61eafa596a3e5>;
+
+--
 -- Name: drain_v1(text, boolean); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1120,6 +1138,15 @@ CREATE FUNCTION fleet.drain_v1(p_node text, p_on boolean) RETURNS jsonb
     AS <bb2b7ffc88836dc64b1d3c272950a2b7>;
 
 --
+-- Name: due_schedules_v1(integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.due_schedules_v1(p_limit integer) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <ca07b2e81fb187dbf981a13316686b94>;
+
+--
 -- Name: due_webhooks_v1(integer, double precision); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1127,6 +1154,15 @@ CREATE FUNCTION fleet.due_webhooks_v1(p_limit integer, p_hold_s double precision
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <b485974789d2746fe6e50f09ef4079b1>;
+
+--
+-- Name: enable_schedule_v1(uuid, text, boolean, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.enable_schedule_v1(p_project uuid, p_name text, p_enabled boolean, p_next timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <512ef15b73f2da1409a9d6dbbb2797ea>;
 
 --
 -- Name: fail_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1348,6 +1384,15 @@ CREATE FUNCTION fleet.submit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <c05364e60a6f8b7786a0c63a359dba16>;
+
+--
+-- Name: tick_v1(uuid, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.tick_v1(p_schedule uuid, p_tick timestamp with time zone, p_next timestamp with time zone) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <8854cbfd987f98a9f951d982a431a180>;
 
 --
 -- Name: wake_v1(); Type: FUNCTION; Schema: fleet; Owner: -
@@ -3315,6 +3360,129 @@ COMMENT ON COLUMN fleet.retry_policies.base_s IS 'Pause before the first retry; 
 COMMENT ON COLUMN fleet.retry_policies.max_s IS 'Longest pause.';
 
 --
+-- Name: schedules; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.schedules (
+    schedule_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    project_id uuid NOT NULL,
+    name text NOT NULL,
+    cron text NOT NULL,
+    timezone text NOT NULL,
+    jobs jsonb NOT NULL,
+    missed text NOT NULL,
+    enabled boolean NOT NULL,
+    next_tick timestamp with time zone NOT NULL,
+    last_tick timestamp with time zone,
+    last_outcome text,
+    last_job_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
+    last_error jsonb,
+    key_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT schedules_cron_check CHECK ((length(cron) <= 200)),
+    CONSTRAINT schedules_last_outcome_check CHECK ((last_outcome = ANY (ARRAY['submitted'::text, 'skipped'::text, 'refused'::text]))),
+    CONSTRAINT schedules_missed_check CHECK ((missed = ANY (ARRAY['run_once'::text, 'skip'::text]))),
+    CONSTRAINT schedules_name_check CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$'::text)),
+    CONSTRAINT schedules_timezone_check CHECK ((length(timezone) <= 64))
+);
+
+--
+-- Name: TABLE schedules; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.schedules IS 'Submissions that are made again and again, by cron.';
+
+--
+-- Name: COLUMN schedules.schedule_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.schedules.schedule_id IS 'Key.';
+
+--
+-- Name: COLUMN schedules.project_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.schedules.project_id IS 'The project it submits for.';
+
+--
+-- Name: COLUMN schedules.name; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.schedules.name IS 'Its name within the project; its jobs carry it as the tag `schedule`.';
+
+--
+-- Name: COLUMN schedules.cron; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.schedules.cron IS 'Minute, hour, day of month, month, day of week.';
+
+--
+-- Name: COLUMN schedules.timezone; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.schedules.timezone IS 'In which that is meant, for example Europe/Berlin.';
+
+--
+-- Name: COLUMN schedules.jobs; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.schedules.jobs IS 'What is submitted at each tick: a list of submissions.';
+
+--
+-- Name: COLUMN schedules.missed; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.schedules.missed IS 'After an absence: run_once submits once for all missed ticks, skip not at all.';
+
+--
+-- Name: COLUMN schedules.enabled; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.schedules.enabled IS 'False while it is paused.';
+
+--
+-- Name: COLUMN schedules.next_tick; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.schedules.next_tick IS 'When it is due; a tick is made by whoever moves this on.';
+
+--
+-- Name: COLUMN schedules.last_tick; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.schedules.last_tick IS 'The last one that was due.';
+
+--
+-- Name: COLUMN schedules.last_outcome; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.schedules.last_outcome IS 'What became of it.';
+
+--
+-- Name: COLUMN schedules.last_job_ids; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.schedules.last_job_ids IS 'What was submitted last.';
+
+--
+-- Name: COLUMN schedules.last_error; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.schedules.last_error IS 'Why the last tick was refused or the schedule paused itself: {message, field, fix}.';
+
+--
+-- Name: COLUMN schedules.key_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.schedules.key_id IS 'The API key that made it, and submits.';
+
+--
+-- Name: COLUMN schedules.created_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.schedules.created_at IS 'When it was made.';
+
+--
 -- Name: session_beats; Type: TABLE; Schema: fleet; Owner: -
 --
 
@@ -3362,6 +3530,7 @@ CREATE TABLE fleet.settings (
     reserve_after_s double precision DEFAULT 2 NOT NULL,
     reserve boolean DEFAULT true NOT NULL,
     preempt_grace_s double precision DEFAULT 30 NOT NULL,
+    missed_after_s double precision DEFAULT 60 NOT NULL,
     CONSTRAINT settings_alarm_hold_s_check CHECK (((alarm_hold_s >= (0)::double precision) AND (alarm_hold_s <= (86400)::double precision))),
     CONSTRAINT settings_alarm_min_nodes_check CHECK ((alarm_min_nodes >= 1)),
     CONSTRAINT settings_alarm_share_check CHECK (((alarm_share >= (0)::double precision) AND (alarm_share <= (1)::double precision))),
@@ -3372,6 +3541,7 @@ CREATE TABLE fleet.settings (
     CONSTRAINT settings_log_bytes_check CHECK ((log_bytes >= 0)),
     CONSTRAINT settings_low_share_check CHECK (((low_share >= (0)::double precision) AND (low_share <= (0.9)::double precision))),
     CONSTRAINT settings_max_infra_retries_check CHECK ((max_infra_retries >= 0)),
+    CONSTRAINT settings_missed_after_s_check CHECK (((missed_after_s >= (1)::double precision) AND (missed_after_s <= (86400)::double precision))),
     CONSTRAINT settings_one_check CHECK (one),
     CONSTRAINT settings_preempt_grace_s_check CHECK (((preempt_grace_s >= (1)::double precision) AND (preempt_grace_s <= (3600)::double precision))),
     CONSTRAINT settings_reserve_after_s_check CHECK (((reserve_after_s >= (0)::double precision) AND (reserve_after_s <= (86400)::double precision))),
@@ -3473,6 +3643,12 @@ COMMENT ON COLUMN fleet.settings.reserve IS 'Whether places are kept at all.';
 --
 
 COMMENT ON COLUMN fleet.settings.preempt_grace_s IS 'How long preempted work is thought to need to save its state and go.';
+
+--
+-- Name: COLUMN settings.missed_after_s; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.settings.missed_after_s IS 'A tick of a schedule that is made later than this was missed.';
 
 --
 -- Name: shapes_shape_id_seq; Type: SEQUENCE; Schema: fleet; Owner: -
@@ -3977,6 +4153,38 @@ CREATE VIEW fleet.v_running AS
 COMMENT ON VIEW fleet.v_running IS 'What runs, where, for how long, and how far it is.';
 
 --
+-- Name: v_schedules; Type: VIEW; Schema: fleet; Owner: -
+--
+
+CREATE VIEW fleet.v_schedules AS
+ SELECT s.schedule_id,
+    s.project_id,
+    p.name AS project,
+    s.name,
+    s.cron,
+    s.timezone,
+    s.enabled,
+    s.missed,
+        CASE
+            WHEN s.enabled THEN s.next_tick
+            ELSE NULL::timestamp with time zone
+        END AS next_tick,
+    s.last_tick,
+    s.last_outcome,
+    s.last_job_ids,
+    s.last_error,
+    s.jobs,
+    s.created_at
+   FROM (fleet.schedules s
+     JOIN fleet.projects p ON ((p.project_id = s.project_id)));
+
+--
+-- Name: VIEW v_schedules; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON VIEW fleet.v_schedules IS 'What is submitted by the clock, and when next.';
+
+--
 -- Name: v_waiting; Type: VIEW; Schema: fleet; Owner: -
 --
 
@@ -4324,6 +4532,20 @@ ALTER TABLE ONLY fleet.retry_policies
     ADD CONSTRAINT retry_policies_pkey PRIMARY KEY (cause);
 
 --
+-- Name: schedules schedules_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.schedules
+    ADD CONSTRAINT schedules_pkey PRIMARY KEY (schedule_id);
+
+--
+-- Name: schedules schedules_project_id_name_key; Type: CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.schedules
+    ADD CONSTRAINT schedules_project_id_name_key UNIQUE (project_id, name);
+
+--
 -- Name: session_beats session_beats_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
 --
 
@@ -4483,6 +4705,12 @@ CREATE INDEX logs_default_job_id_log_id_idx ON fleet.logs_default USING btree (j
 CREATE INDEX reservations_by_node ON fleet.reservations USING btree (node_id);
 
 --
+-- Name: schedules_due; Type: INDEX; Schema: fleet; Owner: -
+--
+
+CREATE INDEX schedules_due ON fleet.schedules USING btree (next_tick) WHERE enabled;
+
+--
 -- Name: sessions_one_live_per_node; Type: INDEX; Schema: fleet; Owner: -
 --
 
@@ -4614,6 +4842,13 @@ ALTER TABLE ONLY fleet.node_health
 
 ALTER TABLE ONLY fleet.reservations
     ADD CONSTRAINT reservations_node_id_fkey FOREIGN KEY (node_id) REFERENCES fleet.nodes(node_id);
+
+--
+-- Name: schedules schedules_project_id_fkey; Type: FK CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.schedules
+    ADD CONSTRAINT schedules_project_id_fkey FOREIGN KEY (project_id) REFERENCES fleet.projects(project_id);
 
 --
 -- Name: sessions sessions_node_id_fkey; Type: FK CONSTRAINT; Schema: fleet; Owner: -
@@ -5113,6 +5348,22 @@ GRANT ALL ON FUNCTION fleet.create_key_v1(p_project text, p_name text, p_scopes 
 GRANT ALL ON FUNCTION fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb, p_ceiling text) TO fleet_admin;
 
 --
+-- Name: FUNCTION create_schedule_v1(p_project uuid, p_schedule jsonb, p_next timestamp with time zone, p_key uuid); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.create_schedule_v1(p_project uuid, p_schedule jsonb, p_next timestamp with time zone, p_key uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.create_schedule_v1(p_project uuid, p_schedule jsonb, p_next timestamp with time zone, p_key uuid) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.create_schedule_v1(p_project uuid, p_schedule jsonb, p_next timestamp with time zone, p_key uuid) TO fleet_api;
+
+--
+-- Name: FUNCTION delete_schedule_v1(p_project uuid, p_name text); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.delete_schedule_v1(p_project uuid, p_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.delete_schedule_v1(p_project uuid, p_name text) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.delete_schedule_v1(p_project uuid, p_name text) TO fleet_api;
+
+--
 -- Name: FUNCTION drain_v1(p_node text, p_on boolean); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -5122,12 +5373,28 @@ GRANT ALL ON FUNCTION fleet.drain_v1(p_node text, p_on boolean) TO fleet_api;
 GRANT ALL ON FUNCTION fleet.drain_v1(p_node text, p_on boolean) TO fleet_admin;
 
 --
+-- Name: FUNCTION due_schedules_v1(p_limit integer); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.due_schedules_v1(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.due_schedules_v1(p_limit integer) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.due_schedules_v1(p_limit integer) TO fleet_scheduler;
+
+--
 -- Name: FUNCTION due_webhooks_v1(p_limit integer, p_hold_s double precision); Type: ACL; Schema: fleet; Owner: -
 --
 
 REVOKE ALL ON FUNCTION fleet.due_webhooks_v1(p_limit integer, p_hold_s double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet.due_webhooks_v1(p_limit integer, p_hold_s double precision) TO fleet_owner;
 GRANT ALL ON FUNCTION fleet.due_webhooks_v1(p_limit integer, p_hold_s double precision) TO fleet_scheduler;
+
+--
+-- Name: FUNCTION enable_schedule_v1(p_project uuid, p_name text, p_enabled boolean, p_next timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.enable_schedule_v1(p_project uuid, p_name text, p_enabled boolean, p_next timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.enable_schedule_v1(p_project uuid, p_name text, p_enabled boolean, p_next timestamp with time zone) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.enable_schedule_v1(p_project uuid, p_name text, p_enabled boolean, p_next timestamp with time zone) TO fleet_api;
 
 --
 -- Name: FUNCTION fail_v1(p_session uuid, p_secret text, p_items jsonb); Type: ACL; Schema: fleet; Owner: -
@@ -5309,6 +5576,14 @@ GRANT ALL ON FUNCTION fleet.state_of(p_job uuid) TO fleet_reader;
 REVOKE ALL ON FUNCTION fleet.submit_v1(p_project uuid, p_jobs jsonb, p_key uuid, p_idempotency_key text, p_trace text) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet.submit_v1(p_project uuid, p_jobs jsonb, p_key uuid, p_idempotency_key text, p_trace text) TO fleet_owner;
 GRANT ALL ON FUNCTION fleet.submit_v1(p_project uuid, p_jobs jsonb, p_key uuid, p_idempotency_key text, p_trace text) TO fleet_api;
+
+--
+-- Name: FUNCTION tick_v1(p_schedule uuid, p_tick timestamp with time zone, p_next timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.tick_v1(p_schedule uuid, p_tick timestamp with time zone, p_next timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.tick_v1(p_schedule uuid, p_tick timestamp with time zone, p_next timestamp with time zone) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.tick_v1(p_schedule uuid, p_tick timestamp with time zone, p_next timestamp with time zone) TO fleet_scheduler;
 
 --
 -- Name: FUNCTION wake_v1(); Type: ACL; Schema: fleet; Owner: -
@@ -5539,6 +5814,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.reservations TO fleet_exec;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.retry_policies TO fleet_exec;
 
 --
+-- Name: TABLE schedules; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.schedules TO fleet_exec;
+
+--
 -- Name: TABLE session_beats; Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -5657,6 +5938,13 @@ GRANT SELECT ON TABLE fleet.v_reaper TO fleet_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_running TO fleet_exec;
 GRANT SELECT ON TABLE fleet.v_running TO fleet_reader;
+
+--
+-- Name: TABLE v_schedules; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_schedules TO fleet_exec;
+GRANT SELECT ON TABLE fleet.v_schedules TO fleet_reader;
 
 --
 -- Name: TABLE v_waiting; Type: ACL; Schema: fleet; Owner: -

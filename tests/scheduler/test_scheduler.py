@@ -16,6 +16,10 @@ import psycopg
 import pytest
 from standardwebhooks import Webhook
 
+from queue_schema import desk
+from queue_schema.calls import schedules
+from queue_schema.calls.schedules import Schedule
+from queue_schema.shapes import Submission
 from queue_schema.states import Cause
 from scheduler.settings import SchedulerSettings
 from tests.support.verbs import Agent, Project
@@ -163,6 +167,18 @@ def test_two_schedulers_deliver_once_and_promote_once(
 
     assert len(receiver.got) == 5
     assert [project.events(job).count("ready") for job in jobs] == [1] * 10
+
+
+def test_two_schedulers_make_a_tick_once(conn, project: Project, start):
+    """Q9: the schedule moves on, and one of them submits."""
+    schedule = Schedule(name="s", cron="0 0 1 1 *", jobs=[Submission(kind="noop")])
+    schedules.create(conn, project.id, schedule, next_tick=desk.now(conn))
+    start()
+    start()
+    until(lambda: conn.execute("select last_outcome from fleet.v_schedules").fetchone() == ("submitted",))
+
+    assert conn.execute("select count(*) from fleet.v_jobs").fetchone() == (1,)
+    assert conn.execute("select next_tick > now() from fleet.v_schedules").fetchone() == (True,)
 
 
 def test_a_killed_scheduler_leaves_nothing_that_stops_the_next(

@@ -15,6 +15,7 @@ create table fleet.settings (
   reserve_after_s   double precision not null default 2 check (reserve_after_s between 0 and 86400),
   reserve           boolean not null default true,
   preempt_grace_s   double precision not null default 30 check (preempt_grace_s between 1 and 3600),
+  missed_after_s    double precision not null default 60 check (missed_after_s between 1 and 86400),
   constraint three_beats_a_lease check (heartbeat_s * 3 <= lease_s)
 );
 comment on table fleet.settings is 'One row: what the whole fleet agrees on.';
@@ -33,6 +34,7 @@ comment on column fleet.settings.low_share is 'Share of the GPU-time that class 
 comment on column fleet.settings.reserve_after_s is 'A job that no node has room for waits this long before a place is kept for it.';
 comment on column fleet.settings.preempt_grace_s is 'How long preempted work is thought to need to save its state and go.';
 comment on column fleet.settings.reserve is 'Whether places are kept at all.';
+comment on column fleet.settings.missed_after_s is 'A tick of a schedule that is made later than this was missed.';
 insert into fleet.settings default values;
 
 create table fleet.projects (
