@@ -17,7 +17,7 @@ from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Tag
 from psycopg_pool import ConnectionPool
 
-from api import blobs, fleet, jobs, results, schedules
+from api import blobs, fleet, jobs, oncall, results, schedules
 from api.auth import KeyMiddleware, KeyRing
 from api.feed import Feed
 from api.problems import HANDLERS, StoreAway
@@ -58,7 +58,13 @@ def build(settings: ApiSettings) -> Litestar:
     limit = settings.max_blob_bytes
     small = Router(
         "/v1",
-        route_handlers=[*jobs.HANDLERS, *results.HANDLERS, *schedules.HANDLERS, *fleet.V1_HANDLERS],
+        route_handlers=[
+            *jobs.HANDLERS,
+            *results.HANDLERS,
+            *schedules.HANDLERS,
+            *fleet.V1_HANDLERS,
+            *oncall.HANDLERS,
+        ],
         tags=[],
     )
     large = Router(

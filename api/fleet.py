@@ -38,10 +38,11 @@ class Drained(msgspec.Struct, frozen=True):
 
 
 class Pause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whether this project's work shall wait; `priority` narrows it to one class."""
+    """Whether this project's work shall wait; `priority` narrows it to one class, `kind` to one kind."""
 
     paused: bool
     priority: Priority | None = None
+    kind: str | None = None
 
 
 class Paused(msgspec.Struct, frozen=True):
@@ -97,13 +98,13 @@ def drain(node: FromPath[str], data: JSONBody[Drain], services: Running) -> Drai
     sync_to_thread=True,
     status_code=200,
     summary="Pause this project",
-    responses=responses(),
+    responses=responses(404),
 )
 def pause(data: JSONBody[Pause], who: Who, services: Running) -> Paused:
     """Nothing more of it is started (running work goes on) until `{"paused": false}`."""
     priority = None if data.priority is None else str(data.priority)
     with services.pool.connection() as conn:
-        lanes = clients.pause(conn, who.project_id, paused=data.paused, priority=priority)
+        lanes = clients.pause(conn, who.project_id, paused=data.paused, priority=priority, kind=data.kind)
         if not data.paused:
             wake(conn)
     return Paused(data.paused, lanes)

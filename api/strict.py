@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 from litestar import Request
 
+from queue_schema.calls.oncall import Selection
 from queue_schema.errors import BadRequest
 from queue_schema.shapes import Need, Submission
 
@@ -26,6 +27,7 @@ _LATEST = datetime(9990, 1, 1, tzinfo=UTC)
 _FURTHEST = timedelta(hours=15)
 """From UTC; PostgreSQL refuses 16 hours and more, and no place on Earth is at 15."""
 _INT4 = 2**31 - 1
+_LONGEST_S = 100 * 366 * 86400
 
 
 class StrictRequest(Request[Any, Any, Any]):
@@ -106,6 +108,20 @@ def check(job: Submission, path: str) -> None:
                 _check_int(value, f"{path}need.{field.name}")
     if job.webhook is not None:
         _check_url(job.webhook, f"{path}webhook")
+
+
+def check_selection(where: Selection) -> None:
+    """The same for a filter of jobs.
+
+    Raises:
+        BadRequest: The field says what.
+    """
+    for name in ("ended_after", "ended_before"):
+        _check_time(getattr(where, name), f"where.{name}")
+    if where.older_than_s is not None and not 0 <= where.older_than_s <= _LONGEST_S:
+        raise BadRequest(
+            "no such age", field="where.older_than_s", fix="Name a number of seconds, at most 100 years."
+        )
 
 
 def _check_time(value: datetime | None, field: str) -> None:

@@ -24,6 +24,7 @@ from argosy.errors import (
 )
 from argosy.job import Job
 from argosy.models import Attempt, Blob, Device, Edge, JobEvent, JobInfo, LogChunk, Node, Output, Progress
+from argosy.oncall import Bulk, FleetInfo, Kind
 from argosy.schedules import ScheduleInfo
 from argosy.spec import After, JobSpec, OutputOf
 
@@ -34,15 +35,18 @@ __all__ = [
     "Away",
     "BadRequest",
     "Blob",
+    "Bulk",
     "Client",
     "Conflict",
     "Device",
     "Edge",
+    "FleetInfo",
     "Job",
     "JobEvent",
     "JobFailed",
     "JobInfo",
     "JobSpec",
+    "Kind",
     "LogChunk",
     "Node",
     "NotAllowed",

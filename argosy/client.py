@@ -21,6 +21,7 @@ from argosy.config import find
 from argosy.errors import ArgosyError, BadRequest, NotFound, Unreachable
 from argosy.job import Job
 from argosy.models import Blob, JobInfo, Node
+from argosy.oncall import Fleet, Selection, selection
 from argosy.schedules import Schedules
 from argosy.spec import After, InputValue, JobSpec, as_json
 
@@ -59,6 +60,7 @@ class Client:
     def __init__(self, url: str | None = None, api_key: str | None = None, *, tries: int = 6) -> None:
         self.http = Transport(find(url, api_key), tries=tries)
         self.schedules = Schedules(self.http, self._upload)
+        self.fleet = Fleet(self.http)
 
     def __enter__(self) -> Self:
         return self
@@ -176,6 +178,43 @@ class Client:
                 return
             left = None if left is None else left - len(page.jobs)
 
+    def where(
+        self,
+        *,
+        state: str | Sequence[str] | None = None,
+        jobs: Sequence[str] | None = None,
+        kind: str | None = None,
+        priority: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        older_than_s: float | None = None,
+        node: str | None = None,
+        cause: str | None = None,
+        ended_after: datetime | None = None,
+        ended_before: datetime | None = None,
+        dead: bool = False,
+        project: str | None = None,
+    ) -> Selection:
+        """Many jobs at once: `client.where(state="running", node="gpu-7").requeue()`.
+
+        What is left out does not filter; *dead* are those that failed by themselves with no retry left. With
+        *project*, those of another one, or of all (`*`); that needs the scope admin.
+        """
+        return selection(
+            self.http,
+            state=state,
+            jobs=jobs,
+            kind=kind,
+            priority=priority,
+            tags=tags,
+            older_than_s=older_than_s,
+            node=node,
+            cause=cause,
+            ended_after=ended_after,
+            ended_before=ended_before,
+            dead=dead,
+            project=project,
+        )
+
     def nodes(self) -> list[Node]:
         """The hosts of the fleet."""
         return self.http.call("GET", "/v1/nodes", _Nodes).nodes
@@ -185,9 +224,9 @@ class Client:
         path = f"/v1/nodes/{quote(node, safe='')}/drain"
         return bool(self.http.call("POST", path, dict[str, Any], json={"on": on})["changed"])
 
-    def pause(self, *, paused: bool = True, priority: str | None = None) -> int:
-        """Start nothing more of this project (or of one priority of it). Returns how many lanes changed."""
-        body = {"paused": paused, "priority": priority}
+    def pause(self, *, paused: bool = True, priority: str | None = None, kind: str | None = None) -> int:
+        """Start nothing more of this project (or of one priority or kind of it). Returns how many lanes changed."""
+        body = {"paused": paused, "priority": priority, "kind": kind}
         return int(self.http.call("POST", "/v1/pause", dict[str, Any], json=body)["lanes"])
 
     def put(self, source: str | Path | bytes, *, media_type: str | None = None) -> Blob:

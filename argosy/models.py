@@ -45,6 +45,8 @@ class JobInfo(msgspec.Struct, frozen=True):
     created_at: datetime
     priority: str = "normal"
     name: str | None = None
+    held: str | None = None
+    """Why it is not started though it is ready: `halted`, `quarantined` or `paused`."""
     cause: str | None = None
     tags: dict[str, str] = {}
     attempts: int = 0

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql
 
 from queue_schema._rows import Connection, rows, select, view
 from queue_schema.errors import Conflict, NotFound
-from queue_schema.shapes import Need
+from queue_schema.shapes import Held, Need
 from queue_schema.states import Cause, JobEnd, JobState, Priority
 
 
@@ -55,6 +55,8 @@ class JobSummary(msgspec.Struct, frozen=True):
     name: str | None
     priority: Priority
     state: JobState
+    held: Held | None
+    """Why a ready job is not claimed now: the fleet, its kind or its project is stopped."""
     cause: Cause | None
     tags: dict[str, str]
     attempts: int
@@ -74,6 +76,8 @@ class Job(msgspec.Struct, frozen=True):
     name: str | None
     priority: Priority
     state: JobState
+    held: Held | None
+    """Why a ready job is not claimed now: the fleet, its kind or its project is stopped."""
     cause: Cause | None
     error: JobError | None
     params: dict[str, Any]

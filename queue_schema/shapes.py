@@ -14,6 +14,8 @@ import msgspec
 from queue_schema.states import Cause, Command, JobEnd, JobState, Priority, SettleOutcome
 
 DeviceKind = Literal["gpu", "ram"]
+Held = Literal["halted", "quarantined", "paused"]
+"""The whole fleet is stopped, the kind is kept back, or the project paused it."""
 
 
 class Need(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -79,6 +81,8 @@ class Submitted(msgspec.Struct, frozen=True):
 
     job_id: UUID
     state: JobState
+    held: Held | None = None
+    """Why it will not be claimed now, though it is ready."""
     ref: str | None = None
     created: bool = True
     """False when the idempotency key had been used before and this is the first answer again."""

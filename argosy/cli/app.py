@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from argosy.cli import blob, job, node, schedule
+from argosy.cli import blob, fleet, job, kind, node, schedule
 from argosy.cli.output import complain
 from argosy.errors import (
     ArgosyError,
@@ -64,6 +64,8 @@ def build(arguments: list[str]) -> typer.Typer:
     app.add_typer(job.app, name="job")
     app.add_typer(schedule.app, name="schedule")
     app.add_typer(node.app, name="node")
+    app.add_typer(kind.app, name="kind")
+    app.add_typer(fleet.app, name="fleet")
     app.add_typer(blob.app, name="blob")
     asked = next((word for word in arguments if not word.startswith("-")), None)
     for heavy in _HEAVY:

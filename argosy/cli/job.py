@@ -3,42 +3,25 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from argosy.cli import output, values
+from argosy.cli import bulk, output, values
 from argosy.cli.output import AsJson, connect, emit, say
+from argosy.cli.words import Priority, State
 from argosy.errors import ArgosyError, JobFailed
 from argosy.job import Job
 from argosy.models import JobEvent
 
 app = typer.Typer(help="Submit, watch and fetch jobs.", no_args_is_help=True)
+app.command()(bulk.cancel)
+app.command()(bulk.retry)
+app.command()(bulk.requeue)
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, or a unique beginning of it.")]
-
-
-class Priority(StrEnum):
-    """As the API has it."""
-
-    low = "low"
-    normal = "normal"
-    high = "high"
-    urgent = "urgent"
-
-
-class State(StrEnum):
-    """As the API has it."""
-
-    waiting = "waiting"
-    ready = "ready"
-    running = "running"
-    succeeded = "succeeded"
-    failed = "failed"
-    cancelled = "cancelled"
 
 
 @app.command()
@@ -267,39 +250,6 @@ def logs(
             else:
                 (sys.stderr if chunk.stream == "stderr" else sys.stdout).write(chunk.text)
                 sys.stdout.flush()
-
-
-@app.command()
-def cancel(
-    *,
-    job_ids: Annotated[list[str], typer.Argument(metavar="ID...")],
-    as_json: AsJson = False,
-) -> None:
-    """Cancel jobs, wherever they are."""
-    with connect() as client:
-        for job_id in job_ids:
-            job = client.job(job_id)
-            _print_outcome(job, job.cancel(), as_json=as_json)
-
-
-@app.command()
-def retry(
-    *,
-    job_ids: Annotated[list[str], typer.Argument(metavar="ID...")],
-    as_json: AsJson = False,
-) -> None:
-    """Run ended jobs again."""
-    with connect() as client:
-        for job_id in job_ids:
-            job = client.job(job_id)
-            _print_outcome(job, job.retry(), as_json=as_json)
-
-
-def _print_outcome(job: Job, outcome: str, *, as_json: bool) -> None:
-    if as_json:
-        emit({"job_id": job.id, "outcome": outcome})
-    else:
-        say(f"{job.id} {outcome.replace('_', ' ')}")
 
 
 @app.command()

@@ -109,7 +109,7 @@ def job_table(jobs: Iterable[JobInfo]) -> Table:
     for column in ("ID", "KIND", "NAME", "STATE", "PRIORITY", "AGE", "NODE", "PROGRESS"):
         table.add_column(column, no_wrap=column in ("ID", "STATE", "PROGRESS"))
     for job in shown:
-        why = f" ({escape(job.cause)})" if job.cause else ""
+        why = f" ({escape(job.cause or job.held or '')})" if job.cause or job.held else ""
         far = progress(job.progress) if job.state == "running" else ""
         table.add_row(
             short[job.job_id],

@@ -84,6 +84,18 @@ def edge(text: str, client: Client) -> After:
     return After(client.job(job_id), when or "succeeded")
 
 
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def duration_s(text: str | None, option: str) -> float | None:
+    """`90s`, `15m`, `2h` or `3d`, in seconds."""
+    if text is None:
+        return None
+    if match := re.fullmatch(r"(\d{1,6})([smhd])", text):
+        return float(match.group(1)) * _UNITS_S[match.group(2)]
+    raise typer.BadParameter(f"{text!r} is no time span like 90s, 15m, 2h or 3d", param_hint=option)
+
+
 def moment(text: str | None, option: str) -> datetime | None:
     """An ISO time; without a zone it is meant as this machine's."""
     if text is None:

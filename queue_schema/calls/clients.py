@@ -87,13 +87,25 @@ def retry(conn: Connection, project_id: UUID, job_ids: Sequence[UUID]) -> list[R
     return call(conn, "retry_v1", list[Retried], p_project=project_id, p_jobs=list(job_ids))
 
 
-def pause(conn: Connection, project_id: UUID, *, paused: bool, priority: str | None = None) -> int:
-    """Stop (or resume) claims of a project, or of one priority class of it; running work goes on.
+def pause(
+    conn: Connection,
+    project_id: UUID,
+    *,
+    paused: bool,
+    priority: str | None = None,
+    kind: str | None = None,
+) -> int:
+    """Stop (or resume) claims of a project, of one priority class of it, or of one kind; running work goes on.
 
     Returns:
         How many lanes changed.
+
+    Raises:
+        NotFound: There is no such kind.
     """
-    return call(conn, "pause_v1", int, p_project=project_id, p_paused=paused, p_priority=priority)
+    return call(
+        conn, "pause_v1", int, p_project=project_id, p_paused=paused, p_priority=priority, p_kind=kind
+    )
 
 
 def drain(conn: Connection, node: str, *, on: bool = True) -> bool:

@@ -291,7 +291,7 @@ CREATE FUNCTION fleet._announce(p_jobs uuid[]) RETURNS void
 CREATE FUNCTION fleet._asked(p_kinds text[], p_labels jsonb, p_pools text[], p_floor double precision, p_anywhere boolean DEFAULT false) RETURNS TABLE(shape_id bigint, priority fleet.priority)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <582b0912ede8423680abfeb2fc25b685>;
+    AS <0295b2620e13971ee2f4d46a0a152e23>;
 
 --
 -- Name: _asked_by_all(); Type: FUNCTION; Schema: fleet; Owner: -
@@ -478,6 +478,15 @@ CREATE FUNCTION fleet._free_at(p_node bigint, p_session uuid, p_shape fleet.shap
     AS <a5f18966a36ac4f5cde579d198aa7d9e>;
 
 --
+-- Name: _held(boolean, boolean, boolean); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._held(p_halted boolean, p_quarantined boolean, p_paused boolean) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <134deec65a34cc946642037d1e6ffdec>;
+
+--
 -- Name: _idx(integer[], integer[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -511,7 +520,7 @@ CREATE FUNCTION fleet._judge_node(p_session uuid, p_jobs uuid[], p_now timestamp
 CREATE FUNCTION fleet._kept(p_node bigint, p_session uuid, p_room fleet.room) RETURNS fleet.kept
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <2801484860539b80ba0773da5ce6284b>;
+    AS <2a5ff8012b83ffdf58c7b069a3a1dc87>;
 
 --
 -- Name: _key(uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -529,7 +538,7 @@ CREATE FUNCTION fleet._key(p_key uuid) RETURNS jsonb
 CREATE FUNCTION fleet._lanes_for(p_project uuid, p_items fleet.submission[]) RETURNS bigint[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <bab048a27b6bc0c91835cfd3c0695bfe>;
+    AS <2571bca18c261cff37ee6d2ee6e7f1a4>;
 
 --
 -- Name: now(); Type: FUNCTION; Schema: fleet; Owner: -
@@ -658,6 +667,15 @@ CREATE FUNCTION fleet._lost_items(p_sessions uuid[]) RETURNS jsonb
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <496b09aeda0f29d9103eb7e9398821c0>;
+
+--
+-- Name: _matching(uuid, text[], jsonb, uuid, integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._matching(p_project uuid, p_states text[], p_filter jsonb, p_after uuid, p_limit integer) RETURNS TABLE(job_id uuid)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <e3289b7d5ae60554bdbc8b2240651b89>;
 
 --
 -- Name: bookings; Type: TABLE; Schema: fleet; Owner: -
@@ -904,6 +922,15 @@ CREATE FUNCTION fleet._repool(p_project uuid, p_pools text[]) RETURNS void
     AS <7a40d68d1eb0d6cad4a1f8b91cc4d795>;
 
 --
+-- Name: _requeue(uuid, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._requeue(p_project uuid, p_jobs uuid[]) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <f3f4723f17b4ebbc1784b1e5be689e16>;
+
+--
 -- Name: _reshape(bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1057,6 +1084,15 @@ CREATE FUNCTION fleet.authenticate_v1(p_key text) RETURNS jsonb
     AS <28e320a5811203b8ac101d0ffcdf5dcd>;
 
 --
+-- Name: bulk_v1(text, uuid, jsonb, boolean, integer, uuid); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.bulk_v1(p_action text, p_project uuid, p_filter jsonb, p_dry boolean DEFAULT false, p_limit integer DEFAULT 500, p_after uuid DEFAULT NULL::uuid) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <9881364290c0fcae97da7f89a04938b0>;
+
+--
 -- Name: cancel_v1(uuid, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1081,7 +1117,7 @@ CREATE FUNCTION fleet.checkpoint_v1(p_session uuid, p_secret text, p_job uuid, p
 CREATE FUNCTION fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_sample jsonb, p_want integer, p_waiting boolean DEFAULT false) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <8a3f523409d0236803610c577dacd725>;
+    AS <26bafe8836c8fd7ff5adc8d3fbc32c4e>;
 
 --
 -- Name: complete_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1099,7 +1135,7 @@ CREATE FUNCTION fleet.complete_v1(p_session uuid, p_secret text, p_items jsonb) 
 CREATE FUNCTION fleet.configure_v1(p_settings jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <234d31c43b10afde3bbf6ed830bbad79>;
+    AS <9619454e763606f2eb0b2c6b9876f2cf>;
 
 --
 -- Name: create_key_v1(text, text, jsonb, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1183,6 +1219,15 @@ CREATE FUNCTION fleet.grant_v1(p_session uuid, p_secret text, p_job uuid, p_toke
     AS <c00ceb839ca19cbb434d1040478ae0b6>;
 
 --
+-- Name: halt_v1(boolean, text); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.halt_v1(p_on boolean, p_reason text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <5fea2ebbfd3a2442a900a3b521562172>;
+
+--
 -- Name: heartbeat_v1(uuid, text, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1253,13 +1298,13 @@ CREATE FUNCTION fleet.new_id() RETURNS uuid
 COMMENT ON FUNCTION fleet.new_id() IS 'A new job id: uuid version 7.';
 
 --
--- Name: pause_v1(uuid, boolean, text); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: pause_v1(uuid, boolean, text, text); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet.pause_v1(p_project uuid, p_paused boolean, p_priority text DEFAULT NULL::text) RETURNS jsonb
+CREATE FUNCTION fleet.pause_v1(p_project uuid, p_paused boolean, p_priority text DEFAULT NULL::text, p_kind text DEFAULT NULL::text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <4bc843461d8d1a104710b5e5f0367c8b>;
+    AS <faa97b32ec2da6c7395f15674db47e57>;
 
 --
 -- Name: project_v1(text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1297,6 +1342,15 @@ CREATE FUNCTION fleet.put_blob_v1(p_project uuid, p_sha256 text, p_size bigint, 
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <6f90e1309e91d6f746c48d580c0e7667>;
+
+--
+-- Name: quarantine_v1(text, boolean, text); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.quarantine_v1(p_kind text, p_on boolean, p_reason text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <f679b5ee9008989ed100cfeb7f9df649>;
 
 --
 -- Name: rank_v1(); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1341,7 +1395,7 @@ CREATE FUNCTION fleet.report_v1(p_session uuid, p_secret text, p_reports jsonb) 
 CREATE FUNCTION fleet.reserve_v1() RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <fb6ed3a21799a72a0c8e05ba95d4e725>;
+    AS <3e1fc592f19b3f0134a5cb37556c22d0>;
 
 --
 -- Name: retry_v1(uuid, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1383,7 +1437,7 @@ COMMENT ON FUNCTION fleet.state_of(p_job uuid) IS 'Where a job is.';
 CREATE FUNCTION fleet.submit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT NULL::uuid, p_idempotency_key text DEFAULT NULL::text, p_trace text DEFAULT NULL::text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <c05364e60a6f8b7786a0c63a359dba16>;
+    AS <3aab992e936705021e1a8ebf303c6a75>;
 
 --
 -- Name: tick_v1(uuid, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1401,7 +1455,7 @@ CREATE FUNCTION fleet.tick_v1(p_schedule uuid, p_tick timestamp with time zone, 
 CREATE FUNCTION fleet.wake_v1() RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <1af898fe21a694671b9a2367c6c7cf39>;
+    AS <6745aeba5f36ab7b8643cd4051ab483e>;
 
 --
 -- Name: webhook_done_v1(bigint, boolean, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2180,7 +2234,7 @@ COMMENT ON COLUMN fleet.job_events.at IS 'When.';
 -- Name: COLUMN job_events.event; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON COLUMN fleet.job_events.event IS 'submitted, ready, claimed, released, lost, retrying, checkpoint, cancelling, succeeded, failed, cancelled.';
+COMMENT ON COLUMN fleet.job_events.event IS 'submitted, ready, claimed, released, lost, retrying, checkpoint, cancelling, preempting, succeeded, failed, cancelled.';
 
 --
 -- Name: COLUMN job_events.detail; Type: COMMENT; Schema: fleet; Owner: -
@@ -2437,6 +2491,8 @@ CREATE TABLE fleet.kinds (
     timeout_s integer NOT NULL,
     retries integer NOT NULL,
     model_param text,
+    quarantined boolean DEFAULT false NOT NULL,
+    quarantine_reason text,
     CONSTRAINT kinds_cpu_milli_check CHECK ((cpu_milli >= 0)),
     CONSTRAINT kinds_device_check CHECK ((device = ANY (ARRAY['any'::text, 'gpu'::text, 'ram'::text]))),
     CONSTRAINT kinds_disk_mib_check CHECK ((disk_mib >= 0)),
@@ -2519,6 +2575,18 @@ COMMENT ON COLUMN fleet.kinds.retries IS 'Retries of failures that are the job''
 --
 
 COMMENT ON COLUMN fleet.kinds.model_param IS 'The parameter that names the model, if any: what stays warm on a node.';
+
+--
+-- Name: COLUMN kinds.quarantined; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.quarantined IS 'Nothing of it is claimed; submissions are taken.';
+
+--
+-- Name: COLUMN kinds.quarantine_reason; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.quarantine_reason IS 'For people.';
 
 --
 -- Name: lanes; Type: TABLE; Schema: fleet; Owner: -
@@ -3531,6 +3599,8 @@ CREATE TABLE fleet.settings (
     reserve boolean DEFAULT true NOT NULL,
     preempt_grace_s double precision DEFAULT 30 NOT NULL,
     missed_after_s double precision DEFAULT 60 NOT NULL,
+    halted boolean DEFAULT false NOT NULL,
+    halt_reason text,
     CONSTRAINT settings_alarm_hold_s_check CHECK (((alarm_hold_s >= (0)::double precision) AND (alarm_hold_s <= (86400)::double precision))),
     CONSTRAINT settings_alarm_min_nodes_check CHECK ((alarm_min_nodes >= 1)),
     CONSTRAINT settings_alarm_share_check CHECK (((alarm_share >= (0)::double precision) AND (alarm_share <= (1)::double precision))),
@@ -3649,6 +3719,18 @@ COMMENT ON COLUMN fleet.settings.preempt_grace_s IS 'How long preempted work is 
 --
 
 COMMENT ON COLUMN fleet.settings.missed_after_s IS 'A tick of a schedule that is made later than this was missed.';
+
+--
+-- Name: COLUMN settings.halted; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.settings.halted IS 'Nothing is claimed anywhere; running work goes on.';
+
+--
+-- Name: COLUMN settings.halt_reason; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.settings.halt_reason IS 'For people.';
 
 --
 -- Name: shapes_shape_id_seq; Type: SEQUENCE; Schema: fleet; Owner: -
@@ -3888,6 +3970,71 @@ CREATE VIEW fleet.v_failures AS
 COMMENT ON VIEW fleet.v_failures IS 'Jobs that failed, and why; order by ended_at desc.';
 
 --
+-- Name: v_nodes; Type: VIEW; Schema: fleet; Owner: -
+--
+
+CREATE VIEW fleet.v_nodes AS
+ SELECT n.node,
+        CASE
+            WHEN (s.session_id IS NULL) THEN 'gone'::text
+            WHEN (b.beat_at < (fleet.now() - make_interval(secs => t.lease_s))) THEN 'silent'::text
+            WHEN n.draining THEN 'draining'::text
+            ELSE 'live'::text
+        END AS state,
+    n.draining,
+    (n.facts || n.labels) AS labels,
+    n.pools,
+    COALESCE(s.kinds, '{}'::text[]) AS kinds,
+    s.version,
+    s.slots,
+    ( SELECT (count(*))::integer AS count
+           FROM fleet.leases l
+          WHERE (l.session_id = s.session_id)) AS running,
+    n.cpu_milli,
+    n.disk_mib,
+    s.joined_at,
+    b.beat_at,
+    COALESCE(( SELECT jsonb_agg(jsonb_build_object('idx', d.idx, 'kind', d.kind, 'name', d.name, 'uuid', d.uuid, 'total_mib', d.total_mib, 'free_mib', d.free_mib, 'booked_mib', d.booked_mib) ORDER BY (d.idx = '-1'::integer), d.idx) AS jsonb_agg
+           FROM fleet.v_devices d
+          WHERE (d.node = n.node)), '[]'::jsonb) AS devices
+   FROM (((fleet.nodes n
+     CROSS JOIN fleet.settings t)
+     LEFT JOIN fleet.sessions s ON (((s.node_id = n.node_id) AND (s.ended_at IS NULL))))
+     LEFT JOIN fleet.session_beats b ON ((b.session_id = s.session_id)));
+
+--
+-- Name: VIEW v_nodes; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON VIEW fleet.v_nodes IS 'Every host that ever joined, with its devices.';
+
+--
+-- Name: v_fleet; Type: VIEW; Schema: fleet; Owner: -
+--
+
+CREATE VIEW fleet.v_fleet AS
+ SELECT halted,
+    halt_reason,
+    COALESCE(( SELECT array_agg(k.kind ORDER BY k.kind) AS array_agg
+           FROM fleet.kinds k
+          WHERE k.quarantined), '{}'::text[]) AS quarantined,
+    ( SELECT (count(*))::integer AS count
+           FROM fleet.lanes l
+          WHERE (l.active AND l.paused)) AS paused_lanes,
+    ( SELECT (count(*))::integer AS count
+           FROM fleet.v_nodes n
+          WHERE (n.state = 'live'::text)) AS live_nodes,
+    ( SELECT (count(*))::integer AS count
+           FROM fleet.leases) AS running
+   FROM fleet.settings s;
+
+--
+-- Name: VIEW v_fleet; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON VIEW fleet.v_fleet IS 'One row: is anything stopped, and how much goes on.';
+
+--
 -- Name: waiting; Type: TABLE; Schema: fleet; Owner: -
 --
 
@@ -3939,6 +4086,10 @@ CREATE VIEW fleet.v_jobs AS
             WHEN (w.job_id IS NOT NULL) THEN 'waiting'::text
             ELSE 'ready'::text
         END AS state,
+        CASE
+            WHEN ((j.outcome IS NULL) AND (l.job_id IS NULL) AND (w.job_id IS NULL)) THEN fleet._held(t.halted, k.quarantined, x.paused)
+            ELSE NULL::text
+        END AS held,
     (j.cause)::text AS cause,
     j.error,
     j.params,
@@ -3973,11 +4124,13 @@ CREATE VIEW fleet.v_jobs AS
     j.webhook,
     j.exclusive,
     COALESCE((l.command = 'cancel'::fleet.lease_command), false) AS cancel_requested
-   FROM ((((((((((fleet.jobs j
+   FROM ((((((((((((fleet.jobs j
      JOIN fleet.projects p ON ((p.project_id = j.project_id)))
      JOIN fleet.lanes x ON ((x.lane_id = j.lane_id)))
      JOIN fleet.needs e ON ((e.need_id = x.need_id)))
      JOIN fleet.shapes s ON ((s.shape_id = e.shape_id)))
+     JOIN fleet.kinds k ON ((k.kind = j.kind)))
+     JOIN fleet.settings t ON (t.one))
      LEFT JOIN fleet.leases l ON ((l.job_id = j.job_id)))
      LEFT JOIN fleet.nodes n ON ((n.node_id = l.node_id)))
      LEFT JOIN fleet.waiting w ON ((w.job_id = j.job_id)))
@@ -4012,6 +4165,35 @@ CREATE VIEW fleet.v_jobs AS
 COMMENT ON VIEW fleet.v_jobs IS 'Every job, with where it is and how far.';
 
 --
+-- Name: v_kinds; Type: VIEW; Schema: fleet; Owner: -
+--
+
+CREATE VIEW fleet.v_kinds AS
+ SELECT kind,
+    description,
+    quarantined,
+    quarantine_reason,
+    jsonb_build_object('gpus', gpus, 'vram_mib', vram_mib, 'cpu_milli', cpu_milli, 'ram_mib', ram_mib, 'disk_mib', disk_mib, 'device', device) AS need,
+    timeout_s,
+    retries,
+    ( SELECT (count(*))::integer AS count
+           FROM ((fleet.needs n
+             JOIN fleet.lanes l ON (((l.need_id = n.need_id) AND l.active)))
+             JOIN fleet.ready r ON ((r.lane_id = l.lane_id)))
+          WHERE (n.kind = k.kind)) AS ready,
+    ( SELECT (count(*))::integer AS count
+           FROM (fleet.leases l
+             JOIN fleet.jobs j ON ((j.job_id = l.job_id)))
+          WHERE (j.kind = k.kind)) AS running
+   FROM fleet.kinds k;
+
+--
+-- Name: VIEW v_kinds; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON VIEW fleet.v_kinds IS 'What can run, what it needs by default, whether it is quarantined, and how much of it there is.';
+
+--
 -- Name: v_logs; Type: VIEW; Schema: fleet; Owner: -
 --
 
@@ -4032,43 +4214,23 @@ CREATE VIEW fleet.v_logs AS
 COMMENT ON VIEW fleet.v_logs IS 'What attempts printed; order by log_id.';
 
 --
--- Name: v_nodes; Type: VIEW; Schema: fleet; Owner: -
+-- Name: v_projects; Type: VIEW; Schema: fleet; Owner: -
 --
 
-CREATE VIEW fleet.v_nodes AS
- SELECT n.node,
-        CASE
-            WHEN (s.session_id IS NULL) THEN 'gone'::text
-            WHEN (b.beat_at < (fleet.now() - make_interval(secs => t.lease_s))) THEN 'silent'::text
-            WHEN n.draining THEN 'draining'::text
-            ELSE 'live'::text
-        END AS state,
-    n.draining,
-    (n.facts || n.labels) AS labels,
-    n.pools,
-    COALESCE(s.kinds, '{}'::text[]) AS kinds,
-    s.version,
-    s.slots,
-    ( SELECT (count(*))::integer AS count
-           FROM fleet.leases l
-          WHERE (l.session_id = s.session_id)) AS running,
-    n.cpu_milli,
-    n.disk_mib,
-    s.joined_at,
-    b.beat_at,
-    COALESCE(( SELECT jsonb_agg(jsonb_build_object('idx', d.idx, 'kind', d.kind, 'name', d.name, 'uuid', d.uuid, 'total_mib', d.total_mib, 'free_mib', d.free_mib, 'booked_mib', d.booked_mib) ORDER BY (d.idx = '-1'::integer), d.idx) AS jsonb_agg
-           FROM fleet.v_devices d
-          WHERE (d.node = n.node)), '[]'::jsonb) AS devices
-   FROM (((fleet.nodes n
-     CROSS JOIN fleet.settings t)
-     LEFT JOIN fleet.sessions s ON (((s.node_id = n.node_id) AND (s.ended_at IS NULL))))
-     LEFT JOIN fleet.session_beats b ON ((b.session_id = s.session_id)));
+CREATE VIEW fleet.v_projects AS
+ SELECT project_id,
+    name,
+    weight,
+    trusted_pools,
+    (paused)::text[] AS paused,
+    created_at
+   FROM fleet.projects p;
 
 --
--- Name: VIEW v_nodes; Type: COMMENT; Schema: fleet; Owner: -
+-- Name: VIEW v_projects; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON VIEW fleet.v_nodes IS 'Every host that ever joined, with its devices.';
+COMMENT ON VIEW fleet.v_projects IS 'Tenants; paused are the classes from which nothing is claimed.';
 
 --
 -- Name: v_queue; Type: VIEW; Schema: fleet; Owner: -
@@ -4084,12 +4246,15 @@ CREATE VIEW fleet.v_queue AS
     s.cpu_milli,
     s.ram_mib,
     l.paused,
+    fleet._held(t.halted, k.quarantined, l.paused) AS held,
     r.ready,
     date_trunc('second'::text, (fleet.now() - to_timestamp((((r.oldest)::numeric / 1000000.0))::double precision))) AS oldest
-   FROM ((((fleet.lanes l
+   FROM ((((((fleet.lanes l
      JOIN fleet.projects p ON ((p.project_id = l.project_id)))
      JOIN fleet.needs n ON ((n.need_id = l.need_id)))
      JOIN fleet.shapes s ON ((s.shape_id = n.shape_id)))
+     JOIN fleet.kinds k ON ((k.kind = n.kind)))
+     JOIN fleet.settings t ON (t.one))
      JOIN ( SELECT r_1.lane_id,
             count(*) AS ready,
             min(r_1.order_key) AS oldest
@@ -5021,6 +5186,14 @@ REVOKE ALL ON FUNCTION fleet._free_at(p_node bigint, p_session uuid, p_shape fle
 GRANT ALL ON FUNCTION fleet._free_at(p_node bigint, p_session uuid, p_shape fleet.shapes, p_now timestamp with time zone) TO fleet_owner;
 
 --
+-- Name: FUNCTION _held(p_halted boolean, p_quarantined boolean, p_paused boolean); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._held(p_halted boolean, p_quarantined boolean, p_paused boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._held(p_halted boolean, p_quarantined boolean, p_paused boolean) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet._held(p_halted boolean, p_quarantined boolean, p_paused boolean) TO fleet_reader;
+
+--
 -- Name: FUNCTION _idx(p_idx integer[], p_places integer[]); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -5105,6 +5278,13 @@ REVOKE ALL ON FUNCTION fleet._lost_items(p_sessions uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._lost_items(p_sessions uuid[]) TO fleet_owner;
 
 --
+-- Name: FUNCTION _matching(p_project uuid, p_states text[], p_filter jsonb, p_after uuid, p_limit integer); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._matching(p_project uuid, p_states text[], p_filter jsonb, p_after uuid, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._matching(p_project uuid, p_states text[], p_filter jsonb, p_after uuid, p_limit integer) TO fleet_owner;
+
+--
 -- Name: TABLE bookings; Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -5178,6 +5358,13 @@ GRANT ALL ON FUNCTION fleet._refs(p_items fleet.submission[]) TO fleet_owner;
 
 REVOKE ALL ON FUNCTION fleet._repool(p_project uuid, p_pools text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._repool(p_project uuid, p_pools text[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _requeue(p_project uuid, p_jobs uuid[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._requeue(p_project uuid, p_jobs uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._requeue(p_project uuid, p_jobs uuid[]) TO fleet_owner;
 
 --
 -- Name: FUNCTION _reshape(p_needs bigint[]); Type: ACL; Schema: fleet; Owner: -
@@ -5300,6 +5487,14 @@ GRANT ALL ON FUNCTION fleet.authenticate_v1(p_key text) TO fleet_owner;
 GRANT ALL ON FUNCTION fleet.authenticate_v1(p_key text) TO fleet_api;
 
 --
+-- Name: FUNCTION bulk_v1(p_action text, p_project uuid, p_filter jsonb, p_dry boolean, p_limit integer, p_after uuid); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.bulk_v1(p_action text, p_project uuid, p_filter jsonb, p_dry boolean, p_limit integer, p_after uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.bulk_v1(p_action text, p_project uuid, p_filter jsonb, p_dry boolean, p_limit integer, p_after uuid) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.bulk_v1(p_action text, p_project uuid, p_filter jsonb, p_dry boolean, p_limit integer, p_after uuid) TO fleet_api;
+
+--
 -- Name: FUNCTION cancel_v1(p_project uuid, p_jobs uuid[]); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -5413,6 +5608,15 @@ GRANT ALL ON FUNCTION fleet.grant_v1(p_session uuid, p_secret text, p_job uuid, 
 GRANT ALL ON FUNCTION fleet.grant_v1(p_session uuid, p_secret text, p_job uuid, p_token uuid, p_sha256 text, p_write boolean, p_size bigint, p_media_type text) TO fleet_api;
 
 --
+-- Name: FUNCTION halt_v1(p_on boolean, p_reason text); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.halt_v1(p_on boolean, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.halt_v1(p_on boolean, p_reason text) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.halt_v1(p_on boolean, p_reason text) TO fleet_api;
+GRANT ALL ON FUNCTION fleet.halt_v1(p_on boolean, p_reason text) TO fleet_admin;
+
+--
 -- Name: FUNCTION heartbeat_v1(p_session uuid, p_secret text, p_tokens uuid[]); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -5467,12 +5671,12 @@ REVOKE ALL ON FUNCTION fleet.new_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet.new_id() TO fleet_owner;
 
 --
--- Name: FUNCTION pause_v1(p_project uuid, p_paused boolean, p_priority text); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION pause_v1(p_project uuid, p_paused boolean, p_priority text, p_kind text); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet.pause_v1(p_project uuid, p_paused boolean, p_priority text) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet.pause_v1(p_project uuid, p_paused boolean, p_priority text) TO fleet_owner;
-GRANT ALL ON FUNCTION fleet.pause_v1(p_project uuid, p_paused boolean, p_priority text) TO fleet_api;
+REVOKE ALL ON FUNCTION fleet.pause_v1(p_project uuid, p_paused boolean, p_priority text, p_kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.pause_v1(p_project uuid, p_paused boolean, p_priority text, p_kind text) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.pause_v1(p_project uuid, p_paused boolean, p_priority text, p_kind text) TO fleet_api;
 
 --
 -- Name: FUNCTION project_v1(p_project text, p_fields jsonb); Type: ACL; Schema: fleet; Owner: -
@@ -5504,6 +5708,15 @@ GRANT ALL ON FUNCTION fleet.prune_v1(p_keep_days integer, p_limit integer) TO fl
 REVOKE ALL ON FUNCTION fleet.put_blob_v1(p_project uuid, p_sha256 text, p_size bigint, p_media_type text) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet.put_blob_v1(p_project uuid, p_sha256 text, p_size bigint, p_media_type text) TO fleet_owner;
 GRANT ALL ON FUNCTION fleet.put_blob_v1(p_project uuid, p_sha256 text, p_size bigint, p_media_type text) TO fleet_api;
+
+--
+-- Name: FUNCTION quarantine_v1(p_kind text, p_on boolean, p_reason text); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.quarantine_v1(p_kind text, p_on boolean, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.quarantine_v1(p_kind text, p_on boolean, p_reason text) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.quarantine_v1(p_kind text, p_on boolean, p_reason text) TO fleet_api;
+GRANT ALL ON FUNCTION fleet.quarantine_v1(p_kind text, p_on boolean, p_reason text) TO fleet_admin;
 
 --
 -- Name: FUNCTION rank_v1(); Type: ACL; Schema: fleet; Owner: -
@@ -5594,6 +5807,7 @@ GRANT ALL ON FUNCTION fleet.wake_v1() TO fleet_owner;
 GRANT ALL ON FUNCTION fleet.wake_v1() TO fleet_agent;
 GRANT ALL ON FUNCTION fleet.wake_v1() TO fleet_api;
 GRANT ALL ON FUNCTION fleet.wake_v1() TO fleet_scheduler;
+GRANT ALL ON FUNCTION fleet.wake_v1() TO fleet_admin;
 
 --
 -- Name: FUNCTION webhook_done_v1(p_delivery bigint, p_delivered boolean, p_detail text); Type: ACL; Schema: fleet; Owner: -
@@ -5892,6 +6106,20 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_failures TO fleet_exec;
 GRANT SELECT ON TABLE fleet.v_failures TO fleet_reader;
 
 --
+-- Name: TABLE v_nodes; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_nodes TO fleet_exec;
+GRANT SELECT ON TABLE fleet.v_nodes TO fleet_reader;
+
+--
+-- Name: TABLE v_fleet; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_fleet TO fleet_exec;
+GRANT SELECT ON TABLE fleet.v_fleet TO fleet_reader;
+
+--
 -- Name: TABLE waiting; Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -5905,6 +6133,13 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_jobs TO fleet_exec;
 GRANT SELECT ON TABLE fleet.v_jobs TO fleet_reader;
 
 --
+-- Name: TABLE v_kinds; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_kinds TO fleet_exec;
+GRANT SELECT ON TABLE fleet.v_kinds TO fleet_reader;
+
+--
 -- Name: TABLE v_logs; Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -5912,11 +6147,11 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_logs TO fleet_exec;
 GRANT SELECT ON TABLE fleet.v_logs TO fleet_reader;
 
 --
--- Name: TABLE v_nodes; Type: ACL; Schema: fleet; Owner: -
+-- Name: TABLE v_projects; Type: ACL; Schema: fleet; Owner: -
 --
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_nodes TO fleet_exec;
-GRANT SELECT ON TABLE fleet.v_nodes TO fleet_reader;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_projects TO fleet_exec;
+GRANT SELECT ON TABLE fleet.v_projects TO fleet_reader;
 
 --
 -- Name: TABLE v_queue; Type: ACL; Schema: fleet; Owner: -

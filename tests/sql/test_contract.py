@@ -15,10 +15,10 @@ from tests.support.verbs import Project
 VERBS = {
     "fleet_agent": "join leave claim heartbeat report checkpoint complete fail release wake",
     "fleet_api": "submit cancel retry pause drain put_blob grant authenticate wake"
-    " create_schedule enable_schedule delete_schedule",
+    " create_schedule enable_schedule delete_schedule halt quarantine bulk",
     "fleet_scheduler": "reap promote rank reserve prune make_partitions due_webhooks webhook_done wake"
     " due_schedules tick",
-    "fleet_admin": "create_key list_keys revoke_key label_node drain configure project",
+    "fleet_admin": "create_key list_keys revoke_key label_node drain configure project halt quarantine wake",
     "fleet_reader": "",
 }
 
@@ -78,7 +78,7 @@ def test_each_role_may_call_its_own_verbs_and_nothing_else(conn):
             (role,),
         ):
             granted[role].add(name)
-    reads = {"state_of", "now"}
+    reads = {"state_of", "now", "_held"}
     wanted = {role: {f"{verb}_v1" for verb in verbs.split()} for role, verbs in VERBS.items()}
     for role in ("fleet_api", "fleet_admin", "fleet_scheduler", "fleet_reader"):
         wanted[role] |= reads

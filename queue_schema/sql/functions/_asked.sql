@@ -30,6 +30,7 @@ as $$
     from walk as w
     join fleet.shapes as s on s.shape_id = w.shape_id
    where s.kind = any(p_kinds)
+     and not exists (select from fleet.kinds as k where k.kind = s.kind and k.quarantined)
      and (p_anywhere or s.pools is null or s.pools && p_pools)
      and (p_anywhere or s.labels = '{}' or p_labels @> s.labels)
 $$;

@@ -20,6 +20,7 @@ begin
     join fleet.jobs as j on j.job_id = r.job_id
     join fleet.lanes as l on l.lane_id = j.lane_id and not l.paused
     join fleet.needs as n on n.need_id = l.need_id
+    join fleet.kinds as k on k.kind = n.kind and not k.quarantined
     join fleet.ready as y on (y.lane_id, y.order_key, y.job_id) = (j.lane_id, j.order_key, j.job_id)
    where r.node_id = p_node
    order by r.made_at

@@ -45,7 +45,10 @@ begin
     -- Held still, so that no need gets another shape between this look at it and the new lane.
     perform 1 from fleet.needs as n where n.project_id = p_project order by n.need_id for share;
     insert into fleet.lanes (project_id, priority, need_id, shape_id, paused)
-    select distinct p_project, w.priority, n.need_id, n.shape_id, w.priority = any(p.paused)
+    select distinct p_project, w.priority, n.need_id, n.shape_id,
+           w.priority = any(p.paused)
+           or exists (select from fleet.lanes as x join fleet.needs as y on y.need_id = x.need_id
+                       where x.project_id = p_project and x.priority = w.priority and y.kind = w.kind and x.paused)
       from fleet._wanted(p_items) as w
       join fleet.shapes as s
         on (s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, s.disk_mib, s.device, s.labels, s.kind)

@@ -88,7 +88,7 @@ begin
   if v_node.draining then
     return '[]';
   end if;
-  if v_shapes is null then
+  if v_shapes is null or v_set.halted then
     if p_waiting then
       insert into fleet.idle_sessions (session_id, since) values (p_session, v_now) on conflict do nothing;
     end if;

@@ -1,9 +1,12 @@
--- pause_v1: stop or resume claims of a project, or of one class of it; running work goes on.
+-- pause_v1: stop or resume claims of a project, of one class of it, or of one kind (in one class); running work goes on.
 --
 -- Caller   fleet_api
 -- Returns  how many lanes changed
 -- Locks    the project row, then its lanes, ascending
-create function fleet.pause_v1(p_project uuid, p_paused boolean, p_priority text default null)
+-- Errors   JQ002 bad_request, JQ005 not_found
+--
+-- A class is remembered for lanes to come. A kind is paused by its lanes; a new lane of it is paused as its sisters are.
+create function fleet.pause_v1(p_project uuid, p_paused boolean, p_priority text default null, p_kind text default null)
   returns jsonb
   language plpgsql
   volatile
@@ -18,17 +21,26 @@ begin
     raise exception using errcode = 'JQ002', message = format('there is no priority %s', p_priority), column = 'priority',
       hint = 'low, normal, high or urgent; leave it out for all.';
   end if;
+  if not exists (select from fleet.kinds as k where k.kind = p_kind) and p_kind is not null then
+    raise exception using errcode = 'JQ005', message = format('there is no kind %s', p_kind), column = 'kind',
+      hint = (select 'Use one of: ' || string_agg(k.kind, ', ' order by k.kind) from fleet.kinds as k);
+  end if;
   v_classes := case when p_priority is null then enum_range(null::fleet.priority) else array[p_priority::fleet.priority] end;
   update fleet.projects as p
      set paused = array(select c from unnest(enum_range(null::fleet.priority)) as c
-                         where case when c = any(v_classes) then p_paused else c = any(p.paused) end)
+                         where case when c = any(v_classes) and p_kind is null then p_paused else c = any(p.paused) end)
    where p.project_id = p_project;
   perform 1 from fleet.lanes as l where l.project_id = p_project order by l.lane_id for no key update;
   update fleet.lanes as l
      set paused = p_paused
+    from fleet.projects as p, fleet.needs as n
    where l.project_id = p_project
+     and p.project_id = p_project
+     and n.need_id = l.need_id
      and l.priority = any(v_classes)
-     and l.paused <> p_paused;
+     and l.paused <> p_paused
+     and (p_kind is null or n.kind = p_kind)
+     and (p_paused or not l.priority = any(p.paused));  -- a kind is not resumed in a class that is paused
   get diagnostics v_changed = row_count;
   return to_jsonb(v_changed);
 end
@@ -104,6 +116,9 @@ declare
   v_session uuid;
   v_sent    integer := 0;
 begin
+  if (select s.halted from fleet.settings as s) then
+    return '0';
+  end if;
   for v_session in
     delete from fleet.idle_sessions as i
      where i.session_id in (
@@ -115,6 +130,7 @@ begin
                         from fleet.lanes as l
                         join fleet.needs as n on n.need_id = l.need_id
                         join fleet.shapes as p on p.shape_id = n.shape_id
+                        join fleet.kinds as k on k.kind = n.kind and not k.quarantined
                        where l.active and not l.paused
                          and n.kind = any(s.kinds)
                          and (p.labels = '{}' or (o.facts || o.labels) @> p.labels)
@@ -152,11 +168,11 @@ declare
 begin
   select s.* into strict v_now from fleet.settings as s for update;
   select k.name into v_unknown from jsonb_object_keys(p_settings) as k (name)
-   where k.name = 'one' or not to_jsonb(v_now) ? k.name limit 1;
+   where k.name in ('one', 'halted', 'halt_reason') or not to_jsonb(v_now) ? k.name limit 1;
   if found then
     raise exception using errcode = 'JQ002', column = v_unknown, message = format('there is no setting %s', v_unknown),
       hint = (select 'Use one of: ' || string_agg(k.name, ', ' order by k.name)
-                from jsonb_object_keys(to_jsonb(v_now) - 'one') as k (name));
+                from jsonb_object_keys(to_jsonb(v_now) - '{one,halted,halt_reason}'::text[]) as k (name));
   end if;
   v_now := jsonb_populate_record(v_now, p_settings);
   update fleet.settings as s
@@ -165,7 +181,7 @@ begin
          log_bytes = v_now.log_bytes, durable = v_now.durable, fair_half_life_s = v_now.fair_half_life_s,
          fair_quantum = v_now.fair_quantum, low_share = v_now.low_share, reserve_after_s = v_now.reserve_after_s,
          reserve = v_now.reserve, preempt_grace_s = v_now.preempt_grace_s, missed_after_s = v_now.missed_after_s;
-  return to_jsonb(v_now) - 'one';
+  return to_jsonb(v_now) - '{one,halted,halt_reason}'::text[];
 exception when check_violation or not_null_violation or invalid_text_representation or numeric_value_out_of_range then
   raise exception using errcode = 'JQ002', message = format('these settings do not go together: %s', sqlerrm),
     column = 'settings', hint = 'Three heartbeats must fit into a lease; numbers are not negative.';

@@ -23,7 +23,7 @@ declare
   v_asked integer := 0;
 begin
   select s.* into strict v_set from fleet.settings as s;
-  if not v_set.reserve then
+  if not v_set.reserve or v_set.halted then
     delete from fleet.reservations;
     return '{"kept": 0, "preempted": 0}';
   end if;

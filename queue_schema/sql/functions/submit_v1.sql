@@ -1,7 +1,7 @@
 -- submit_v1: add jobs, all or none.
 --
 -- Caller   fleet_api
--- Returns  [{job_id, state, ref, created}] in the order of p_jobs
+-- Returns  [{job_id, state, held, ref, created}] in the order of p_jobs; held says why a ready job will not be claimed now
 -- Locks    the idempotency key; jobs it waits for (SHARE, ascending, so that none ends unseen); lanes KEY SHARE
 -- Errors   JQ002 bad_request, JQ005 not_found, JQ006 conflict; COLUMN names the field as `jobs[i].field`
 create function fleet.submit_v1(
@@ -103,9 +103,14 @@ begin
     update fleet.idempotency as i set job_ids = v_ids where i.project_id = p_project and i.key = p_idempotency_key;
   end if;
   return (select jsonb_agg(jsonb_build_object('job_id', v_ids[i.place], 'ref', i.ref, 'created', true,
-                                              'state', case when w.job_id is null then 'ready' else 'waiting' end)
+                                              'state', case when w.job_id is null then 'ready' else 'waiting' end,
+                                              'held', case when w.job_id is null
+                                                           then fleet._held(s.halted, k.quarantined, l.paused) end)
                            order by i.place)
             from fleet._items(v_items) as i
+            join fleet.kinds as k on k.kind = i.kind
+            join fleet.lanes as l on l.lane_id = v_lanes[i.place]
+            join fleet.settings as s on s.one
             left join fleet.waiting as w on w.job_id = v_ids[i.place]);
 end
 $$;

@@ -16,6 +16,8 @@ create table fleet.settings (
   reserve           boolean not null default true,
   preempt_grace_s   double precision not null default 30 check (preempt_grace_s between 1 and 3600),
   missed_after_s    double precision not null default 60 check (missed_after_s between 1 and 86400),
+  halted            boolean not null default false,
+  halt_reason       text,
   constraint three_beats_a_lease check (heartbeat_s * 3 <= lease_s)
 );
 comment on table fleet.settings is 'One row: what the whole fleet agrees on.';
@@ -35,6 +37,8 @@ comment on column fleet.settings.reserve_after_s is 'A job that no node has room
 comment on column fleet.settings.preempt_grace_s is 'How long preempted work is thought to need to save its state and go.';
 comment on column fleet.settings.reserve is 'Whether places are kept at all.';
 comment on column fleet.settings.missed_after_s is 'A tick of a schedule that is made later than this was missed.';
+comment on column fleet.settings.halted is 'Nothing is claimed anywhere; running work goes on.';
+comment on column fleet.settings.halt_reason is 'For people.';
 insert into fleet.settings default values;
 
 create table fleet.projects (
@@ -88,7 +92,9 @@ create table fleet.kinds (
   device      text not null check (device in ('any', 'gpu', 'ram')),
   timeout_s   integer not null check (timeout_s > 0),
   retries     integer not null check (retries >= 0),
-  model_param text
+  model_param text,
+  quarantined boolean not null default false,
+  quarantine_reason text
 );
 comment on table fleet.kinds is 'What code can run, and what it needs when the job does not say.';
 comment on column fleet.kinds.kind is 'Its name, for example diffusion.generate.';
@@ -102,6 +108,8 @@ comment on column fleet.kinds.device is 'any also takes the host memory of a mac
 comment on column fleet.kinds.timeout_s is 'Wall time of one attempt.';
 comment on column fleet.kinds.retries is 'Retries of failures that are the job''s own.';
 comment on column fleet.kinds.model_param is 'The parameter that names the model, if any: what stays warm on a node.';
+comment on column fleet.kinds.quarantined is 'Nothing of it is claimed; submissions are taken.';
+comment on column fleet.kinds.quarantine_reason is 'For people.';
 
 create table fleet.retry_policies (
   cause       fleet.cause primary key,

@@ -58,7 +58,7 @@ comment on column fleet.job_events.event_id is 'Grows; within a job in the order
 comment on column fleet.job_events.job_id is 'The job.';
 comment on column fleet.job_events.project_id is 'Its project.';
 comment on column fleet.job_events.at is 'When.';
-comment on column fleet.job_events.event is 'submitted, ready, claimed, released, lost, retrying, checkpoint, cancelling, succeeded, failed, cancelled.';
+comment on column fleet.job_events.event is 'submitted, ready, claimed, released, lost, retrying, checkpoint, cancelling, preempting, succeeded, failed, cancelled.';
 comment on column fleet.job_events.detail is 'Facts about it.';
 
 create sequence fleet.log_id;

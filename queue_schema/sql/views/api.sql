@@ -5,6 +5,8 @@ select j.job_id, j.project_id, p.name as project, j.kind, j.name, j.priority::te
             when l.job_id is not null then 'running'
             when w.job_id is not null then 'waiting'
             else 'ready' end as state,
+       case when j.outcome is null and l.job_id is null and w.job_id is null
+            then fleet._held(t.halted, k.quarantined, x.paused) end as held,
        j.cause::text as cause, j.error, j.params,
        jsonb_build_object('gpus', s.gpus, 'vram_mib', s.vram_mib, 'cpu_milli', s.cpu_milli, 'ram_mib', s.ram_mib,
                           'disk_mib', s.disk_mib, 'device', s.device, 'labels', s.labels) as need,
@@ -30,6 +32,8 @@ select j.job_id, j.project_id, p.name as project, j.kind, j.name, j.priority::te
   join fleet.lanes as x on x.lane_id = j.lane_id
   join fleet.needs as e on e.need_id = x.need_id
   join fleet.shapes as s on s.shape_id = e.shape_id
+  join fleet.kinds as k on k.kind = j.kind
+  join fleet.settings as t on t.one
   left join fleet.leases as l on l.job_id = j.job_id
   left join fleet.nodes as n on n.node_id = l.node_id
   left join fleet.waiting as w on w.job_id = j.job_id

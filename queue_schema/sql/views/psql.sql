@@ -1,12 +1,14 @@
 -- What a person at psql looks at first; docs/psql.md walks through them.
 create view fleet.v_queue as
 select p.name as project, l.priority::text as priority, n.kind, nullif(n.model_key, '') as model,
-       s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, l.paused, r.ready,
+       s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, l.paused, fleet._held(t.halted, k.quarantined, l.paused) as held, r.ready,
        date_trunc('second', fleet.now() - to_timestamp(r.oldest / 1000000.0)) as oldest
   from fleet.lanes as l
   join fleet.projects as p on p.project_id = l.project_id
   join fleet.needs as n on n.need_id = l.need_id
   join fleet.shapes as s on s.shape_id = n.shape_id
+  join fleet.kinds as k on k.kind = n.kind
+  join fleet.settings as t on t.one
   join (select r.lane_id, count(*) as ready, min(r.order_key) as oldest from fleet.ready as r group by r.lane_id) as r
     on r.lane_id = l.lane_id
  order by l.priority desc, l.rank, r.oldest;

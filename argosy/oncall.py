@@ -1,0 +1,158 @@
+"""For people on call, from Python: `client.fleet`, and `client.where(...)` for many jobs at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from argosy._http import Transport
+
+
+class FleetInfo(msgspec.Struct, frozen=True):
+    """Is anything stopped, and how much goes on."""
+
+    halted: bool
+    halt_reason: str | None = None
+    quarantined: list[str] = []
+    paused_lanes: int = 0
+    live_nodes: int = 0
+    running: int = 0
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """What code can run."""
+
+    kind: str
+    description: str = ""
+    quarantined: bool = False
+    quarantine_reason: str | None = None
+    need: dict[str, Any] = {}
+    timeout_s: int | None = None
+    retries: int = 0
+    ready: int = 0
+    running: int = 0
+
+
+class Bulk(msgspec.Struct, frozen=True):
+    """What a cancel or requeue of many did."""
+
+    matched: int
+    changed: int = 0
+    skipped: int = 0
+    """Ended or settled meanwhile, told already, or waiting for a job that has ended otherwise."""
+
+
+class _Batch(Bulk, frozen=True):
+    next: str | None = None
+
+
+class _Changed(msgspec.Struct):
+    changed: bool
+
+
+class _Kinds(msgspec.Struct):
+    kinds: list[Kind]
+
+
+class Fleet:
+    """The brakes of the whole fleet; they need a key with the scope admin."""
+
+    def __init__(self, http: Transport) -> None:
+        self._http = http
+
+    def info(self) -> FleetInfo:
+        """Is anything stopped?"""
+        return self._http.call("GET", "/v1/fleet", FleetInfo)
+
+    def stop(self, reason: str | None = None) -> bool:
+        """Start nothing more anywhere; running work goes on. Returns whether that changed anything."""
+        return self._http.call(
+            "POST", "/v1/fleet/halt", _Changed, json={"on": True, "reason": reason}
+        ).changed
+
+    def go(self) -> bool:
+        """Start work again. Returns whether that changed anything."""
+        return self._http.call("POST", "/v1/fleet/halt", _Changed, json={"on": False}).changed
+
+    def kinds(self) -> list[Kind]:
+        """What can run, by name."""
+        return self._http.call("GET", "/v1/kinds", _Kinds).kinds
+
+    def quarantine(self, kind: str, *, on: bool = True, reason: str | None = None) -> bool:
+        """Let no node start a kind (or, with `on=False`, let them again). Returns whether that changed anything."""
+        path = f"/v1/kinds/{quote(kind, safe='')}/quarantine"
+        return self._http.call("POST", path, _Changed, json={"on": on, "reason": reason}).changed
+
+
+class Selection:
+    """Jobs that match; made by `client.where`. Nothing is asked before one of its methods is called."""
+
+    def __init__(self, http: Transport, where: Mapping[str, Any], project: str | None) -> None:
+        self._http = http
+        self._stated = {"where": dict(where), **({} if project is None else {"project": project})}
+
+    def count(self, action: str = "cancel") -> int:
+        """How many `cancel` or `requeue` would find."""
+        stated = {**self._stated, "dry_run": True}
+        return self._http.call("POST", f"/v1/jobs/{action}", Bulk, json=stated).matched
+
+    def cancel(self) -> Bulk:
+        """End all of them, in bounded batches."""
+        return self._all("cancel")
+
+    def requeue(self) -> Bulk:
+        """Hand running ones back without blame, and run ended ones again, in bounded batches."""
+        return self._all("requeue")
+
+    def _all(self, action: str) -> Bulk:
+        matched = changed = skipped = 0
+        after: str | None = None
+        while True:
+            stated = self._stated if after is None else {**self._stated, "after": after}
+            batch = self._http.call("POST", f"/v1/jobs/{action}", _Batch, json=stated)
+            matched, changed, skipped = (
+                matched + batch.matched,
+                changed + batch.changed,
+                skipped + batch.skipped,
+            )
+            after = batch.next
+            if after is None:
+                return Bulk(matched, changed, skipped)
+
+
+def selection(
+    http: Transport,
+    *,
+    state: str | Sequence[str] | None,
+    jobs: Sequence[str] | None,
+    kind: str | None,
+    priority: str | None,
+    tags: Mapping[str, str] | None,
+    older_than_s: float | None,
+    node: str | None,
+    cause: str | None,
+    ended_after: datetime | None,
+    ended_before: datetime | None,
+    dead: bool,
+    project: str | None,
+) -> Selection:
+    """As `Client.where`, which explains it."""
+    said = {
+        "states": [state] if isinstance(state, str) else list(state or []),
+        "jobs": None if jobs is None else list(jobs),
+        "kind": kind,
+        "priority": priority,
+        "tags": None if tags is None else dict(tags),
+        "older_than_s": older_than_s,
+        "node": node,
+        "cause": cause,
+        "ended_after": ended_after,
+        "ended_before": ended_before,
+        "dead": dead,
+    }
+    kept = {name: item for name, item in said.items() if item is not None and item is not False}
+    return Selection(http, kept, project)

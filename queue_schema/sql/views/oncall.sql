@@ -1,0 +1,29 @@
+-- What people on call look at: the brakes, and what stands behind them.
+create view fleet.v_fleet as
+select s.halted, s.halt_reason,
+       coalesce((select array_agg(k.kind order by k.kind) from fleet.kinds as k where k.quarantined), '{}') as quarantined,
+       (select count(*)::integer from fleet.lanes as l where l.active and l.paused) as paused_lanes,
+       (select count(*)::integer from fleet.v_nodes as n where n.state = 'live') as live_nodes,
+       (select count(*)::integer from fleet.leases) as running
+  from fleet.settings as s;
+comment on view fleet.v_fleet is 'One row: is anything stopped, and how much goes on.';
+
+create view fleet.v_kinds as
+select k.kind, k.description, k.quarantined, k.quarantine_reason,
+       jsonb_build_object('gpus', k.gpus, 'vram_mib', k.vram_mib, 'cpu_milli', k.cpu_milli, 'ram_mib', k.ram_mib,
+                          'disk_mib', k.disk_mib, 'device', k.device) as need,
+       k.timeout_s, k.retries,
+       (select count(*)::integer
+          from fleet.needs as n
+          join fleet.lanes as l on l.need_id = n.need_id and l.active
+          join fleet.ready as r on r.lane_id = l.lane_id
+         where n.kind = k.kind) as ready,
+       (select count(*)::integer from fleet.leases as l join fleet.jobs as j on j.job_id = l.job_id
+         where j.kind = k.kind) as running
+  from fleet.kinds as k;
+comment on view fleet.v_kinds is 'What can run, what it needs by default, whether it is quarantined, and how much of it there is.';
+
+create view fleet.v_projects as
+select p.project_id, p.name, p.weight, p.trusted_pools, p.paused::text[] as paused, p.created_at
+  from fleet.projects as p;
+comment on view fleet.v_projects is 'Tenants; paused are the classes from which nothing is claimed.';
