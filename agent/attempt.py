@@ -150,7 +150,7 @@ class Attempt(threading.Thread):
         except UserMistake as exc:
             return self._failed(Cause.USER_ERROR, str(exc))
         except NoRoom as exc:
-            return Released(self._lease.job_id, self._lease.token, str(exc))
+            return Released(self._lease.job_id, self._lease.token, str(exc), started=False)
         except TransferAborted:
             nothing = verdict.Facts(ending=self._lease.ending, last=None, exit_code=0)
             judged = verdict.judge(self._claimed, nothing)

@@ -17,7 +17,7 @@ from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Tag
 from psycopg_pool import ConnectionPool
 
-from api import blobs, fleet, jobs, oncall, results, schedules
+from api import blobs, dead, fleet, jobs, oncall, results, schedules
 from api.auth import KeyMiddleware, KeyRing
 from api.feed import Feed
 from api.problems import HANDLERS, StoreAway
@@ -64,6 +64,7 @@ def build(settings: ApiSettings) -> Litestar:
             *schedules.HANDLERS,
             *fleet.V1_HANDLERS,
             *oncall.HANDLERS,
+            *dead.HANDLERS,
         ],
         tags=[],
     )

@@ -203,4 +203,48 @@ def _project(conn: psycopg.Connection[Any], who: Principal, named: str | None) -
     return None if named == "*" else desk.project_named(conn, named)
 
 
-HANDLERS: list[Any] = [show_fleet, halt, list_kinds, quarantine, cancel_many, requeue_many]
+class Policies(msgspec.Struct, frozen=True):
+    """What happens after an attempt failed, by cause."""
+
+    policies: list[oncall.Policy]
+
+
+@get(
+    "/policies",
+    tags=["fleet"],
+    guards=[needs(Scope.READ)],
+    sync_to_thread=True,
+    summary="List the retry policies",
+    responses=responses(),
+)
+def list_policies(services: Running) -> Policies:
+    """By cause: who is charged, whether it is tried again, and after which pause."""
+    with services.pool.connection() as conn:
+        return Policies(desk.policies(conn))
+
+
+@post(
+    "/policies/{cause:str}",
+    tags=["fleet"],
+    guards=[needs(Scope.ADMIN)],
+    sync_to_thread=True,
+    status_code=200,
+    summary="Change a retry policy",
+    responses=responses(),
+)
+def set_policy(cause: FromPath[str], data: JSONBody[oncall.PolicyChange], services: Running) -> oncall.Policy:
+    """For failures from now on; what is left out stays as it is."""
+    with services.pool.connection() as conn:
+        return oncall.policy(conn, cause, data)
+
+
+HANDLERS: list[Any] = [
+    show_fleet,
+    halt,
+    list_kinds,
+    quarantine,
+    cancel_many,
+    requeue_many,
+    list_policies,
+    set_policy,
+]

@@ -98,7 +98,7 @@ def check(job: Submission, path: str) -> None:
         BadRequest: The field says what.
     """
     for name in ("run_at", "start_by"):
-        _check_time(getattr(job, name), f"{path}{name}")
+        check_time(getattr(job, name), f"{path}{name}")
     for name in ("timeout_s", "retries"):
         _check_int(getattr(job, name), f"{path}{name}")
     if job.need is not None:
@@ -117,14 +117,19 @@ def check_selection(where: Selection) -> None:
         BadRequest: The field says what.
     """
     for name in ("ended_after", "ended_before"):
-        _check_time(getattr(where, name), f"where.{name}")
+        check_time(getattr(where, name), f"where.{name}")
     if where.older_than_s is not None and not 0 <= where.older_than_s <= _LONGEST_S:
         raise BadRequest(
             "no such age", field="where.older_than_s", fix="Name a number of seconds, at most 100 years."
         )
 
 
-def _check_time(value: datetime | None, field: str) -> None:
+def check_time(value: datetime | None, field: str) -> None:
+    """Refuse a time without a zone, or one PostgreSQL or psycopg could not hold.
+
+    Raises:
+        BadRequest: It says which.
+    """
     if value is None:
         return
     if value.tzinfo is None:

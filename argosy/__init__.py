@@ -24,7 +24,7 @@ from argosy.errors import (
 )
 from argosy.job import Job
 from argosy.models import Attempt, Blob, Device, Edge, JobEvent, JobInfo, LogChunk, Node, Output, Progress
-from argosy.oncall import Bulk, FleetInfo, Kind
+from argosy.oncall import Bulk, DeadJob, FleetInfo, Kind, Policy
 from argosy.schedules import ScheduleInfo
 from argosy.spec import After, JobSpec, OutputOf
 
@@ -38,6 +38,7 @@ __all__ = [
     "Bulk",
     "Client",
     "Conflict",
+    "DeadJob",
     "Device",
     "Edge",
     "FleetInfo",
@@ -55,6 +56,7 @@ __all__ = [
     "NotFound",
     "Output",
     "OutputOf",
+    "Policy",
     "Progress",
     "ScheduleInfo",
     "Unreachable",

@@ -21,7 +21,7 @@ from argosy.config import find
 from argosy.errors import ArgosyError, BadRequest, NotFound, Unreachable
 from argosy.job import Job
 from argosy.models import Blob, JobInfo, Node
-from argosy.oncall import Fleet, Selection, selection
+from argosy.oncall import Dead, Fleet, Selection, selection
 from argosy.schedules import Schedules
 from argosy.spec import After, InputValue, JobSpec, as_json
 
@@ -61,6 +61,7 @@ class Client:
         self.http = Transport(find(url, api_key), tries=tries)
         self.schedules = Schedules(self.http, self._upload)
         self.fleet = Fleet(self.http)
+        self.dead = Dead(self.http)
 
     def __enter__(self) -> Self:
         return self

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
-from argosy._http import Transport
+from argosy._http import Query, Transport
 
 
 class FleetInfo(msgspec.Struct, frozen=True):
@@ -35,6 +35,43 @@ class Kind(msgspec.Struct, frozen=True):
     retries: int = 0
     ready: int = 0
     running: int = 0
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """What happens after an attempt failed for one cause."""
+
+    cause: str
+    charged: str
+    """Whose retries it uses up: `user`, `infrastructure` or `nobody`."""
+    retried: bool
+    base_s: float
+    """Pause before the first retry; doubles each time, with jitter."""
+    max_s: float
+
+
+class DeadJob(msgspec.Struct, frozen=True):
+    """A job that failed by itself, with its retries used up."""
+
+    job_id: str
+    kind: str
+    cause: str
+    ended_at: datetime
+    name: str | None = None
+    message: str | None = None
+    attempts: int = 0
+    retries_used: int = 0
+    infra_retries: int = 0
+    last_node: str | None = None
+
+
+class _Dead(msgspec.Struct):
+    jobs: list[DeadJob]
+    causes: dict[str, int] = {}
+    next: str | None = None
+
+
+class _Policies(msgspec.Struct):
+    policies: list[Policy]
 
 
 class Bulk(msgspec.Struct, frozen=True):
@@ -86,6 +123,76 @@ class Fleet:
         """Let no node start a kind (or, with `on=False`, let them again). Returns whether that changed anything."""
         path = f"/v1/kinds/{quote(kind, safe='')}/quarantine"
         return self._http.call("POST", path, _Changed, json={"on": on, "reason": reason}).changed
+
+    def policies(self) -> list[Policy]:
+        """What happens after an attempt failed, by cause."""
+        return self._http.call("GET", "/v1/policies", _Policies).policies
+
+    def set_policy(
+        self,
+        cause: str,
+        *,
+        charged: str | None = None,
+        retried: bool | None = None,
+        base_s: float | None = None,
+        max_s: float | None = None,
+    ) -> Policy:
+        """Change it for failures from now on; what is left out stays.
+
+        Raises:
+            BadRequest: It would be tried for ever, or the user would pay for the fleet.
+        """
+        said = {"charged": charged, "retried": retried, "base_s": base_s, "max_s": max_s}
+        change = {name: item for name, item in said.items() if item is not None}
+        return self._http.call("POST", f"/v1/policies/{quote(cause, safe='')}", Policy, json=change)
+
+
+class Dead:
+    """Jobs of one project that failed by themselves, with their retries used up."""
+
+    def __init__(self, http: Transport) -> None:
+        self._http = http
+
+    def list(
+        self,
+        *,
+        kind: str | None = None,
+        cause: str | None = None,
+        ended_after: datetime | None = None,
+        ended_before: datetime | None = None,
+        limit: int | None = None,
+    ) -> Iterator[DeadJob]:
+        """Newest first, page by page; `client.where(state="failed", dead=True).requeue()` runs them again."""
+        query = _query(kind, cause, ended_after, ended_before)
+        left, cursor = limit, None
+        while left is None or left > 0:
+            size = 100 if left is None else min(left, 500)
+            more: Query = [("limit", size), *([("cursor", cursor)] if cursor else [])]
+            page = self._http.call("GET", "/v1/dead", _Dead, query=[*query, *more])
+            yield from page.jobs
+            cursor = page.next
+            if cursor is None:
+                return
+            left = None if left is None else left - len(page.jobs)
+
+    def by_cause(
+        self,
+        *,
+        kind: str | None = None,
+        ended_after: datetime | None = None,
+        ended_before: datetime | None = None,
+    ) -> dict[str, int]:
+        """How many there are of each cause."""
+        query = _query(kind, None, ended_after, ended_before)
+        return self._http.call("GET", "/v1/dead", _Dead, query=[*query, ("limit", 1)]).causes
+
+
+def _query(
+    kind: str | None, cause: str | None, ended_after: datetime | None, ended_before: datetime | None
+) -> Query:
+    found: Query = [(name, item) for name, item in (("kind", kind), ("cause", cause)) if item]
+    times = (("ended_after", ended_after), ("ended_before", ended_before))
+    return [*found, *((name, at.isoformat()) for name, at in times if at is not None)]
 
 
 class Selection:

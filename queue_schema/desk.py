@@ -7,11 +7,14 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import sqlalchemy as sa
 
 from queue_schema._rows import Connection, rows, select, view
+from queue_schema.calls.oncall import Policy
 from queue_schema.calls.schedules import Missed
 from queue_schema.errors import NotFound
 from queue_schema.shapes import Need
+from queue_schema.states import Cause
 
 
 class ScheduleError(msgspec.Struct, frozen=True):
@@ -68,6 +71,34 @@ class Kind(msgspec.Struct, frozen=True):
     running: int
 
 
+class Dead(msgspec.Struct, frozen=True):
+    """A job that failed by itself, with its retries used up."""
+
+    job_id: UUID
+    kind: str
+    name: str | None
+    cause: Cause
+    message: str | None
+    attempts: int
+    retries_used: int
+    infra_retries: int
+    last_node: str | None
+    ended_at: datetime
+
+
+class DeadFilter(msgspec.Struct, frozen=True):
+    """Which of them; what is left out does not filter."""
+
+    kind: str | None = None
+    cause: Cause | None = None
+    ended_after: datetime | None = None
+    ended_before: datetime | None = None
+    beyond: tuple[datetime, UUID] | None = None
+    """Only those that come after this one in the list."""
+
+
+_DEAD = view("v_dead", Dead, "project_id")
+_POLICIES = view("v_policies", Policy)
 _FLEET = view("v_fleet", Fleet)
 _KINDS = view("v_kinds", Kind)
 _SCHEDULES = view("v_schedules", Schedule, "project_id")
@@ -142,4 +173,43 @@ def project_named(conn: Connection, name: str) -> UUID:
     if row is None:
         raise NotFound(f"there is no project {name}", field="project")
     found: UUID = row[0]
+    return found
+
+
+def policies(conn: Connection) -> list[Policy]:
+    """What happens after an attempt failed, by cause."""
+    return rows(conn, select(_POLICIES, Policy).order_by(_POLICIES.c.cause), Policy)
+
+
+def dead(conn: Connection, project_id: UUID, wanted: DeadFilter, *, limit: int) -> list[Dead]:
+    """Jobs of a project that failed with their retries used up, newest first."""
+    ended_at, job_id = sa.cast(_DEAD.c.ended_at, sa.DateTime(timezone=True)), _DEAD.c.job_id
+    statement = select(_DEAD, Dead).where(*_narrowed(project_id, wanted))
+    if wanted.beyond is not None:
+        at, last = wanted.beyond
+        statement = statement.where(
+            ended_at <= at, sa.or_(ended_at < at, sa.and_(ended_at == at, job_id < last))
+        )
+    return rows(conn, statement.order_by(_DEAD.c.ended_at.desc(), job_id.desc()).limit(limit), Dead)
+
+
+def dead_by_cause(conn: Connection, project_id: UUID, wanted: DeadFilter) -> dict[str, int]:
+    """How many of them there are."""
+    count = sa.func.count().label("jobs")
+    statement = sa.select(_DEAD.c.cause, count).where(*_narrowed(project_id, wanted)).group_by(_DEAD.c.cause)
+    return {str(row["cause"]): int(row["jobs"]) for row in rows(conn, statement, dict[str, Any])}
+
+
+def _narrowed(project_id: UUID, wanted: DeadFilter) -> list[sa.ColumnElement[bool]]:
+    columns = _DEAD.c
+    found = [columns.project_id == project_id]
+    if wanted.kind is not None:
+        found.append(columns.kind == wanted.kind)
+    if wanted.cause is not None:
+        found.append(columns.cause == str(wanted.cause))
+    ended_at = sa.cast(columns.ended_at, sa.DateTime(timezone=True))
+    if wanted.ended_after is not None:
+        found.append(ended_at >= wanted.ended_after)
+    if wanted.ended_before is not None:
+        found.append(ended_at < wanted.ended_before)
     return found

@@ -296,6 +296,8 @@ class Released(msgspec.Struct, frozen=True):
     token: UUID
     reason: str
     """For people: `drain`, `device full`, `preempted`, ..."""
+    started: bool = True
+    """False when the node's second look found no room: after three of these in a row the job waits a while."""
 
 
 class Settled(msgspec.Struct, frozen=True):

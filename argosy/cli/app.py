@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from argosy.cli import blob, fleet, job, kind, node, schedule
+from argosy.cli import blob, dead, fleet, job, kind, node, schedule
 from argosy.cli.output import complain
 from argosy.errors import (
     ArgosyError,
@@ -63,6 +63,7 @@ def build(arguments: list[str]) -> typer.Typer:
     app.callback()(_root)
     app.add_typer(job.app, name="job")
     app.add_typer(schedule.app, name="schedule")
+    app.add_typer(dead.app, name="dead")
     app.add_typer(node.app, name="node")
     app.add_typer(kind.app, name="kind")
     app.add_typer(fleet.app, name="fleet")

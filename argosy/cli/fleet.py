@@ -1,13 +1,15 @@
-"""`argosy fleet ...`: stop all claims and go again; pause this project or a part of it."""
+"""`argosy fleet ...`: stop all claims and go again; pause this project or a part of it; retry policies."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
+from argosy.cli import output
 from argosy.cli.output import AsJson, connect, emit, say
-from argosy.cli.words import Priority
+from argosy.cli.words import Cause, Priority
 
 app = typer.Typer(help="Stop the fleet, or a part of its work, and go again.", no_args_is_help=True)
 
@@ -55,6 +57,43 @@ def pause(*, priority: Class = None, kind: KindName = None, as_json: AsJson = Fa
 def resume(*, priority: Class = None, kind: KindName = None, as_json: AsJson = False) -> None:
     """Start this project's work again, or that of one class or kind."""
     _pause(priority, kind, paused=False, as_json=as_json)
+
+
+@app.command()
+def policy(
+    *,
+    cause: Annotated[
+        Cause | None, typer.Argument(help="Of which to change it; without one, list all.")
+    ] = None,
+    charged: Annotated[
+        str | None, typer.Option(help="Whose retries: user, infrastructure or nobody.")
+    ] = None,
+    retried: Annotated[
+        bool | None, typer.Option("--retried/--not-retried", help="Whether it is tried again.")
+    ] = None,
+    base_s: Annotated[float | None, typer.Option(help="Pause before the first retry; then doubles.")] = None,
+    max_s: Annotated[float | None, typer.Option(help="Longest pause.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what happens after an attempt failed, or change it for one cause."""
+    with connect() as client:
+        if cause is None:
+            policies = client.fleet.policies()
+        else:
+            changed = client.fleet.set_policy(
+                cause.value, charged=charged, retried=retried, base_s=base_s, max_s=max_s
+            )
+            policies = [changed]
+    if as_json:
+        emit(policies if cause is None else policies[0])
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("CAUSE", "CHARGED", "RETRIED", "FIRST PAUSE", "LONGEST"):
+        table.add_column(column)
+    for each in policies:
+        again = "yes" if each.retried else "no"
+        table.add_row(each.cause, each.charged, again, f"{each.base_s:g} s", f"{each.max_s:g} s")
+    output.console().print(table)
 
 
 def _pause(priority: Priority | None, kind: str | None, *, paused: bool, as_json: bool) -> None:

@@ -154,7 +154,10 @@ def _storable(failure: Failed) -> Failed:
 
 
 def release(conn: Connection, session: Session, releases: Sequence[Released]) -> list[Settled]:
-    """Hand attempts back without blame; the jobs are ready again at their old place in the queue."""
+    """Hand attempts back without blame; the jobs are ready again at their old place in the queue.
+
+    One that was handed back three times in a row before it started waits first, a minute at most.
+    """
     return call(
         conn,
         "release_v1",

@@ -12,6 +12,7 @@ from queue_schema.calls._edge import Connection, Json, call
 from queue_schema.states import Cause, JobState, Priority
 
 Action = Literal["cancel", "requeue"]
+Charged = Literal["user", "infrastructure", "nobody"]
 
 
 class Selection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -100,3 +101,34 @@ def quarantine(conn: Connection, kind: str, *, on: bool, reason: str | None = No
         NotFound: There is no such kind.
     """
     return call(conn, "quarantine_v1", bool, p_kind=kind, p_on=on, p_reason=reason)
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """What happens after an attempt failed."""
+
+    cause: Cause
+    charged: Charged
+    """Whose retries it uses up."""
+    retried: bool
+    """False: the job ends at once."""
+    base_s: float
+    """Pause before the first retry; doubles each time, with jitter."""
+    max_s: float
+
+
+class PolicyChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What to change of a policy; what is left out stays."""
+
+    charged: Charged | None = None
+    retried: bool | None = None
+    base_s: float | None = None
+    max_s: float | None = None
+
+
+def policy(conn: Connection, cause: str, change: PolicyChange) -> Policy:
+    """Change what happens after an attempt failed for this cause.
+
+    Raises:
+        BadRequest: Nothing is ever retried after it, or it would be for ever, or the user would pay for the fleet.
+    """
+    return call(conn, "policy_v1", Policy, p_cause=cause, p_policy=Json(change))

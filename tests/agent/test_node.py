@@ -21,9 +21,10 @@ import psycopg
 import pytest
 
 from agent import processes
-from queue_schema.calls import admin, agents, clients
+from queue_schema.calls import admin, agents, clients, oncall
+from queue_schema.calls.oncall import Selection
 from queue_schema.shapes import Submission
-from queue_schema.states import Scope
+from queue_schema.states import JobState, Scope
 from tests.agent.conftest import LIGHT, Blobs, alive, eventually
 from tests.agent.proxy import Proxy
 from tests.agent.test_runner import STUBBORN, python
@@ -418,12 +419,13 @@ def test_a_claim_whose_answer_was_lost_is_answered_again(fleet: Fleet, proxy: Pr
     assert daemon.seen("claim.again")
 
 
-def test_a_preempted_job_goes_on_from_its_checkpoint(fleet: Fleet):
-    """Preempted: the runner is asked to stop, its checkpoint is stored and named, the next attempt gets it."""
+def test_a_requeued_job_goes_on_from_its_checkpoint(fleet: Fleet):
+    """Requeued by somebody on call: the runner is asked to stop, its checkpoint is stored and named, the next attempt gets it."""
     daemon = fleet.agent("--entry", "tests.agent.entries:checkpointing")
     job = fleet.submit("noop", {})
     eventually(lambda: fleet.one("select (step, metrics ->> 'loss') = (5, '0.5') from fleet.progress"))
-    fleet.conn.execute("update fleet.leases set command = 'preempt'")
+    requeued = oncall.bulk(fleet.conn, "requeue", fleet.project, Selection(states=[JobState.RUNNING]))
+    assert requeued.changed == 1
 
     fleet.ends(job, "succeeded")
     assert fleet.one("select result from fleet.jobs") == {"resumed_at": 5, "text": "so far"}

@@ -259,6 +259,7 @@ def test_a_stop_gives_the_work_back(bench: Bench):
     outcome = bench.outcome(lease)
     assert isinstance(outcome, Released)
     assert outcome.reason == "preempted"
+    assert outcome.started is True
 
 
 def test_a_runner_killed_from_outside_is_infrastructure(bench: Bench):
@@ -279,6 +280,7 @@ def test_no_room_any_more_hands_the_job_back(bench: Bench):
     outcome = bench.outcome(lease)
     assert isinstance(outcome, Released)
     assert "full" in outcome.reason
+    assert outcome.started is False
 
 
 def test_a_runner_sees_no_secret(bench: Bench, monkeypatch):

@@ -1019,7 +1019,7 @@ CREATE FUNCTION fleet._set_cap(p_project uuid, p_max_running integer, p_max_vram
 CREATE FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_by text) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <563880736b582e49792c826df249c558>;
+    AS <5ad167d9f0a1ebcb24f432789fcfb164>;
 
 --
 -- Name: _starving(timestamp with time zone, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1307,6 +1307,15 @@ CREATE FUNCTION fleet.pause_v1(p_project uuid, p_paused boolean, p_priority text
     AS <faa97b32ec2da6c7395f15674db47e57>;
 
 --
+-- Name: policy_v1(text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.policy_v1(p_cause text, p_policy jsonb) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <2d478fa415ff4c0dfca37b23c1e25b05>;
+
+--
 -- Name: project_v1(text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1404,7 +1413,7 @@ CREATE FUNCTION fleet.reserve_v1() RETURNS jsonb
 CREATE FUNCTION fleet.retry_v1(p_project uuid, p_jobs uuid[]) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <439e516d05c67a5c3cd8d9a1d7c53780>;
+    AS <ce445bf99259013661f677dc29c3b59e>;
 
 --
 -- Name: revoke_key_v1(text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2277,6 +2286,7 @@ CREATE TABLE fleet.jobs (
     retries integer NOT NULL,
     retries_used integer DEFAULT 0 NOT NULL,
     infra_used integer DEFAULT 0 NOT NULL,
+    releases integer DEFAULT 0 NOT NULL,
     attempts integer DEFAULT 0 NOT NULL,
     exclusive boolean DEFAULT false NOT NULL,
     preemptible boolean DEFAULT false NOT NULL,
@@ -2402,6 +2412,12 @@ COMMENT ON COLUMN fleet.jobs.retries_used IS 'How many it has.';
 --
 
 COMMENT ON COLUMN fleet.jobs.infra_used IS 'Retries that infrastructure cost; capped by settings.max_infra_retries.';
+
+--
+-- Name: COLUMN jobs.releases; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.releases IS 'How often in a row nodes handed it back before it started: from the third time on it waits a while.';
 
 --
 -- Name: COLUMN jobs.attempts; Type: COMMENT; Schema: fleet; Owner: -
@@ -3888,6 +3904,39 @@ CREATE VIEW fleet.v_blobs AS
 COMMENT ON VIEW fleet.v_blobs IS 'Files that may be downloaded.';
 
 --
+-- Name: v_dead; Type: VIEW; Schema: fleet; Owner: -
+--
+
+CREATE VIEW fleet.v_dead AS
+ SELECT j.ended_at,
+    j.job_id,
+    j.project_id,
+    p.name AS project,
+    j.kind,
+    j.name,
+    (j.cause)::text AS cause,
+    (j.error ->> 'message'::text) AS message,
+    j.attempts,
+    j.retries,
+    j.retries_used,
+    j.infra_used AS infra_retries,
+    n.node AS last_node
+   FROM (((fleet.jobs j
+     JOIN fleet.projects p ON ((p.project_id = j.project_id)))
+     LEFT JOIN LATERAL ( SELECT a_1.node_id
+           FROM fleet.attempts a_1
+          WHERE ((a_1.job_id = j.job_id) AND (a_1.attempt = j.attempts))
+         LIMIT 1) a ON (true))
+     LEFT JOIN fleet.nodes n ON ((n.node_id = a.node_id)))
+  WHERE ((j.outcome = 'failed'::fleet.job_state) AND (j.cause <> ALL (ARRAY['dependency'::fleet.cause, 'expired'::fleet.cause])));
+
+--
+-- Name: VIEW v_dead; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON VIEW fleet.v_dead IS 'Jobs that failed by themselves, with their retries used up; order by ended_at desc.';
+
+--
 -- Name: v_devices; Type: VIEW; Schema: fleet; Owner: -
 --
 
@@ -4212,6 +4261,24 @@ CREATE VIEW fleet.v_logs AS
 --
 
 COMMENT ON VIEW fleet.v_logs IS 'What attempts printed; order by log_id.';
+
+--
+-- Name: v_policies; Type: VIEW; Schema: fleet; Owner: -
+--
+
+CREATE VIEW fleet.v_policies AS
+ SELECT (cause)::text AS cause,
+    charged,
+    retried,
+    base_s,
+    max_s
+   FROM fleet.retry_policies p;
+
+--
+-- Name: VIEW v_policies; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON VIEW fleet.v_policies IS 'What happens after an attempt failed, by cause.';
 
 --
 -- Name: v_projects; Type: VIEW; Schema: fleet; Owner: -
@@ -4832,6 +4899,12 @@ CREATE INDEX job_events_default_job_id_event_id_idx ON fleet.job_events_default 
 --
 
 CREATE INDEX jobs_by_project ON fleet.jobs USING btree (project_id, job_id);
+
+--
+-- Name: jobs_failed; Type: INDEX; Schema: fleet; Owner: -
+--
+
+CREATE INDEX jobs_failed ON fleet.jobs USING btree (project_id, ended_at DESC, job_id DESC) WHERE (outcome = 'failed'::fleet.job_state);
 
 --
 -- Name: lanes_by_need; Type: INDEX; Schema: fleet; Owner: -
@@ -5679,6 +5752,15 @@ GRANT ALL ON FUNCTION fleet.pause_v1(p_project uuid, p_paused boolean, p_priorit
 GRANT ALL ON FUNCTION fleet.pause_v1(p_project uuid, p_paused boolean, p_priority text, p_kind text) TO fleet_api;
 
 --
+-- Name: FUNCTION policy_v1(p_cause text, p_policy jsonb); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.policy_v1(p_cause text, p_policy jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.policy_v1(p_cause text, p_policy jsonb) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.policy_v1(p_cause text, p_policy jsonb) TO fleet_api;
+GRANT ALL ON FUNCTION fleet.policy_v1(p_cause text, p_policy jsonb) TO fleet_admin;
+
+--
 -- Name: FUNCTION project_v1(p_project text, p_fields jsonb); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -6085,6 +6167,13 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_blobs TO fleet_exec;
 GRANT SELECT ON TABLE fleet.v_blobs TO fleet_reader;
 
 --
+-- Name: TABLE v_dead; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_dead TO fleet_exec;
+GRANT SELECT ON TABLE fleet.v_dead TO fleet_reader;
+
+--
 -- Name: TABLE v_devices; Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -6145,6 +6234,13 @@ GRANT SELECT ON TABLE fleet.v_kinds TO fleet_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_logs TO fleet_exec;
 GRANT SELECT ON TABLE fleet.v_logs TO fleet_reader;
+
+--
+-- Name: TABLE v_policies; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_policies TO fleet_exec;
+GRANT SELECT ON TABLE fleet.v_policies TO fleet_reader;
 
 --
 -- Name: TABLE v_projects; Type: ACL; Schema: fleet; Owner: -

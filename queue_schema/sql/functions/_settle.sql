@@ -1,6 +1,6 @@
 -- _settle: end attempts, whoever ends them. The one place where a lease becomes history.
 --
--- p_items  [{job_id, token, cause, message, reason, traceback, peak_mib, values,
+-- p_items  [{job_id, token, cause, message, reason, started, traceback, peak_mib, values,
 --            artifacts: [{name, sha256, size, media_type}]}]
 -- p_verdict succeeded | failed | released, of all of them
 -- Returns  [{job_id, token, outcome, state}] in the same order
@@ -9,6 +9,9 @@
 --
 -- A token that is no lease any more is answered, not raised: one stale item must not undo its neighbours. It is
 -- `already_settled` if its own agent settled it before (the answer was lost), else `lease_lost`.
+--
+-- A job that nodes hand back before it starts, again and again, must not bounce at the speed of their polling: from the
+-- third time in a row it waits, 2 s and then twice as long each time, a minute at most. Nobody is blamed.
 create function fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_by text)
   returns json
   language plpgsql
@@ -33,11 +36,11 @@ begin
 
   with item as materialized (
     select i.job_id, i.token, p_verdict as verdict, i.cause, coalesce(i.message, i.reason) as message, i.traceback,
-           i.peak_mib, i."values", i.place
+           i.peak_mib, i."values", p_verdict = 'released' and not coalesce(i.started, true) as unstarted, i.place
       from rows from (jsonb_to_recordset(p_items) as (
-             job_id uuid, token uuid, cause fleet.cause, message text, reason text, traceback text,
+             job_id uuid, token uuid, cause fleet.cause, message text, reason text, started boolean, traceback text,
              peak_mib integer, "values" jsonb)) with ordinality
-             as i (job_id, token, cause, message, reason, traceback, peak_mib, "values", place)
+             as i (job_id, token, cause, message, reason, started, traceback, peak_mib, "values", place)
   ),
   taken as (
     delete from fleet.leases as l
@@ -45,7 +48,7 @@ begin
      where l.job_id = i.job_id
        and l.token = i.token
        and (p_session is null or l.session_id = p_session)
-    returning l.*, i.verdict, i.cause, i.message, i.traceback, i.peak_mib, i."values"
+    returning l.*, i.verdict, i.cause, i.message, i.traceback, i.peak_mib, i."values", i.unstarted
   ),
   decided as materialized (
     select t.*, p.charged as blame, j.retries_used, j.infra_used, j.priority, j.webhook,
@@ -58,9 +61,11 @@ begin
              when p.retried and p.charged = 'nobody' then 'retrying'
              else 'failed'
            end as next,
-           make_interval(secs =>
-             least(p.max_s, p.base_s * 2 ^ least(case p.charged when 'user' then j.retries_used else j.infra_used end, 20))
-             * (0.5 + random() / 2)) as pause
+           make_interval(secs => (0.5 + random() / 2) * case
+             when t.unstarted then case when j.releases < 2 then 0 else least(60, 2 ^ least(j.releases - 1, 20)) end
+             when t.verdict = 'released' then 0
+             else least(p.max_s, p.base_s * 2 ^ least(case p.charged when 'user' then j.retries_used else j.infra_used end, 20))
+           end) as pause
       from taken as t
       join fleet.jobs as j on j.job_id = t.job_id
       join fleet.settings as s on s.one
@@ -85,6 +90,7 @@ begin
        set attempts     = d.attempt,
            retries_used = j.retries_used + (d.next = 'retrying' and d.blame = 'user')::integer,
            infra_used   = j.infra_used + (d.next = 'retrying' and d.blame = 'infrastructure')::integer,
+           releases     = case when d.unstarted then j.releases + 1 else 0 end,
            outcome      = case when d.next in ('succeeded', 'failed', 'cancelled') then d.next::fleet.job_state end,
            ended_at     = case when d.next in ('succeeded', 'failed', 'cancelled') then v_now end,
            cause        = case d.next when 'failed' then d.cause when 'cancelled' then 'cancelled'::fleet.cause end,
@@ -114,7 +120,8 @@ begin
   ),
   backoff as (
     insert into fleet.waiting (job_id, waits_for, run_at)
-    select d.job_id, 0, v_now + d.pause from decided as d where d.next = 'retrying' and d.pause > interval '0'
+    select d.job_id, 0, v_now + d.pause from decided as d
+     where d.next in ('retrying', 'released') and d.pause > interval '0'
   ),
   told as (
     insert into fleet.job_events (job_id, project_id, at, event, detail)
@@ -122,7 +129,7 @@ begin
            case when d.next = 'retrying' and d.cause = 'lost' then 'lost' else d.next end,
            jsonb_strip_nulls(jsonb_build_object(
              'attempt', d.attempt, 'node', n.node, 'cause', d.cause, 'message', d.message,
-             'run_at', case when d.next = 'retrying' and d.pause > interval '0' then v_now + d.pause end))
+             'run_at', case when d.next in ('retrying', 'released') and d.pause > interval '0' then v_now + d.pause end))
       from decided as d
       join fleet.nodes as n on n.node_id = d.node_id
   ),
@@ -140,7 +147,7 @@ begin
            'job_id', a.job_id, 'token', a.token, 'outcome', a.outcome,
            'state', case
                       when a.next in ('succeeded', 'failed', 'cancelled') then a.next
-                      when a.next = 'retrying' and a.pause > interval '0' then 'waiting'
+                      when a.next in ('retrying', 'released') and a.pause > interval '0' then 'waiting'
                       when a.next is not null then 'ready'
                       when a.outcome = 'already_settled' then fleet.state_of(a.job_id)::text
                     end) order by a.place),
@@ -148,7 +155,7 @@ begin
          array_agg(a.job_id) filter (where a.next = 'succeeded'),
          array_agg(a.token) filter (where a.next = 'succeeded'),
          array_agg(a.job_id) filter (where a.next in ('failed', 'cancelled')),
-         array_agg(distinct a.job_id) filter (where a.next = 'released' or (a.next = 'retrying' and a.pause <= interval '0')),
+         array_agg(distinct a.job_id) filter (where a.next in ('retrying', 'released') and a.pause <= interval '0'),
          array_agg(a.job_id) filter (where a.webhook is not null and a.next in ('succeeded', 'failed', 'cancelled')),
          array_agg(row(a.node_id, a.devices, a.vram_mib, a.ram_mib, a.cpu_milli, a.disk_mib)::fleet.booking)
            filter (where a.outcome = 'settled')

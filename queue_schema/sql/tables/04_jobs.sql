@@ -92,6 +92,7 @@ create table fleet.jobs (
   retries      integer not null,
   retries_used integer not null default 0,
   infra_used   integer not null default 0,
+  releases     integer not null default 0,
   attempts     integer not null default 0,
   exclusive    boolean not null default false,
   preemptible  boolean not null default false,
@@ -108,6 +109,7 @@ create table fleet.jobs (
   constraint success_has_no_cause check (outcome is distinct from 'succeeded' or cause is null)
 ) with (fillfactor = 50);  -- room on the page for the one update at its end, so that no index is written then
 create index jobs_by_project on fleet.jobs (project_id, job_id);
+create index jobs_failed on fleet.jobs (project_id, ended_at desc, job_id desc) where outcome = 'failed';
 comment on table fleet.jobs is 'One row per job until retention ends it. Written at submit and at the end of attempts, never by a claim.';
 comment on column fleet.jobs.job_id is 'Key: a time-ordered uuid.';
 comment on column fleet.jobs.project_id is 'Its project.';
@@ -126,6 +128,7 @@ comment on column fleet.jobs.timeout_s is 'Wall time of one attempt.';
 comment on column fleet.jobs.retries is 'How many failures of its own it may retry.';
 comment on column fleet.jobs.retries_used is 'How many it has.';
 comment on column fleet.jobs.infra_used is 'Retries that infrastructure cost; capped by settings.max_infra_retries.';
+comment on column fleet.jobs.releases is 'How often in a row nodes handed it back before it started: from the third time on it waits a while.';
 comment on column fleet.jobs.attempts is 'Attempts that have ended.';
 comment on column fleet.jobs.exclusive is 'Its runner dies before its lease does.';
 comment on column fleet.jobs.preemptible is 'In class low, it may be asked to save its state and give way to urgent work.';

@@ -27,3 +27,20 @@ create view fleet.v_projects as
 select p.project_id, p.name, p.weight, p.trusted_pools, p.paused::text[] as paused, p.created_at
   from fleet.projects as p;
 comment on view fleet.v_projects is 'Tenants; paused are the classes from which nothing is claimed.';
+
+create view fleet.v_policies as
+select p.cause::text as cause, p.charged, p.retried, p.base_s, p.max_s from fleet.retry_policies as p;
+comment on view fleet.v_policies is 'What happens after an attempt failed, by cause.';
+
+create view fleet.v_dead as
+select j.ended_at, j.job_id, j.project_id, p.name as project, j.kind, j.name, j.cause::text as cause,
+       j.error ->> 'message' as message, j.attempts, j.retries, j.retries_used, j.infra_used as infra_retries,
+       n.node as last_node
+  from fleet.jobs as j
+  join fleet.projects as p on p.project_id = j.project_id
+  left join lateral (select a.node_id from fleet.attempts as a
+                      where a.job_id = j.job_id and a.attempt = j.attempts limit 1) as a on true
+  left join fleet.nodes as n on n.node_id = a.node_id
+ where j.outcome = 'failed'
+   and j.cause not in ('dependency', 'expired');
+comment on view fleet.v_dead is 'Jobs that failed by themselves, with their retries used up; order by ended_at desc.';
