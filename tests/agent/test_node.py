@@ -420,7 +420,7 @@ def test_a_claim_whose_answer_was_lost_is_answered_again(fleet: Fleet, proxy: Pr
 
 
 def test_a_requeued_job_goes_on_from_its_checkpoint(fleet: Fleet):
-    """Requeued by somebody on call: the runner is asked to stop, its checkpoint is stored and named, the next attempt gets it."""
+    """Requeued by somebody on call: its runner saves a checkpoint and stops, and the next attempt goes on from it."""
     daemon = fleet.agent("--entry", "tests.agent.entries:checkpointing")
     job = fleet.submit("noop", {})
     eventually(lambda: fleet.one("select (step, metrics ->> 'loss') = (5, '0.5') from fleet.progress"))
