@@ -17,7 +17,7 @@ from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Tag
 from psycopg_pool import ConnectionPool
 
-from api import blobs, dead, fleet, jobs, oncall, results, schedules
+from api import blobs, dead, fleet, jobs, oncall, questions, results, schedules
 from api.auth import KeyMiddleware, KeyRing
 from api.feed import Feed
 from api.problems import HANDLERS, StoreAway
@@ -65,6 +65,7 @@ def build(settings: ApiSettings) -> Litestar:
             *fleet.V1_HANDLERS,
             *oncall.HANDLERS,
             *dead.HANDLERS,
+            *questions.HANDLERS,
         ],
         tags=[],
     )

@@ -25,6 +25,7 @@ from argosy.errors import (
 from argosy.job import Job
 from argosy.models import Attempt, Blob, Device, Edge, JobEvent, JobInfo, LogChunk, Node, Output, Progress
 from argosy.oncall import Bulk, DeadJob, FleetInfo, Kind, Policy
+from argosy.questions import Bounds, Eta, Fit, Reason, Why
 from argosy.schedules import ScheduleInfo
 from argosy.spec import After, JobSpec, OutputOf
 
@@ -35,12 +36,15 @@ __all__ = [
     "Away",
     "BadRequest",
     "Blob",
+    "Bounds",
     "Bulk",
     "Client",
     "Conflict",
     "DeadJob",
     "Device",
     "Edge",
+    "Eta",
+    "Fit",
     "FleetInfo",
     "Job",
     "JobEvent",
@@ -58,7 +62,9 @@ __all__ = [
     "OutputOf",
     "Policy",
     "Progress",
+    "Reason",
     "ScheduleInfo",
     "Unreachable",
     "WaitTimeout",
+    "Why",
 ]

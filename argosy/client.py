@@ -6,6 +6,7 @@ import hashlib
 import mimetypes
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,7 @@ from argosy.errors import ArgosyError, BadRequest, NotFound, Unreachable
 from argosy.job import Job
 from argosy.models import Blob, JobInfo, Node
 from argosy.oncall import Dead, Fleet, Selection, selection
+from argosy.questions import Fit
 from argosy.schedules import Schedules
 from argosy.spec import After, InputValue, JobSpec, as_json
 
@@ -42,6 +44,10 @@ class _Batch(msgspec.Struct):
 class _Page(msgspec.Struct):
     jobs: list[JobInfo]
     next: str | None = None
+
+
+class _Fits(msgspec.Struct):
+    jobs: list[Fit]
 
 
 class _Nodes(msgspec.Struct):
@@ -140,6 +146,20 @@ class Client:
         headers = _idempotent(idempotency_key)
         answer = self.http.call("POST", "/v1/jobs/batch", _Batch, json={"jobs": jobs}, headers=headers)
         return [Job(self, each.job_id, created=each.created) for each in answer.jobs]
+
+    def fit(self, jobs: Sequence[JobSpec | Mapping[str, Any]]) -> list[Fit]:
+        """What would start now, where, and when, if these were submitted; nothing is, and no file is uploaded.
+
+        Raises:
+            BadRequest: A job is not one that could be submitted; `field` says which.
+        """
+        stated = [
+            dict(job)
+            if isinstance(job, Mapping)
+            else as_json([replace(job, inputs={}, after=())], _unsent)[0]
+            for job in jobs
+        ]
+        return self.http.call("POST", "/v1/fit", _Fits, json={"jobs": stated}).jobs
 
     def job(self, job_id: str) -> Job:
         """One job, by its id or a unique beginning of it.
@@ -303,6 +323,10 @@ class Client:
 
 def _idempotent(key: str | None) -> dict[str, str]:
     return {"Idempotency-Key": key or f"sdk-{uuid4().hex}"}
+
+
+def _unsent(source: Path | bytes) -> Blob:
+    raise AssertionError(f"nothing is uploaded here, not even {source!r}")
 
 
 def _hash(path: Path) -> tuple[str, int]:

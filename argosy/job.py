@@ -14,6 +14,7 @@ import msgspec
 from argosy._http import ALIVE_S, Query
 from argosy.errors import ArgosyError, BadRequest, JobFailed, WaitTimeout
 from argosy.models import Attempt, JobEvent, JobInfo, LogChunk, Output
+from argosy.questions import Eta, Why
 from argosy.spec import OutputOf
 
 if TYPE_CHECKING:
@@ -68,6 +69,25 @@ class Job:
         answer = self._client.http.call("POST", self._path("retry"), dict[str, Any])
         self._info = None
         return str(answer["outcome"])
+
+    def why(self) -> Why:
+        """Why it has not started, and the smallest change that starts it now."""
+        return self._client.http.call("GET", self._path("why"), Why)
+
+    def eta(self) -> Eta:
+        """When it will start and finish: even odds, and nine of ten."""
+        return self._client.http.call("GET", self._path("eta"), Eta)
+
+    def change(self, **fields: Any) -> str:
+        """Change it before it starts: `priority`, `need`, `run_at` (None: now), `after` (only []). Returns its state.
+
+        Raises:
+            BadRequest: A field, or its value, cannot be.
+            Conflict: It runs, or has ended.
+        """
+        answer = self._client.http.call("PATCH", self._path(), dict[str, Any], json=fields)
+        self._info = None
+        return str(answer["state"])
 
     def attempts(self) -> list[Attempt]:
         """Its runs, first to last."""

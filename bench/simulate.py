@@ -33,6 +33,8 @@ KINDS = ("selftest.allocate", "diffusion.generate", "diffusion.train_lora")
 
 CHORES: tuple[tuple[float, Callable[[Conn], object]], ...] = (
     (1.0, chores.promote),
+    (1.0, chores.rank),
+    (1.0, chores.reserve),
     (5.0, chores.reap),
 )
 """What the scheduler does, and every how many seconds."""
@@ -102,6 +104,7 @@ def simulate(
     *,
     until_s: float,
     weights: dict[str, float] | None = None,
+    submitted: Callable[[float], object] | None = None,
 ) -> list[Run]:
     """Play a trace on a fleet, from its first submission to `until_s`.
 
@@ -111,18 +114,25 @@ def simulate(
         jobs: In any order.
         until_s: The end, in simulated seconds.
         weights: Of projects, where it is not 1.
+        submitted: Called right after each submission, with the time in simulated seconds.
 
     Returns:
         The jobs that were started, in the order of their starts.
     """
-    return _Simulation(conn, nodes, jobs, weights or {}).play(until_s)
+    return _Simulation(conn, nodes, jobs, weights or {}, submitted).play(until_s)
 
 
 class _Simulation:
     def __init__(
-        self, conn: Conn, nodes: Sequence[Node], jobs: Sequence[Job], weights: dict[str, float]
+        self,
+        conn: Conn,
+        nodes: Sequence[Node],
+        jobs: Sequence[Job],
+        weights: dict[str, float],
+        submitted: Callable[[float], object] | None,
     ) -> None:
         self._conn = conn
+        self._submitted = submitted
         self._clock = _Clock(conn)
         admin.configure(conn, lease_s=_LEASE_S, heartbeat_s=BEAT_S)
         self._jobs = sorted(jobs, key=lambda job: job.at_s)
@@ -183,6 +193,8 @@ class _Simulation:
         for project, submissions in by_project.items():
             for done in range(0, len(submissions), _PER_CALL):
                 clients.submit(self._conn, self._projects[project], submissions[done : done + _PER_CALL])
+        if self._submitted is not None:
+            self._submitted(self._clock.now_s)
         agents.wake(self._conn)
 
     def _notified(self, notify: psycopg.Notify) -> None:

@@ -14,7 +14,7 @@ import structlog
 from procrastinate.jobs import Status
 from psycopg_pool import ConnectionPool
 
-from queue_schema.calls import agents, chores
+from queue_schema.calls import agents, chores, questions
 from queue_schema.migrate import CHORES_SCHEMA
 from scheduler.settings import SchedulerSettings
 from scheduler.ticks import make_due
@@ -26,6 +26,7 @@ log = structlog.get_logger()
 EVERY_SECOND = "* * * * * *"
 EVERY_2_S = "* * * * * */2"
 EVERY_5_S = "* * * * * */5"
+EVERY_MINUTE = "* * * * * 30"
 HOURLY = "7 * * * * 0"
 BATCH = 1000
 
@@ -87,6 +88,13 @@ def build(settings: SchedulerSettings, pool: ConnectionPool[Any], client: httpx.
             done = chores.reserve(conn)
         if done.preempted:
             log.info("reserve.preempted", attempts=done.preempted)
+
+    @app.periodic(cron=EVERY_MINUTE)
+    @app.task(name="forecast")
+    def forecast(timestamp: int) -> None:
+        with pool.connection() as conn:
+            done = questions.forecast(conn, max_age_s=30.0)
+        log.debug("forecast.done", jobs=done.jobs, fresh=done.fresh)
 
     @app.periodic(cron=EVERY_SECOND)
     @app.task(name="schedules")

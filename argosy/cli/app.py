@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from argosy.cli import blob, dead, fleet, job, kind, node, schedule
+from argosy.cli import blob, dead, fleet, job, kind, node, questions, schedule
 from argosy.cli.output import complain
 from argosy.errors import (
     ArgosyError,
@@ -47,6 +47,7 @@ _HEAVY = (
     _Heavy("db", "server", "Make, migrate and inspect the database.", group=True),
     _Heavy("key", "server", "Make, list and revoke API keys.", group=True),
     _Heavy("project", "server", "Shares and caps of projects.", group=True),
+    _Heavy("label", "server", "Set the labels and pools of a node."),
 )
 
 
@@ -62,6 +63,7 @@ def build(arguments: list[str]) -> typer.Typer:
     )
     app.callback()(_root)
     app.add_typer(job.app, name="job")
+    app.command()(questions.fit)
     app.add_typer(schedule.app, name="schedule")
     app.add_typer(dead.app, name="dead")
     app.add_typer(node.app, name="node")

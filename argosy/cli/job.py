@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from argosy.cli import bulk, output, values
+from argosy.cli import bulk, output, questions, values
 from argosy.cli.output import AsJson, connect, emit, say
 from argosy.cli.words import Priority, State
 from argosy.errors import ArgosyError, JobFailed
@@ -20,6 +20,9 @@ app = typer.Typer(help="Submit, watch and fetch jobs.", no_args_is_help=True)
 app.command()(bulk.cancel)
 app.command()(bulk.retry)
 app.command()(bulk.requeue)
+app.command()(questions.why)
+app.command()(questions.eta)
+app.command()(questions.change)
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id, or a unique beginning of it.")]
 

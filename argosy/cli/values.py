@@ -107,8 +107,8 @@ def moment(text: str | None, option: str) -> datetime | None:
     return found if found.tzinfo else found.astimezone()
 
 
-def batch(path: Path, upload: Callable[[Path], Blob]) -> list[dict[str, Any]]:
-    """Jobs from a file: a list, or an object with `jobs`. `{"path": "x"}` as an input is uploaded."""
+def jobs(path: Path) -> list[dict[str, Any]]:
+    """Jobs from a file: a list, an object with `jobs`, or one job."""
     found = read_json(path, "--file")
     if isinstance(found, dict) and set(found) == {"jobs"}:
         found = found["jobs"]
@@ -116,9 +116,17 @@ def batch(path: Path, upload: Callable[[Path], Blob]) -> list[dict[str, Any]]:
         found = [found]
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise typer.BadParameter("the file must hold a list of jobs", param_hint="--file")
+    return found
+
+
+def batch(path: Path, upload: Callable[[Path], Blob]) -> list[dict[str, Any]]:
+    """Jobs from a file, to be submitted: `{"path": "x"}` as an input is uploaded."""
+    found = jobs(path)
     for job in found:
         listed = job.get("inputs")
-        for name, given in (listed if isinstance(listed, dict) else {}).items():
+        if not isinstance(listed, dict):
+            continue
+        for name, given in listed.items():
             if isinstance(given, dict) and isinstance(given.get("path"), str):
                 # Relative to the file, so that a workflow can be run from anywhere.
                 local = (Path() if str(path) == "-" else path.parent) / Path(given["path"]).expanduser()

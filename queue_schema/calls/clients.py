@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -27,6 +27,13 @@ class Retried(msgspec.Struct, frozen=True):
 
     job_id: UUID
     outcome: Literal["retried", "not_ended"]
+    state: JobState
+
+
+class Amended(msgspec.Struct, frozen=True):
+    """A job that was changed."""
+
+    job_id: UUID
     state: JobState
 
 
@@ -66,6 +73,28 @@ def submit(
         p_key=key_id,
         p_idempotency_key=idempotency_key,
         p_trace=trace,
+    )
+
+
+def amend(
+    conn: Connection, project_id: UUID, job_id: UUID, *, key_id: UUID | None = None, **fields: Any
+) -> Amended:
+    """Change a job that has not started. Call `agents.wake` after.
+
+    Args:
+        conn: Any.
+        project_id: Whose job it is.
+        job_id: The job; it keeps its age.
+        key_id: The key that asks; its ceiling holds.
+        fields: `priority`; `need`, whose fields go over what it needs now; `run_at`, None for now; `after=[]`.
+
+    Raises:
+        BadRequest: A field is unknown or its value cannot be.
+        NotFound: There is no such job in this project.
+        Conflict: It runs, or has ended.
+    """
+    return call(
+        conn, "amend_v1", Amended, p_project=project_id, p_job=job_id, p_fields=Json(fields), p_key=key_id
     )
 
 

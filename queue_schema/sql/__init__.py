@@ -1,4 +1,4 @@
-"""The SQL of the contract, in files: tables, functions (one verb each), views, grants; and how to read them in order."""
+"""The SQL of the contract, in files: tables, functions (one verb each), views, the stage of rehearsals, grants."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ def statements() -> list[tuple[str, str]]:
     """
     root = files(__package__)
     found = []
-    for folder in ("tables", "functions", "views"):
+    # The rehearsal is made from the functions before it: its first file copies them.
+    for folder in ("tables", "functions", "views", "rehearsal"):
         names = sorted(entry.name for entry in (root / folder).iterdir() if entry.name.endswith(".sql"))
         # A file that makes a type others name in their signatures begins with an underscore, and those sort first.
         found += [(f"{folder}/{name}", (root / folder / name).read_text("utf-8")) for name in names]

@@ -56,11 +56,12 @@ grant execute on function
   fleet.submit_v1, fleet.cancel_v1, fleet.retry_v1, fleet.pause_v1, fleet.drain_v1, fleet.put_blob_v1, fleet.grant_v1,
   fleet.authenticate_v1, fleet.wake_v1,
   fleet.create_schedule_v1, fleet.enable_schedule_v1, fleet.delete_schedule_v1,
-  fleet.halt_v1, fleet.quarantine_v1, fleet.bulk_v1, fleet.policy_v1
+  fleet.halt_v1, fleet.quarantine_v1, fleet.bulk_v1, fleet.policy_v1,
+  fleet.amend_v1, fleet.why_v1, fleet.eta_v1, fleet.fit_v1
   to fleet_api;
 grant execute on function
   fleet.reap_v1, fleet.promote_v1, fleet.rank_v1, fleet.reserve_v1, fleet.prune_v1, fleet.make_partitions_v1, fleet.due_webhooks_v1, fleet.webhook_done_v1,
-  fleet.wake_v1, fleet.due_schedules_v1, fleet.tick_v1
+  fleet.wake_v1, fleet.due_schedules_v1, fleet.tick_v1, fleet.forecast_v1
   to fleet_scheduler;
 grant execute on function
   fleet.create_key_v1, fleet.list_keys_v1, fleet.revoke_key_v1, fleet.label_node_v1, fleet.drain_v1, fleet.configure_v1,

@@ -312,6 +312,94 @@ CREATE FUNCTION fleet._book(p_room fleet.room, p_shape fleet.shapes, p_places te
     AS <dd65858c076bc617e6691f63abf183a4>;
 
 --
+-- Name: now(); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.now() RETURNS timestamp with time zone
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <1a2560fc9b551fe310378be7c0bab396>;
+
+--
+-- Name: FUNCTION now(); Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON FUNCTION fleet.now() IS 'The clock of the fleet.';
+
+--
+-- Name: projects; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.projects (
+    project_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    name text NOT NULL,
+    weight double precision DEFAULT 1 NOT NULL,
+    trusted_pools text[],
+    paused fleet.priority[] DEFAULT '{}'::fleet.priority[] NOT NULL,
+    webhook_secret text NOT NULL,
+    created_at timestamp with time zone DEFAULT fleet.now() NOT NULL,
+    CONSTRAINT projects_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9._-]{0,62}$'::text)),
+    CONSTRAINT projects_weight_check CHECK ((weight > (0)::double precision))
+);
+
+--
+-- Name: TABLE projects; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.projects IS 'Tenants: every job, file and key belongs to one.';
+
+--
+-- Name: COLUMN projects.project_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.projects.project_id IS 'Key.';
+
+--
+-- Name: COLUMN projects.name; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.projects.name IS 'What people call it.';
+
+--
+-- Name: COLUMN projects.weight; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.projects.weight IS 'Its share of the fleet, relative to the others.';
+
+--
+-- Name: COLUMN projects.trusted_pools; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.projects.trusted_pools IS 'Its jobs run only on nodes of these pools; null: anywhere.';
+
+--
+-- Name: COLUMN projects.paused; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.projects.paused IS 'Classes from which nothing is claimed.';
+
+--
+-- Name: COLUMN projects.webhook_secret; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.projects.webhook_secret IS 'Signs webhooks (Standard Webhooks, whsec_...).';
+
+--
+-- Name: COLUMN projects.created_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.projects.created_at IS 'When it was made.';
+
+--
+-- Name: _born_paused(fleet.projects, fleet.priority, text); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._born_paused(p_project fleet.projects, p_priority fleet.priority, p_kind text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <6f84ac65a011d2e6e9937f222de44a69>;
+
+--
 -- Name: _broken(fleet.job_end, fleet.job_state, fleet.cause); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -319,6 +407,15 @@ CREATE FUNCTION fleet._broken(p_wants fleet.job_end, p_outcome fleet.job_state, 
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <2ae4ec57247dfee3cf5d1bd7cdf26bbd>;
+
+--
+-- Name: _calibrated(timestamp with time zone, rehearsal.outcomes[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._calibrated(p_now timestamp with time zone, p_played rehearsal.outcomes[]) RETURNS TABLE(job_id uuid, start_s double precision, finish_s double precision, start_p50 timestamp with time zone, start_p90 timestamp with time zone, finish_p50 timestamp with time zone, finish_p90 timestamp with time zone)
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <a4facd64e70b0dd13889c4a2917e862d>;
 
 --
 -- Name: caps; Type: TABLE; Schema: fleet; Owner: -
@@ -469,13 +566,13 @@ CREATE FUNCTION fleet._enqueue(p_jobs uuid[]) RETURNS void
     AS <4d19f424452aa260a91850adac111222>;
 
 --
--- Name: _free_at(bigint, uuid, fleet.shapes, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _free_times(fleet.shapes, timestamp with time zone, uuid, integer); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._free_at(p_node bigint, p_session uuid, p_shape fleet.shapes, p_now timestamp with time zone) RETURNS timestamp with time zone
-    LANGUAGE plpgsql STABLE
+CREATE FUNCTION fleet._free_times(p_shape fleet.shapes, p_now timestamp with time zone, p_job uuid, p_most integer DEFAULT 200) RETURNS TABLE(node_id bigint, session_id uuid, free_at timestamp with time zone, size_mib bigint)
+    LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <a5f18966a36ac4f5cde579d198aa7d9e>;
+    AS <1ea9e12312641f3e261885ffd3ff3635>;
 
 --
 -- Name: _held(boolean, boolean, boolean); Type: FUNCTION; Schema: fleet; Owner: -
@@ -496,6 +593,14 @@ CREATE FUNCTION fleet._idx(p_idx integer[], p_places integer[]) RETURNS integer[
     AS <07f25bbef2da34a6c25cd13409d50af1>;
 
 --
+-- Name: _in(timestamp with time zone, double precision, double precision); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._in(p_now timestamp with time zone, p_s double precision, p_off double precision) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE
+    RETURN (p_now + make_interval(secs => GREATEST((0)::double precision, (((GREATEST((0)::double precision, p_s) + (5)::double precision) * exp(p_off)) - (5)::double precision))));
+
+--
 -- Name: _items(fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -503,6 +608,15 @@ CREATE FUNCTION fleet._items(p_items fleet.submission[]) RETURNS TABLE(place big
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <7c486780b7cb7e3016cb9150b734d3e6>;
+
+--
+-- Name: _judge_forecasts(timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._judge_forecasts(p_now timestamp with time zone) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <7d7efa729e1ac294d92e0b692826e167>;
 
 --
 -- Name: _judge_node(uuid, uuid[], timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -539,21 +653,6 @@ CREATE FUNCTION fleet._lanes_for(p_project uuid, p_items fleet.submission[]) RET
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <2571bca18c261cff37ee6d2ee6e7f1a4>;
-
---
--- Name: now(); Type: FUNCTION; Schema: fleet; Owner: -
---
-
-CREATE FUNCTION fleet.now() RETURNS timestamp with time zone
-    LANGUAGE sql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <1a2560fc9b551fe310378be7c0bab396>;
-
---
--- Name: FUNCTION now(); Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON FUNCTION fleet.now() IS 'The clock of the fleet.';
 
 --
 -- Name: nodes; Type: TABLE; Schema: fleet; Owner: -
@@ -850,6 +949,15 @@ CREATE FUNCTION fleet._measure(p_session fleet.sessions, p_node fleet.nodes, p_b
     AS <d1845989dc69444ff59ce3e002148c2f>;
 
 --
+-- Name: _off(text, integer, double precision); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._off(p_what text, p_class integer, p_share double precision) RETURNS double precision
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <59fd37e5c2b4fb4f4c8f6b7091c29935>;
+
+--
 -- Name: _place(fleet.room, integer, integer, integer, integer, integer, text); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -874,7 +982,7 @@ CREATE FUNCTION fleet._places(p_room fleet.room, p_shape fleet.shapes, p_most in
 CREATE FUNCTION fleet._preempt(p_shape fleet.shapes, p_now timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <ce13beb39e62e2e210a42edceb251f0d>;
+    AS <7b0e7d332943879b99af4ebd5113e14a>;
 
 --
 -- Name: _publish(uuid[], uuid[], jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1022,6 +1130,15 @@ CREATE FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_b
     AS <5ad167d9f0a1ebcb24f432789fcfb164>;
 
 --
+-- Name: _sister_lane(bigint, fleet.priority); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._sister_lane(p_lane bigint, p_priority fleet.priority) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <bcc5f672db5c95372bffa01d41ee1339>;
+
+--
 -- Name: _starving(timestamp with time zone, integer); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1049,6 +1166,15 @@ CREATE FUNCTION fleet._take_one(p_job uuid, p_lane bigint, p_order_key bigint) R
     AS <e9c4f07158e2bf3f9dae961eadacc754>;
 
 --
+-- Name: _tell(timestamp with time zone, rehearsal.outcomes[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._tell(p_now timestamp with time zone, p_played rehearsal.outcomes[]) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <6b15a5957303f2e792dac02b1584d2d8>;
+
+--
 -- Name: _unbook(fleet.booking[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1066,6 +1192,14 @@ CREATE FUNCTION fleet._under_cap(p_cap fleet.caps, p_shape fleet.shapes) RETURNS
     RETURN (LEAST((((p_cap).max_running - (p_cap).running))::bigint, CASE WHEN (((p_cap).max_vram_mib IS NOT NULL) AND (((p_shape).gpus * (p_shape).vram_mib) > 0)) THEN GREATEST((0)::bigint, (((p_cap).max_vram_mib - (p_cap).vram_mib) / ((p_shape).gpus * (p_shape).vram_mib))) ELSE NULL::bigint END))::integer;
 
 --
+-- Name: _wait_class(double precision); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._wait_class(p_s double precision) RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    RETURN width_bucket(p_s, ARRAY[(15)::double precision, (120)::double precision, (600)::double precision, (3600)::double precision]);
+
+--
 -- Name: _wanted(fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1073,6 +1207,15 @@ CREATE FUNCTION fleet._wanted(p_items fleet.submission[]) RETURNS TABLE(place bi
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <a984584334b4a3941e4cdebd97fc922b>;
+
+--
+-- Name: amend_v1(uuid, uuid, jsonb, uuid); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.amend_v1(p_project uuid, p_job uuid, p_fields jsonb, p_key uuid DEFAULT NULL::uuid) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <e6ea669cb5a7ab4a5835b2b3c35d4155>;
 
 --
 -- Name: authenticate_v1(text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1201,6 +1344,15 @@ CREATE FUNCTION fleet.enable_schedule_v1(p_project uuid, p_name text, p_enabled 
     AS <512ef15b73f2da1409a9d6dbbb2797ea>;
 
 --
+-- Name: eta_v1(uuid, uuid, double precision); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.eta_v1(p_project uuid, p_job uuid, p_max_age_s double precision DEFAULT 10) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <71708e101ce959fdf838e28b1357177f>;
+
+--
 -- Name: fail_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1208,6 +1360,24 @@ CREATE FUNCTION fleet.fail_v1(p_session uuid, p_secret text, p_items jsonb) RETU
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <65437b018983d8e56ce84e54631424e5>;
+
+--
+-- Name: fit_v1(uuid, jsonb, uuid); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.fit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT NULL::uuid) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <9020d251ba1e676140accc7c5a7fca53>;
+
+--
+-- Name: forecast_v1(double precision, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.forecast_v1(p_max_age_s double precision, p_wanted uuid[] DEFAULT '{}'::uuid[]) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <4806a7547d6c8854fd1dea95f6282080>;
 
 --
 -- Name: grant_v1(uuid, text, uuid, uuid, text, boolean, bigint, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1404,7 +1574,7 @@ CREATE FUNCTION fleet.report_v1(p_session uuid, p_secret text, p_reports jsonb) 
 CREATE FUNCTION fleet.reserve_v1() RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <3e1fc592f19b3f0134a5cb37556c22d0>;
+    AS <b5605857054006c76fc4977158dcdfcf>;
 
 --
 -- Name: retry_v1(uuid, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1474,6 +1644,242 @@ CREATE FUNCTION fleet.webhook_done_v1(p_delivery bigint, p_delivered boolean, p_
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <e53553126df2171ec344300fe19b3449>;
+
+--
+-- Name: why_v1(uuid, uuid); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.why_v1(p_project uuid, p_job uuid) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <34733dfd5d8729f6dd96a594af9d95d8>;
+
+--
+-- Name: jobs; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.jobs (
+    job_id uuid NOT NULL,
+    project_id uuid NOT NULL,
+    kind text NOT NULL,
+    name text,
+    priority fleet.priority NOT NULL,
+    lane_id bigint NOT NULL,
+    order_key bigint NOT NULL,
+    model_key text NOT NULL,
+    params jsonb NOT NULL,
+    inputs jsonb,
+    tags jsonb,
+    run_at timestamp with time zone,
+    start_by timestamp with time zone,
+    timeout_s integer NOT NULL,
+    retries integer NOT NULL,
+    retries_used integer DEFAULT 0 NOT NULL,
+    infra_used integer DEFAULT 0 NOT NULL,
+    releases integer DEFAULT 0 NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    exclusive boolean DEFAULT false NOT NULL,
+    preemptible boolean DEFAULT false NOT NULL,
+    webhook text,
+    key_id uuid,
+    trace text,
+    created_at timestamp with time zone NOT NULL,
+    outcome fleet.job_state,
+    cause fleet.cause,
+    error jsonb,
+    result jsonb,
+    ended_at timestamp with time zone,
+    CONSTRAINT ended_has_a_time CHECK (((outcome IS NULL) = (ended_at IS NULL))),
+    CONSTRAINT jobs_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::fleet.job_state, 'failed'::fleet.job_state, 'cancelled'::fleet.job_state]))),
+    CONSTRAINT success_has_no_cause CHECK (((outcome IS DISTINCT FROM 'succeeded'::fleet.job_state) OR (cause IS NULL)))
+)
+WITH (fillfactor='50');
+
+--
+-- Name: TABLE jobs; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.jobs IS 'One row per job until retention ends it. Written at submit and at the end of attempts, never by a claim.';
+
+--
+-- Name: COLUMN jobs.job_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.job_id IS 'Key: a time-ordered uuid.';
+
+--
+-- Name: COLUMN jobs.project_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.project_id IS 'Its project.';
+
+--
+-- Name: COLUMN jobs.kind; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.kind IS 'What code runs.';
+
+--
+-- Name: COLUMN jobs.name; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.name IS 'For people.';
+
+--
+-- Name: COLUMN jobs.priority; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.priority IS 'The class.';
+
+--
+-- Name: COLUMN jobs.lane_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.lane_id IS 'Where it stands, or stood, in ready.';
+
+--
+-- Name: COLUMN jobs.order_key; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.order_key IS 'Age within the lane: microseconds since 1970 at submit; kept over retries.';
+
+--
+-- Name: COLUMN jobs.model_key; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.model_key IS 'The model it uses, or empty.';
+
+--
+-- Name: COLUMN jobs.params; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.params IS 'For the kind.';
+
+--
+-- Name: COLUMN jobs.inputs; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.inputs IS 'Files it reads: name to {sha256} or {job, output}.';
+
+--
+-- Name: COLUMN jobs.tags; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.tags IS 'For people: searchable.';
+
+--
+-- Name: COLUMN jobs.run_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.run_at IS 'Not before.';
+
+--
+-- Name: COLUMN jobs.start_by; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.start_by IS 'Started by then, or not at all.';
+
+--
+-- Name: COLUMN jobs.timeout_s; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.timeout_s IS 'Wall time of one attempt.';
+
+--
+-- Name: COLUMN jobs.retries; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.retries IS 'How many failures of its own it may retry.';
+
+--
+-- Name: COLUMN jobs.retries_used; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.retries_used IS 'How many it has.';
+
+--
+-- Name: COLUMN jobs.infra_used; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.infra_used IS 'Retries that infrastructure cost; capped by settings.max_infra_retries.';
+
+--
+-- Name: COLUMN jobs.releases; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.releases IS 'How often in a row nodes handed it back before it started: from the third time on it waits a while.';
+
+--
+-- Name: COLUMN jobs.attempts; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.attempts IS 'Attempts that have ended.';
+
+--
+-- Name: COLUMN jobs.exclusive; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.exclusive IS 'Its runner dies before its lease does.';
+
+--
+-- Name: COLUMN jobs.preemptible; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.preemptible IS 'In class low, it may be asked to save its state and give way to urgent work.';
+
+--
+-- Name: COLUMN jobs.webhook; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.webhook IS 'Called when it has ended.';
+
+--
+-- Name: COLUMN jobs.key_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.key_id IS 'The API key that submitted it.';
+
+--
+-- Name: COLUMN jobs.trace; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.trace IS 'W3C traceparent of the submission.';
+
+--
+-- Name: COLUMN jobs.created_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.created_at IS 'Submitted.';
+
+--
+-- Name: COLUMN jobs.outcome; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.outcome IS 'How it ended; null while it is waiting, ready or running.';
+
+--
+-- Name: COLUMN jobs.cause; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.cause IS 'Why it did not succeed.';
+
+--
+-- Name: COLUMN jobs.error; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.error IS 'Of the last failed attempt: {message, traceback}.';
+
+--
+-- Name: COLUMN jobs.result; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.result IS 'The small answer of a success.';
+
+--
+-- Name: COLUMN jobs.ended_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.ended_at IS 'When it ended.';
 
 --
 -- Name: api_keys; Type: TABLE; Schema: fleet; Owner: -
@@ -2121,6 +2527,187 @@ CREATE SEQUENCE fleet.event_id
     CACHE 1;
 
 --
+-- Name: forecast_scores; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.forecast_scores (
+    score_id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    what text NOT NULL,
+    said_s double precision NOT NULL,
+    off double precision NOT NULL,
+    held boolean NOT NULL,
+    CONSTRAINT forecast_scores_what_check CHECK ((what = ANY (ARRAY['start'::text, 'finish'::text])))
+);
+
+--
+-- Name: TABLE forecast_scores; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.forecast_scores IS 'How far off the latest few thousand first forecasts were: from these the next ones learn how wide to be.';
+
+--
+-- Name: COLUMN forecast_scores.score_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.forecast_scores.score_id IS 'Key; the greatest is the latest.';
+
+--
+-- Name: COLUMN forecast_scores.at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.forecast_scores.at IS 'When it was known.';
+
+--
+-- Name: COLUMN forecast_scores.what; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.forecast_scores.what IS 'start or finish.';
+
+--
+-- Name: COLUMN forecast_scores.said_s; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.forecast_scores.said_s IS 'Seconds that the rehearsals said, in the middle.';
+
+--
+-- Name: COLUMN forecast_scores.off; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.forecast_scores.off IS 'Log of (seconds it took + 5) over (seconds said + 5): 0 is right, positive is late.';
+
+--
+-- Name: COLUMN forecast_scores.held; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.forecast_scores.held IS 'Whether it came by the p90 bound that was told.';
+
+--
+-- Name: forecast_scores_score_id_seq; Type: SEQUENCE; Schema: fleet; Owner: -
+--
+
+ALTER TABLE fleet.forecast_scores ALTER COLUMN score_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME fleet.forecast_scores_score_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: forecasts; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.forecasts (
+    job_id uuid NOT NULL,
+    project_id uuid NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    start_p50 timestamp with time zone,
+    start_p90 timestamp with time zone,
+    finish_p50 timestamp with time zone,
+    finish_p90 timestamp with time zone,
+    first_at timestamp with time zone NOT NULL,
+    first_start_s double precision,
+    first_start_p50 timestamp with time zone,
+    first_start_p90 timestamp with time zone,
+    first_finish_s double precision,
+    first_finish_p90 timestamp with time zone,
+    started_at timestamp with time zone
+)
+WITH (fillfactor='50');
+
+--
+-- Name: TABLE forecasts; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.forecasts IS 'The newest forecast of each job that is queued or runs, and its first one, which is judged when it has started and ended.';
+
+--
+-- Name: COLUMN forecasts.job_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.forecasts.job_id IS 'The job.';
+
+--
+-- Name: COLUMN forecasts.project_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.forecasts.project_id IS 'Its project.';
+
+--
+-- Name: COLUMN forecasts.made_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.forecasts.made_at IS 'When the newest was made.';
+
+--
+-- Name: COLUMN forecasts.start_p50; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.forecasts.start_p50 IS 'Even odds to start by then; null: it has started, or nobody can say.';
+
+--
+-- Name: COLUMN forecasts.start_p90; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.forecasts.start_p90 IS 'Nine of ten start by then.';
+
+--
+-- Name: COLUMN forecasts.finish_p50; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.forecasts.finish_p50 IS 'Even odds to finish by then.';
+
+--
+-- Name: COLUMN forecasts.finish_p90; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.forecasts.finish_p90 IS 'Nine of ten finish by then.';
+
+--
+-- Name: COLUMN forecasts.first_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.forecasts.first_at IS 'When the first was made.';
+
+--
+-- Name: COLUMN forecasts.first_start_s; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.forecasts.first_start_s IS 'What the rehearsals said then, in the middle: seconds to its start, before calibration.';
+
+--
+-- Name: COLUMN forecasts.first_start_p50; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.forecasts.first_start_p50 IS 'What was said then of its start: even odds.';
+
+--
+-- Name: COLUMN forecasts.first_start_p90; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.forecasts.first_start_p90 IS 'And nine of ten.';
+
+--
+-- Name: COLUMN forecasts.first_finish_s; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.forecasts.first_finish_s IS 'As first_start_s, of its finish.';
+
+--
+-- Name: COLUMN forecasts.first_finish_p90; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.forecasts.first_finish_p90 IS 'As first_start_p90, of its finish.';
+
+--
+-- Name: COLUMN forecasts.started_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.forecasts.started_at IS 'When it really started: its start has been judged.';
+
+--
 -- Name: idempotency; Type: TABLE; Schema: fleet; Owner: -
 --
 
@@ -2263,233 +2850,6 @@ CREATE TABLE fleet.job_events_default (
     event text CONSTRAINT job_events_event_not_null NOT NULL,
     detail jsonb
 );
-
---
--- Name: jobs; Type: TABLE; Schema: fleet; Owner: -
---
-
-CREATE TABLE fleet.jobs (
-    job_id uuid NOT NULL,
-    project_id uuid NOT NULL,
-    kind text NOT NULL,
-    name text,
-    priority fleet.priority NOT NULL,
-    lane_id bigint NOT NULL,
-    order_key bigint NOT NULL,
-    model_key text NOT NULL,
-    params jsonb NOT NULL,
-    inputs jsonb,
-    tags jsonb,
-    run_at timestamp with time zone,
-    start_by timestamp with time zone,
-    timeout_s integer NOT NULL,
-    retries integer NOT NULL,
-    retries_used integer DEFAULT 0 NOT NULL,
-    infra_used integer DEFAULT 0 NOT NULL,
-    releases integer DEFAULT 0 NOT NULL,
-    attempts integer DEFAULT 0 NOT NULL,
-    exclusive boolean DEFAULT false NOT NULL,
-    preemptible boolean DEFAULT false NOT NULL,
-    webhook text,
-    key_id uuid,
-    trace text,
-    created_at timestamp with time zone NOT NULL,
-    outcome fleet.job_state,
-    cause fleet.cause,
-    error jsonb,
-    result jsonb,
-    ended_at timestamp with time zone,
-    CONSTRAINT ended_has_a_time CHECK (((outcome IS NULL) = (ended_at IS NULL))),
-    CONSTRAINT jobs_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::fleet.job_state, 'failed'::fleet.job_state, 'cancelled'::fleet.job_state]))),
-    CONSTRAINT success_has_no_cause CHECK (((outcome IS DISTINCT FROM 'succeeded'::fleet.job_state) OR (cause IS NULL)))
-)
-WITH (fillfactor='50');
-
---
--- Name: TABLE jobs; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON TABLE fleet.jobs IS 'One row per job until retention ends it. Written at submit and at the end of attempts, never by a claim.';
-
---
--- Name: COLUMN jobs.job_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.job_id IS 'Key: a time-ordered uuid.';
-
---
--- Name: COLUMN jobs.project_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.project_id IS 'Its project.';
-
---
--- Name: COLUMN jobs.kind; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.kind IS 'What code runs.';
-
---
--- Name: COLUMN jobs.name; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.name IS 'For people.';
-
---
--- Name: COLUMN jobs.priority; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.priority IS 'The class.';
-
---
--- Name: COLUMN jobs.lane_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.lane_id IS 'Where it stands, or stood, in ready.';
-
---
--- Name: COLUMN jobs.order_key; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.order_key IS 'Age within the lane: microseconds since 1970 at submit; kept over retries.';
-
---
--- Name: COLUMN jobs.model_key; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.model_key IS 'The model it uses, or empty.';
-
---
--- Name: COLUMN jobs.params; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.params IS 'For the kind.';
-
---
--- Name: COLUMN jobs.inputs; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.inputs IS 'Files it reads: name to {sha256} or {job, output}.';
-
---
--- Name: COLUMN jobs.tags; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.tags IS 'For people: searchable.';
-
---
--- Name: COLUMN jobs.run_at; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.run_at IS 'Not before.';
-
---
--- Name: COLUMN jobs.start_by; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.start_by IS 'Started by then, or not at all.';
-
---
--- Name: COLUMN jobs.timeout_s; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.timeout_s IS 'Wall time of one attempt.';
-
---
--- Name: COLUMN jobs.retries; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.retries IS 'How many failures of its own it may retry.';
-
---
--- Name: COLUMN jobs.retries_used; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.retries_used IS 'How many it has.';
-
---
--- Name: COLUMN jobs.infra_used; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.infra_used IS 'Retries that infrastructure cost; capped by settings.max_infra_retries.';
-
---
--- Name: COLUMN jobs.releases; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.releases IS 'How often in a row nodes handed it back before it started: from the third time on it waits a while.';
-
---
--- Name: COLUMN jobs.attempts; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.attempts IS 'Attempts that have ended.';
-
---
--- Name: COLUMN jobs.exclusive; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.exclusive IS 'Its runner dies before its lease does.';
-
---
--- Name: COLUMN jobs.preemptible; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.preemptible IS 'In class low, it may be asked to save its state and give way to urgent work.';
-
---
--- Name: COLUMN jobs.webhook; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.webhook IS 'Called when it has ended.';
-
---
--- Name: COLUMN jobs.key_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.key_id IS 'The API key that submitted it.';
-
---
--- Name: COLUMN jobs.trace; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.trace IS 'W3C traceparent of the submission.';
-
---
--- Name: COLUMN jobs.created_at; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.created_at IS 'Submitted.';
-
---
--- Name: COLUMN jobs.outcome; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.outcome IS 'How it ended; null while it is waiting, ready or running.';
-
---
--- Name: COLUMN jobs.cause; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.cause IS 'Why it did not succeed.';
-
---
--- Name: COLUMN jobs.error; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.error IS 'Of the last failed attempt: {message, traceback}.';
-
---
--- Name: COLUMN jobs.result; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.result IS 'The small answer of a success.';
-
---
--- Name: COLUMN jobs.ended_at; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.jobs.ended_at IS 'When it ended.';
 
 --
 -- Name: kinds; Type: TABLE; Schema: fleet; Owner: -
@@ -2954,7 +3314,8 @@ CREATE TABLE fleet.needs (
     model_key text NOT NULL,
     declared_shape_id bigint NOT NULL,
     shape_id bigint NOT NULL,
-    run_s double precision
+    run_s double precision,
+    recent_run_s double precision[] DEFAULT '{}'::double precision[] NOT NULL
 );
 
 --
@@ -3004,6 +3365,12 @@ COMMENT ON COLUMN fleet.needs.shape_id IS 'What is booked now.';
 --
 
 COMMENT ON COLUMN fleet.needs.run_s IS 'How long an attempt takes (nine of ten take less); null: not known yet.';
+
+--
+-- Name: COLUMN needs.recent_run_s; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.needs.recent_run_s IS 'Run times of the latest attempts that succeeded, at most 50.';
 
 --
 -- Name: needs_need_id_seq; Type: SEQUENCE; Schema: fleet; Owner: -
@@ -3134,70 +3501,6 @@ COMMENT ON COLUMN fleet.progress.log_bytes IS 'Log text kept so far.';
 --
 
 COMMENT ON COLUMN fleet.progress.at IS 'When it was said.';
-
---
--- Name: projects; Type: TABLE; Schema: fleet; Owner: -
---
-
-CREATE TABLE fleet.projects (
-    project_id uuid DEFAULT gen_random_uuid() NOT NULL,
-    name text NOT NULL,
-    weight double precision DEFAULT 1 NOT NULL,
-    trusted_pools text[],
-    paused fleet.priority[] DEFAULT '{}'::fleet.priority[] NOT NULL,
-    webhook_secret text NOT NULL,
-    created_at timestamp with time zone DEFAULT fleet.now() NOT NULL,
-    CONSTRAINT projects_name_check CHECK ((name ~ '^[a-z0-9][a-z0-9._-]{0,62}$'::text)),
-    CONSTRAINT projects_weight_check CHECK ((weight > (0)::double precision))
-);
-
---
--- Name: TABLE projects; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON TABLE fleet.projects IS 'Tenants: every job, file and key belongs to one.';
-
---
--- Name: COLUMN projects.project_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.projects.project_id IS 'Key.';
-
---
--- Name: COLUMN projects.name; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.projects.name IS 'What people call it.';
-
---
--- Name: COLUMN projects.weight; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.projects.weight IS 'Its share of the fleet, relative to the others.';
-
---
--- Name: COLUMN projects.trusted_pools; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.projects.trusted_pools IS 'Its jobs run only on nodes of these pools; null: anywhere.';
-
---
--- Name: COLUMN projects.paused; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.projects.paused IS 'Classes from which nothing is claimed.';
-
---
--- Name: COLUMN projects.webhook_secret; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.projects.webhook_secret IS 'Signs webhooks (Standard Webhooks, whsec_...).';
-
---
--- Name: COLUMN projects.created_at; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.projects.created_at IS 'When it was made.';
 
 --
 -- Name: rankings; Type: TABLE; Schema: fleet; Owner: -
@@ -3904,6 +4207,33 @@ CREATE VIEW fleet.v_blobs AS
 COMMENT ON VIEW fleet.v_blobs IS 'Files that may be downloaded.';
 
 --
+-- Name: v_calibration; Type: VIEW; Schema: fleet; Owner: -
+--
+
+CREATE VIEW fleet.v_calibration AS
+ SELECT what,
+    count(*) AS judged,
+    round(avg((held)::integer), 3) AS p90_held,
+    round((exp(percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY off)))::numeric, 2) AS took_over_said,
+    min(at) AS since
+   FROM ( SELECT s_1.score_id,
+            s_1.at,
+            s_1.what,
+            s_1.said_s,
+            s_1.off,
+            s_1.held,
+            row_number() OVER (PARTITION BY s_1.what ORDER BY s_1.score_id DESC) AS place
+           FROM fleet.forecast_scores s_1) s
+  WHERE (place <= 500)
+  GROUP BY what;
+
+--
+-- Name: VIEW v_calibration; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON VIEW fleet.v_calibration IS 'Of the latest 500 forecasts whose truth is known: how many came by the p90 bound they were told.';
+
+--
 -- Name: v_dead; Type: VIEW; Schema: fleet; Owner: -
 --
 
@@ -4082,6 +4412,32 @@ CREATE VIEW fleet.v_fleet AS
 --
 
 COMMENT ON VIEW fleet.v_fleet IS 'One row: is anything stopped, and how much goes on.';
+
+--
+-- Name: v_forecast; Type: VIEW; Schema: fleet; Owner: -
+--
+
+CREATE VIEW fleet.v_forecast AS
+ SELECT f.job_id,
+    p.name AS project,
+    j.kind,
+    j.name,
+    fleet.state_of(f.job_id) AS state,
+    f.start_p50,
+    f.start_p90,
+    f.finish_p50,
+    f.finish_p90,
+    f.made_at
+   FROM ((fleet.forecasts f
+     JOIN fleet.jobs j ON ((j.job_id = f.job_id)))
+     JOIN fleet.projects p ON ((p.project_id = j.project_id)))
+  WHERE (j.outcome IS NULL);
+
+--
+-- Name: VIEW v_forecast; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON VIEW fleet.v_forecast IS 'The newest forecast of what is queued or runs; order by start_p50.';
 
 --
 -- Name: waiting; Type: TABLE; Schema: fleet; Owner: -
@@ -4624,6 +4980,20 @@ ALTER TABLE ONLY fleet.devices
     ADD CONSTRAINT devices_pkey PRIMARY KEY (node_id, idx);
 
 --
+-- Name: forecast_scores forecast_scores_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.forecast_scores
+    ADD CONSTRAINT forecast_scores_pkey PRIMARY KEY (score_id);
+
+--
+-- Name: forecasts forecasts_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.forecasts
+    ADD CONSTRAINT forecasts_pkey PRIMARY KEY (job_id);
+
+--
 -- Name: idempotency idempotency_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
 --
 
@@ -5162,11 +5532,39 @@ REVOKE ALL ON FUNCTION fleet._book(p_room fleet.room, p_shape fleet.shapes, p_pl
 GRANT ALL ON FUNCTION fleet._book(p_room fleet.room, p_shape fleet.shapes, p_places text[]) TO fleet_owner;
 
 --
+-- Name: FUNCTION now(); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.now() FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.now() TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.now() TO fleet_reader;
+
+--
+-- Name: TABLE projects; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.projects TO fleet_exec;
+
+--
+-- Name: FUNCTION _born_paused(p_project fleet.projects, p_priority fleet.priority, p_kind text); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._born_paused(p_project fleet.projects, p_priority fleet.priority, p_kind text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._born_paused(p_project fleet.projects, p_priority fleet.priority, p_kind text) TO fleet_owner;
+
+--
 -- Name: FUNCTION _broken(p_wants fleet.job_end, p_outcome fleet.job_state, p_cause fleet.cause); Type: ACL; Schema: fleet; Owner: -
 --
 
 REVOKE ALL ON FUNCTION fleet._broken(p_wants fleet.job_end, p_outcome fleet.job_state, p_cause fleet.cause) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._broken(p_wants fleet.job_end, p_outcome fleet.job_state, p_cause fleet.cause) TO fleet_owner;
+
+--
+-- Name: FUNCTION _calibrated(p_now timestamp with time zone, p_played rehearsal.outcomes[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._calibrated(p_now timestamp with time zone, p_played rehearsal.outcomes[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._calibrated(p_now timestamp with time zone, p_played rehearsal.outcomes[]) TO fleet_owner;
 
 --
 -- Name: TABLE caps; Type: ACL; Schema: fleet; Owner: -
@@ -5252,11 +5650,11 @@ REVOKE ALL ON FUNCTION fleet._enqueue(p_jobs uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._enqueue(p_jobs uuid[]) TO fleet_owner;
 
 --
--- Name: FUNCTION _free_at(p_node bigint, p_session uuid, p_shape fleet.shapes, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _free_times(p_shape fleet.shapes, p_now timestamp with time zone, p_job uuid, p_most integer); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._free_at(p_node bigint, p_session uuid, p_shape fleet.shapes, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._free_at(p_node bigint, p_session uuid, p_shape fleet.shapes, p_now timestamp with time zone) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._free_times(p_shape fleet.shapes, p_now timestamp with time zone, p_job uuid, p_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._free_times(p_shape fleet.shapes, p_now timestamp with time zone, p_job uuid, p_most integer) TO fleet_owner;
 
 --
 -- Name: FUNCTION _held(p_halted boolean, p_quarantined boolean, p_paused boolean); Type: ACL; Schema: fleet; Owner: -
@@ -5274,11 +5672,25 @@ REVOKE ALL ON FUNCTION fleet._idx(p_idx integer[], p_places integer[]) FROM PUBL
 GRANT ALL ON FUNCTION fleet._idx(p_idx integer[], p_places integer[]) TO fleet_owner;
 
 --
+-- Name: FUNCTION _in(p_now timestamp with time zone, p_s double precision, p_off double precision); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._in(p_now timestamp with time zone, p_s double precision, p_off double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._in(p_now timestamp with time zone, p_s double precision, p_off double precision) TO fleet_owner;
+
+--
 -- Name: FUNCTION _items(p_items fleet.submission[]); Type: ACL; Schema: fleet; Owner: -
 --
 
 REVOKE ALL ON FUNCTION fleet._items(p_items fleet.submission[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._items(p_items fleet.submission[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _judge_forecasts(p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._judge_forecasts(p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._judge_forecasts(p_now timestamp with time zone) TO fleet_owner;
 
 --
 -- Name: FUNCTION _judge_node(p_session uuid, p_jobs uuid[], p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
@@ -5307,14 +5719,6 @@ GRANT ALL ON FUNCTION fleet._key(p_key uuid) TO fleet_owner;
 
 REVOKE ALL ON FUNCTION fleet._lanes_for(p_project uuid, p_items fleet.submission[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._lanes_for(p_project uuid, p_items fleet.submission[]) TO fleet_owner;
-
---
--- Name: FUNCTION now(); Type: ACL; Schema: fleet; Owner: -
---
-
-REVOKE ALL ON FUNCTION fleet.now() FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet.now() TO fleet_owner;
-GRANT ALL ON FUNCTION fleet.now() TO fleet_reader;
 
 --
 -- Name: TABLE nodes; Type: ACL; Schema: fleet; Owner: -
@@ -5375,6 +5779,13 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.sessions TO fleet_exec;
 
 REVOKE ALL ON FUNCTION fleet._measure(p_session fleet.sessions, p_node fleet.nodes, p_booked fleet.bookings, p_sample jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._measure(p_session fleet.sessions, p_node fleet.nodes, p_booked fleet.bookings, p_sample jsonb) TO fleet_owner;
+
+--
+-- Name: FUNCTION _off(p_what text, p_class integer, p_share double precision); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._off(p_what text, p_class integer, p_share double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._off(p_what text, p_class integer, p_share double precision) TO fleet_owner;
 
 --
 -- Name: FUNCTION _place(p_room fleet.room, p_gpus integer, p_vram_mib integer, p_cpu_milli integer, p_ram_mib integer, p_disk_mib integer, p_device text); Type: ACL; Schema: fleet; Owner: -
@@ -5510,6 +5921,13 @@ REVOKE ALL ON FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict te
 GRANT ALL ON FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_by text) TO fleet_owner;
 
 --
+-- Name: FUNCTION _sister_lane(p_lane bigint, p_priority fleet.priority); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._sister_lane(p_lane bigint, p_priority fleet.priority) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._sister_lane(p_lane bigint, p_priority fleet.priority) TO fleet_owner;
+
+--
 -- Name: FUNCTION _starving(p_since timestamp with time zone, p_most integer); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -5531,6 +5949,13 @@ REVOKE ALL ON FUNCTION fleet._take_one(p_job uuid, p_lane bigint, p_order_key bi
 GRANT ALL ON FUNCTION fleet._take_one(p_job uuid, p_lane bigint, p_order_key bigint) TO fleet_owner;
 
 --
+-- Name: FUNCTION _tell(p_now timestamp with time zone, p_played rehearsal.outcomes[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._tell(p_now timestamp with time zone, p_played rehearsal.outcomes[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._tell(p_now timestamp with time zone, p_played rehearsal.outcomes[]) TO fleet_owner;
+
+--
 -- Name: FUNCTION _unbook(p_freed fleet.booking[]); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -5545,11 +5970,26 @@ REVOKE ALL ON FUNCTION fleet._under_cap(p_cap fleet.caps, p_shape fleet.shapes) 
 GRANT ALL ON FUNCTION fleet._under_cap(p_cap fleet.caps, p_shape fleet.shapes) TO fleet_owner;
 
 --
+-- Name: FUNCTION _wait_class(p_s double precision); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._wait_class(p_s double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._wait_class(p_s double precision) TO fleet_owner;
+
+--
 -- Name: FUNCTION _wanted(p_items fleet.submission[]); Type: ACL; Schema: fleet; Owner: -
 --
 
 REVOKE ALL ON FUNCTION fleet._wanted(p_items fleet.submission[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._wanted(p_items fleet.submission[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION amend_v1(p_project uuid, p_job uuid, p_fields jsonb, p_key uuid); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.amend_v1(p_project uuid, p_job uuid, p_fields jsonb, p_key uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.amend_v1(p_project uuid, p_job uuid, p_fields jsonb, p_key uuid) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.amend_v1(p_project uuid, p_job uuid, p_fields jsonb, p_key uuid) TO fleet_api;
 
 --
 -- Name: FUNCTION authenticate_v1(p_key text); Type: ACL; Schema: fleet; Owner: -
@@ -5665,12 +6105,36 @@ GRANT ALL ON FUNCTION fleet.enable_schedule_v1(p_project uuid, p_name text, p_en
 GRANT ALL ON FUNCTION fleet.enable_schedule_v1(p_project uuid, p_name text, p_enabled boolean, p_next timestamp with time zone) TO fleet_api;
 
 --
+-- Name: FUNCTION eta_v1(p_project uuid, p_job uuid, p_max_age_s double precision); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.eta_v1(p_project uuid, p_job uuid, p_max_age_s double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.eta_v1(p_project uuid, p_job uuid, p_max_age_s double precision) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.eta_v1(p_project uuid, p_job uuid, p_max_age_s double precision) TO fleet_api;
+
+--
 -- Name: FUNCTION fail_v1(p_session uuid, p_secret text, p_items jsonb); Type: ACL; Schema: fleet; Owner: -
 --
 
 REVOKE ALL ON FUNCTION fleet.fail_v1(p_session uuid, p_secret text, p_items jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet.fail_v1(p_session uuid, p_secret text, p_items jsonb) TO fleet_owner;
 GRANT ALL ON FUNCTION fleet.fail_v1(p_session uuid, p_secret text, p_items jsonb) TO fleet_agent;
+
+--
+-- Name: FUNCTION fit_v1(p_project uuid, p_jobs jsonb, p_key uuid); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.fit_v1(p_project uuid, p_jobs jsonb, p_key uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.fit_v1(p_project uuid, p_jobs jsonb, p_key uuid) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.fit_v1(p_project uuid, p_jobs jsonb, p_key uuid) TO fleet_api;
+
+--
+-- Name: FUNCTION forecast_v1(p_max_age_s double precision, p_wanted uuid[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.forecast_v1(p_max_age_s double precision, p_wanted uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.forecast_v1(p_max_age_s double precision, p_wanted uuid[]) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.forecast_v1(p_max_age_s double precision, p_wanted uuid[]) TO fleet_scheduler;
 
 --
 -- Name: FUNCTION grant_v1(p_session uuid, p_secret text, p_job uuid, p_token uuid, p_sha256 text, p_write boolean, p_size bigint, p_media_type text); Type: ACL; Schema: fleet; Owner: -
@@ -5900,6 +6364,20 @@ GRANT ALL ON FUNCTION fleet.webhook_done_v1(p_delivery bigint, p_delivered boole
 GRANT ALL ON FUNCTION fleet.webhook_done_v1(p_delivery bigint, p_delivered boolean, p_detail text) TO fleet_scheduler;
 
 --
+-- Name: FUNCTION why_v1(p_project uuid, p_job uuid); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.why_v1(p_project uuid, p_job uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.why_v1(p_project uuid, p_job uuid) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.why_v1(p_project uuid, p_job uuid) TO fleet_api;
+
+--
+-- Name: TABLE jobs; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.jobs TO fleet_exec;
+
+--
 -- Name: TABLE api_keys; Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -5966,6 +6444,24 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.devices TO fleet_exec;
 GRANT USAGE ON SEQUENCE fleet.event_id TO fleet_exec;
 
 --
+-- Name: TABLE forecast_scores; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.forecast_scores TO fleet_exec;
+
+--
+-- Name: SEQUENCE forecast_scores_score_id_seq; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT USAGE ON SEQUENCE fleet.forecast_scores_score_id_seq TO fleet_exec;
+
+--
+-- Name: TABLE forecasts; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.forecasts TO fleet_exec;
+
+--
 -- Name: TABLE idempotency; Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -5988,12 +6484,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.job_events TO fleet_exec;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.job_events_default TO fleet_exec;
-
---
--- Name: TABLE jobs; Type: ACL; Schema: fleet; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.jobs TO fleet_exec;
 
 --
 -- Name: TABLE kinds; Type: ACL; Schema: fleet; Owner: -
@@ -6066,12 +6556,6 @@ GRANT USAGE ON SEQUENCE fleet.nodes_node_id_seq TO fleet_exec;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.progress TO fleet_exec;
-
---
--- Name: TABLE projects; Type: ACL; Schema: fleet; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.projects TO fleet_exec;
 
 --
 -- Name: TABLE rankings; Type: ACL; Schema: fleet; Owner: -
@@ -6167,6 +6651,13 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_blobs TO fleet_exec;
 GRANT SELECT ON TABLE fleet.v_blobs TO fleet_reader;
 
 --
+-- Name: TABLE v_calibration; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_calibration TO fleet_exec;
+GRANT SELECT ON TABLE fleet.v_calibration TO fleet_reader;
+
+--
 -- Name: TABLE v_dead; Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -6207,6 +6698,13 @@ GRANT SELECT ON TABLE fleet.v_nodes TO fleet_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_fleet TO fleet_exec;
 GRANT SELECT ON TABLE fleet.v_fleet TO fleet_reader;
+
+--
+-- Name: TABLE v_forecast; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_forecast TO fleet_exec;
+GRANT SELECT ON TABLE fleet.v_forecast TO fleet_reader;
 
 --
 -- Name: TABLE waiting; Type: ACL; Schema: fleet; Owner: -

@@ -41,18 +41,8 @@ begin
 
   for v_head in select h.* from fleet._starving(v_now - make_interval(secs => v_set.reserve_after_s), 8) as h loop
     select s.* into strict v_shape from fleet.shapes as s where s.shape_id = v_head.shape_id;
-    select n.node_id, n.session_id, n.free_at
-      into v_best
-      from (select n.node_id, n.session_id, fleet._free_at(n.node_id, n.session_id, v_shape, v_now) as free_at,
-                   (select sum(d.total_mib) from fleet.devices as d where d.node_id = n.node_id) as size
-              from fleet._live_nodes(v_now) as n
-             where v_shape.kind = any(n.kinds)
-               and (v_shape.pools is null or v_shape.pools && n.pools)
-               and (v_shape.labels = '{}' or n.labels @> v_shape.labels)
-               and not exists (select from fleet.reservations as r where r.node_id = n.node_id and r.job_id <> v_head.job_id)) as n
-     where n.free_at is not null
-     order by n.free_at, n.size, n.node_id
-     limit 1;
+    select n.* into v_best from fleet._free_times(v_shape, v_now, v_head.job_id) as n
+     order by n.free_at, n.size_mib, n.node_id limit 1;
     continue when v_best.node_id is null;
     if v_best.free_at <= v_now then
       -- It fits: by its turn, or at once where a place was kept for it.
@@ -61,18 +51,8 @@ begin
     end if;
     if v_head.priority = 'urgent' then
       v_asked := v_asked + fleet._preempt(v_shape, v_now);
-      select n.node_id, n.session_id, n.free_at
-        into v_best
-        from (select n.node_id, n.session_id, fleet._free_at(n.node_id, n.session_id, v_shape, v_now) as free_at
-                from fleet._live_nodes(v_now) as n
-               where v_shape.kind = any(n.kinds)
-                 and (v_shape.pools is null or v_shape.pools && n.pools)
-                 and (v_shape.labels = '{}' or n.labels @> v_shape.labels)
-                 and not exists (select from fleet.reservations as r
-                                  where r.node_id = n.node_id and r.job_id <> v_head.job_id)) as n
-       where n.free_at is not null
-       order by n.free_at, n.node_id
-       limit 1;
+      select n.* into v_best from fleet._free_times(v_shape, v_now, v_head.job_id) as n
+       order by n.free_at, n.size_mib, n.node_id limit 1;
     end if;
     insert into fleet.reservations as r (job_id, node_id, begins_at, made_at)
     values (v_head.job_id, v_best.node_id, v_best.free_at, v_now)
@@ -181,30 +161,6 @@ begin
 end
 $$;
 
--- _free_at: when a node will have room for a job of a shape; null: never, not even empty.
-create function fleet._free_at(p_node bigint, p_session uuid, p_shape fleet.shapes, p_now timestamptz)
-  returns timestamptz
-  language plpgsql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_at timestamptz;
-begin
-  if cardinality(fleet._places(fleet._room_then(p_node, p_session, 'infinity'), p_shape, 1)) = 0 then
-    return null;
-  end if;
-  if cardinality(fleet._places(fleet._room_then(p_node, p_session, '-infinity'), p_shape, 1)) = 1 then
-    return p_now;
-  end if;
-  for v_at in select distinct l.ends_at from fleet.leases as l where l.session_id = p_session order by l.ends_at loop
-    exit when cardinality(fleet._places(fleet._room_then(p_node, p_session, v_at), p_shape, 1)) = 1;
-  end loop;
-  -- What should have ended and has not will, any moment.
-  return greatest(v_at, p_now + interval '1 s');
-end
-$$;
-
 -- _preempt: ask as little running work as can be to give way to a job of this shape, on the node where that is least.
 --
 -- Returns  how many attempts were asked
@@ -227,7 +183,9 @@ begin
                   from fleet._live_nodes(p_now) as n
                  where p_shape.kind = any(n.kinds)
                    and (p_shape.pools is null or p_shape.pools && n.pools)
-                   and (p_shape.labels = '{}' or n.labels @> p_shape.labels) loop
+                   and (p_shape.labels = '{}' or n.labels @> p_shape.labels)
+                   and exists (select from fleet.leases as l where l.session_id = n.session_id and l.preemptible)
+                 limit 200 loop
     v_some := '{}';
     -- What was asked before is on its way out.
     v_room := fleet._room_then(v_node.node_id, v_node.session_id, p_now + v_grace);

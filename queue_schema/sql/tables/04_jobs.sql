@@ -35,6 +35,7 @@ create table fleet.needs (
   declared_shape_id bigint not null references fleet.shapes,
   shape_id          bigint not null references fleet.shapes,
   run_s             double precision,
+  recent_run_s      double precision[] not null default '{}',
   unique (project_id, kind, model_key, declared_shape_id)
 );
 comment on table fleet.needs is 'What a (project, kind, model) with one declared need needs now; learning moves a whole backlog by one update.';
@@ -44,6 +45,7 @@ comment on column fleet.needs.kind is 'The kind.';
 comment on column fleet.needs.model_key is 'The model, or empty.';
 comment on column fleet.needs.declared_shape_id is 'What was asked for.';
 comment on column fleet.needs.shape_id is 'What is booked now.';
+comment on column fleet.needs.recent_run_s is 'Run times of the latest attempts that succeeded, at most 50.';
 comment on column fleet.needs.run_s is 'How long an attempt takes (nine of ten take less); null: not known yet.';
 
 create table fleet.lanes (

@@ -1,0 +1,142 @@
+-- amend_v1: change a job that has not started: its class, what it needs, when it may start, what it waits for.
+--
+-- Caller   fleet_api; call wake_v1 after
+-- p_fields {priority, need: {...}, run_at, after}: a need's fields go over what it needs now; run_at null is now; after may
+--          only be [], which lets go of what it still waits for
+-- Returns  {job_id, state}
+-- Locks    the row of jobs; its rows of waiting and ready; then lanes as submit_v1
+-- Errors   JQ002 bad_request, JQ005 not_found, JQ006 conflict: it runs or has ended
+--
+-- It keeps its age. A claim may be taking it: then the delete waits, finds nothing, and the change is refused.
+create function fleet.amend_v1(p_project uuid, p_job uuid, p_fields jsonb, p_key uuid default null)
+  returns jsonb
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_job   fleet.jobs;
+  v_wait  fleet.waiting;
+  v_item  fleet.submission;
+  v_lane  bigint;
+  v_bad   text;
+begin
+  perform fleet._durably();
+  select k.name into v_bad from jsonb_object_keys(p_fields) as k (name)
+   where k.name not in ('priority', 'need', 'run_at', 'after') limit 1;
+  if found then
+    raise exception using errcode = 'JQ002', column = v_bad, message = format('%s of a job cannot be changed', v_bad),
+      hint = 'Use priority, need, run_at or after; for anything else cancel it and submit it anew.';
+  end if;
+  if p_fields -> 'after' <> '[]' then
+    raise exception using errcode = 'JQ002', column = 'after', message = 'nothing can be added to what a job waits for',
+      hint = 'Send [] to let go of it all.';
+  end if;
+  select j.* into v_job from fleet.jobs as j where j.job_id = p_job and j.project_id = p_project for no key update;
+  if not found then
+    raise exception using errcode = 'JQ005', message = format('there is no job %s in this project', p_job),
+      hint = 'List jobs to find its id.';
+  end if;
+
+  v_item.kind := v_job.kind;
+  v_item.params := v_job.params;
+  v_item.priority := coalesce((p_fields ->> 'priority')::fleet.priority, v_job.priority);
+  select jsonb_build_object('gpus', s.gpus, 'vram_mib', s.vram_mib, 'cpu_milli', s.cpu_milli, 'ram_mib', s.ram_mib,
+                            'disk_mib', s.disk_mib, 'device', s.device, 'labels', s.labels)
+         || coalesce(nullif(p_fields -> 'need', 'null'), '{}')
+    into v_item.need
+    from fleet.lanes as l
+    join fleet.needs as n on n.need_id = l.need_id
+    join fleet.shapes as s on s.shape_id = n.shape_id
+   where l.lane_id = v_job.lane_id;
+  perform fleet._check_submissions(array[v_item]);
+  perform fleet._check_ceiling(p_key, array[v_item]);
+
+  select w.* into v_wait from fleet.waiting as w where w.job_id = p_job for no key update;
+  if v_wait.job_id is null then
+    delete from fleet.ready as r where (r.lane_id, r.order_key, r.job_id) = (v_job.lane_id, v_job.order_key, p_job);
+    if not found then
+      raise exception using errcode = 'JQ006', message = format('job %s is %s', p_job, fleet.state_of(p_job)),
+        hint = 'Only a job that has not started can be changed.';
+    end if;
+  end if;
+  if p_fields ? 'need' then
+    v_lane := (fleet._lanes_for(p_project, array[v_item]))[1];
+  else
+    v_lane := fleet._sister_lane(v_job.lane_id, v_item.priority);
+  end if;
+  update fleet.jobs as j
+     set priority = v_item.priority, lane_id = v_lane,
+         run_at = case when p_fields ? 'run_at' then (p_fields ->> 'run_at')::timestamptz else j.run_at end
+   where j.job_id = p_job;
+  if v_wait.job_id is not null then
+    if p_fields ? 'after' then
+      delete from fleet.dependencies as d where d.job_id = p_job and not d.satisfied;
+      v_wait.waits_for := 0;
+    end if;
+    if p_fields ? 'run_at' then
+      v_wait.run_at := coalesce((p_fields ->> 'run_at')::timestamptz, '-infinity');
+    end if;
+    update fleet.waiting as w set waits_for = v_wait.waits_for, run_at = v_wait.run_at where w.job_id = p_job;
+  elsif (p_fields ->> 'run_at')::timestamptz > fleet.now() then
+    insert into fleet.waiting (job_id, waits_for, run_at) values (p_job, 0, (p_fields ->> 'run_at')::timestamptz)
+    returning * into v_wait;
+  end if;
+  if v_wait.job_id is null or (v_wait.waits_for = 0 and v_wait.run_at <= fleet.now()) then
+    perform fleet._enqueue(array[p_job]);
+  end if;
+  insert into fleet.job_events (job_id, project_id, at, event, detail)
+  values (p_job, p_project, fleet.now(), 'amended', p_fields);
+  return jsonb_build_object('job_id', p_job, 'state', fleet.state_of(p_job));
+exception when invalid_text_representation or invalid_datetime_format or datetime_field_overflow then
+  raise exception using errcode = 'JQ002', message = sqlerrm, column = 'fields',
+    hint = 'A class is low, normal, high or urgent; a time is ISO 8601 with its zone.';
+end
+$$;
+
+-- _sister_lane: the lane of the same need in another class; made when it is new, paused as its class and kind are.
+--
+-- Locks    when it is made: the project row, SHARE, then the need, SHARE, as _lanes_for
+create function fleet._sister_lane(p_lane bigint, p_priority fleet.priority)
+  returns bigint
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_lane bigint;
+begin
+  for v_try in 1..2 loop
+    select s.lane_id into v_lane
+      from fleet.lanes as l
+      join fleet.lanes as s on s.project_id = l.project_id and s.need_id = l.need_id and s.priority = p_priority
+     where l.lane_id = p_lane;
+    if found then
+      return v_lane;
+    end if;
+    perform 1 from fleet.lanes as l join fleet.projects as p on p.project_id = l.project_id where l.lane_id = p_lane for share of p;
+    perform 1 from fleet.lanes as l join fleet.needs as n on n.need_id = l.need_id where l.lane_id = p_lane for share of n;
+    insert into fleet.lanes (project_id, priority, need_id, shape_id, paused)
+    select l.project_id, p_priority, n.need_id, n.shape_id, fleet._born_paused(p, p_priority, n.kind)
+      from fleet.lanes as l
+      join fleet.needs as n on n.need_id = l.need_id
+      join fleet.projects as p on p.project_id = l.project_id
+     where l.lane_id = p_lane
+        on conflict do nothing;
+  end loop;
+  raise exception 'a lane just made is not there';
+end
+$$;
+
+-- _born_paused: whether a new lane is paused: its class is, or its sisters of the same kind and class are.
+create function fleet._born_paused(p_project fleet.projects, p_priority fleet.priority, p_kind text)
+  returns boolean
+  language sql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select p_priority = any(p_project.paused)
+         or exists (select from fleet.lanes as x join fleet.needs as y on y.need_id = x.need_id
+                     where x.project_id = p_project.project_id and x.priority = p_priority and y.kind = p_kind and x.paused)
+$$;
