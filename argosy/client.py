@@ -100,6 +100,7 @@ class Client:
         timeout_s: int | None = None,
         retries: int | None = None,
         exclusive: bool = False,
+        preemptible: bool = False,
         webhook: str | None = None,
         idempotency_key: str | None = None,
     ) -> Job:
@@ -126,6 +127,7 @@ class Client:
             timeout_s=timeout_s,
             retries=retries,
             exclusive=exclusive,
+            preemptible=preemptible,
             webhook=webhook,
         )
         [stated] = as_json([spec], self._upload)

@@ -72,6 +72,7 @@ class JobInfo(msgspec.Struct, frozen=True):
     result: dict[str, Any] | None = None
     webhook: str | None = None
     exclusive: bool = False
+    preemptible: bool = False
     cancel_requested: bool = False
 
     @property

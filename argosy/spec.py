@@ -56,6 +56,8 @@ class JobSpec:
     timeout_s: int | None = None
     retries: int | None = None
     exclusive: bool = False
+    preemptible: bool = False
+    """In class low, it may be asked to save a checkpoint and give way to urgent work; it goes on later."""
     webhook: str | None = None
 
     def output(self, name: str) -> OutputOf:
@@ -99,6 +101,7 @@ def _one(
         "tags": dict(spec.tags),
         "need": None if spec.need is None else dict(spec.need),
         "exclusive": spec.exclusive,
+        "preemptible": spec.preemptible,
     }
     for plain in ("name", "priority", "run_at", "start_by", "timeout_s", "retries", "webhook"):
         stated[plain] = getattr(spec, plain)

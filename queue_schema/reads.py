@@ -106,6 +106,7 @@ class Job(msgspec.Struct, frozen=True):
     result: dict[str, Any] | None
     webhook: str | None
     exclusive: bool
+    preemptible: bool
     cancel_requested: bool
 
 

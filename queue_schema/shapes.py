@@ -72,6 +72,8 @@ class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     """How often a failure that is the job's own may be tried again; the kind's default if not said."""
     exclusive: bool = False
     """Its runner dies before its lease ends, so that two never run at once; it does not survive a long outage."""
+    preemptible: bool = False
+    """In class low: it may be asked to save a checkpoint and give way to urgent work. Nobody is blamed, and it goes on later."""
     webhook: str | None = None
     tags: dict[str, str] = {}
 

@@ -69,6 +69,9 @@ def submit(
     exclusive: Annotated[
         bool, typer.Option("--exclusive", help="Never run two at once, whatever happens.")
     ] = False,
+    preemptible: Annotated[
+        bool, typer.Option("--preemptible", help="In class low: give way to urgent work, go on later.")
+    ] = False,
     webhook: Annotated[str | None, typer.Option(help="Called when it ends.")] = None,
     idempotency_key: Annotated[
         str | None, typer.Option(help="The same key again submits nothing new.")
@@ -101,6 +104,7 @@ def submit(
                     timeout_s=timeout_s,
                     retries=retries,
                     exclusive=exclusive,
+                    preemptible=preemptible,
                     webhook=webhook,
                     idempotency_key=idempotency_key,
                 )

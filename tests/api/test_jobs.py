@@ -116,9 +116,9 @@ def test_pages_hold_still_while_jobs_come_in(http: httpx.Client) -> None:
 def test_lists_can_be_narrowed(http: httpx.Client, agent: Agent) -> None:
     """By state, kind, priority, name and tags; several states are joined, several tags must all match."""
     http.post("/v1/jobs", json={"kind": "noop", "name": "a", "tags": {"x": "1", "y": "2"}})
-    http.post("/v1/jobs", json={"kind": "noop", "name": "b", "priority": "urgent", "tags": {"x": "1"}})
+    http.post("/v1/jobs", json={"kind": "noop", "name": "b", "priority": "high", "tags": {"x": "1"}})
     http.post("/v1/jobs", json={"kind": "command", "name": "c", "run_at": "2100-01-01T00:00:00Z"})
-    agent.claim()  # the urgent one
+    agent.claim()  # the one of the higher class
 
     def names(query: str) -> list[str]:
         return [job["name"] for job in http.get(f"/v1/jobs?{query}").json()["jobs"]]
@@ -126,7 +126,7 @@ def test_lists_can_be_narrowed(http: httpx.Client, agent: Agent) -> None:
     assert names("state=running") == ["b"]
     assert names("state=ready&state=waiting") == ["c", "a"]
     assert names("kind=command") == ["c"]
-    assert names("priority=urgent") == ["b"]
+    assert names("priority=high") == ["b"]
     assert names("name=a") == ["a"]
     assert names("tag=x:1") == ["b", "a"]
     assert names("tag=x:1&tag=y:2") == ["a"]

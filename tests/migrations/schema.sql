@@ -247,6 +247,7 @@ CREATE TYPE fleet.submission AS (
 	timeout_s bigint,
 	retries bigint,
 	exclusive boolean,
+	preemptible boolean,
 	webhook text,
 	tags jsonb
 );
@@ -604,10 +605,10 @@ CREATE FUNCTION fleet._in(p_now timestamp with time zone, p_s double precision, 
 -- Name: _items(fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._items(p_items fleet.submission[]) RETURNS TABLE(place bigint, kind text, params jsonb, name text, ref text, priority fleet.priority, need jsonb, inputs jsonb, after jsonb, run_at timestamp with time zone, start_by timestamp with time zone, timeout_s bigint, retries bigint, exclusive boolean, webhook text, tags jsonb)
+CREATE FUNCTION fleet._items(p_items fleet.submission[]) RETURNS TABLE(place bigint, kind text, params jsonb, name text, ref text, priority fleet.priority, need jsonb, inputs jsonb, after jsonb, run_at timestamp with time zone, start_by timestamp with time zone, timeout_s bigint, retries bigint, exclusive boolean, preemptible boolean, webhook text, tags jsonb)
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <7c486780b7cb7e3016cb9150b734d3e6>;
+    AS <9e204e0c38c128a2df0984f3efc8d16e>;
 
 --
 -- Name: _judge_forecasts(timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1616,7 +1617,7 @@ COMMENT ON FUNCTION fleet.state_of(p_job uuid) IS 'Where a job is.';
 CREATE FUNCTION fleet.submit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT NULL::uuid, p_idempotency_key text DEFAULT NULL::text, p_trace text DEFAULT NULL::text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <3aab992e936705021e1a8ebf303c6a75>;
+    AS <7d8948b49975825296c1b3084a30bd7f>;
 
 --
 -- Name: tick_v1(uuid, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -4528,6 +4529,7 @@ CREATE VIEW fleet.v_jobs AS
     j.result,
     j.webhook,
     j.exclusive,
+    j.preemptible,
     COALESCE((l.command = 'cancel'::fleet.lease_command), false) AS cancel_requested
    FROM ((((((((((((fleet.jobs j
      JOIN fleet.projects p ON ((p.project_id = j.project_id)))

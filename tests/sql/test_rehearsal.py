@@ -84,8 +84,7 @@ def test_questions_change_nothing(conn, project, clock):
     """Every table of the fleet is as it was, and nobody was notified, urgent work and full nodes included."""
     agent = Agent(conn, "gpu", gpus=[24 * GIB, 24 * GIB])
     conn.execute("listen fleet_" + str(agent.session.session_id).replace("-", ""))
-    low = [project.gpu_job(20 * GIB, priority=Priority.LOW) for _ in range(3)]
-    conn.execute("update fleet.jobs set preemptible = true")
+    low = [project.gpu_job(20 * GIB, priority=Priority.LOW, preemptible=True) for _ in range(3)]
     agent.claim()
     big = project.gpu_job(23 * GIB, gpus=2, priority=Priority.HIGH)
     conn.execute("update fleet.jobs set priority = 'urgent' where job_id = %s", (big,))

@@ -150,8 +150,7 @@ def test_what_fits_nowhere_gets_no_place(conn, clock, project: Project):
 def test_urgent_work_asks_preemptible_work_to_give_way(conn, clock, project: Project, *, preemptible: bool):
     """Q12: low work that allows it is asked to save its state, and as little of it as will do; nothing else is."""
     agent = Agent(conn, gpus=[80 * GIB])
-    low = [project.gpu_job(20 * GIB, priority="low") for _ in range(2)]
-    conn.execute("update fleet.jobs set preemptible = %s", (preemptible,))
+    low = [project.gpu_job(20 * GIB, priority="low", preemptible=preemptible) for _ in range(2)]
     normal = project.gpu_job(20 * GIB)
     running = {job.job_id: job for job in agent.claim()}
     assert set(running) == {*low, normal}

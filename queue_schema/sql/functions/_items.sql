@@ -2,14 +2,14 @@
 create function fleet._items(p_items fleet.submission[])
   returns table (place bigint, kind text, params jsonb, name text, ref text, priority fleet.priority, need jsonb, inputs jsonb,
                  after jsonb, run_at timestamptz, start_by timestamptz, timeout_s bigint, retries bigint, exclusive boolean,
-                 webhook text, tags jsonb)
+                 preemptible boolean, webhook text, tags jsonb)
   language sql
   immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select i.place, i.kind, i.params, i.name, i.ref, i.priority, i.need, i.inputs, i.after, i.run_at, i.start_by, i.timeout_s,
-         i.retries, i.exclusive, i.webhook, i.tags
+         i.retries, i.exclusive, i.preemptible, i.webhook, i.tags
     from unnest(p_items) with ordinality
          as i (kind, params, name, ref, priority, need, inputs, after, run_at, start_by, timeout_s, retries, exclusive,
-               webhook, tags, place)
+               preemptible, webhook, tags, place)
 $$;

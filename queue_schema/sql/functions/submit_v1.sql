@@ -71,12 +71,13 @@ begin
   end if;
 
   insert into fleet.jobs (job_id, project_id, kind, name, priority, lane_id, order_key, model_key, params, inputs, tags,
-                          run_at, start_by, timeout_s, retries, exclusive, webhook, key_id, trace, created_at)
+                          run_at, start_by, timeout_s, retries, exclusive, preemptible, webhook, key_id, trace,
+                          created_at)
   select v_ids[i.place], p_project, i.kind, i.name, coalesce(i.priority, 'normal'), v_lanes[i.place],
          (extract(epoch from v_now) * 1000000)::bigint + i.place, coalesce(i.params ->> k.model_param, ''),
          coalesce(i.params, '{}'), fleet._absolute_inputs(i.inputs, v_ids, v_refs), i.tags,
          i.run_at, i.start_by, coalesce(i.timeout_s, k.timeout_s), coalesce(i.retries, k.retries),
-         coalesce(i.exclusive, false), i.webhook, p_key, p_trace, v_now
+         coalesce(i.exclusive, false), coalesce(i.preemptible, false), i.webhook, p_key, p_trace, v_now
     from fleet._items(v_items) as i
     join fleet.kinds as k on k.kind = i.kind;
 

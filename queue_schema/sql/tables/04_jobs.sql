@@ -288,6 +288,7 @@ create type fleet.submission as (
   timeout_s bigint,
   retries   bigint,
   exclusive boolean,
+  preemptible boolean,
   webhook   text,
   tags      jsonb
 );

@@ -26,7 +26,7 @@ select j.job_id, j.project_id, p.name as project, j.kind, j.name, j.priority::te
             then jsonb_build_object('step', g.step, 'total', g.total, 'message', g.message, 'metrics', g.metrics,
                                     'metrics_step', g.metrics_step, 'at', g.at)
             else a.progress end as progress,
-       j.result, j.webhook, j.exclusive, coalesce(l.command = 'cancel', false) as cancel_requested
+       j.result, j.webhook, j.exclusive, j.preemptible, coalesce(l.command = 'cancel', false) as cancel_requested
   from fleet.jobs as j
   join fleet.projects as p on p.project_id = j.project_id
   join fleet.lanes as x on x.lane_id = j.lane_id
