@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from bench.queues.ours import Argosy
-from bench.server import Server
+from bench.server import Conn, Server
 from bench.simulate import Job, Node, Run, simulate
 from bench.trace import GIB
 
@@ -29,11 +30,13 @@ def on_fresh_database(
     *,
     until_s: float,
     weights: dict[str, float] | None = None,
+    submitted: Callable[[Conn, float], object] | None = None,
 ) -> list[Run]:
-    """Simulate on a database that nobody has used."""
+    """Simulate on a database that nobody has used; `submitted` is called after each submission."""
     server.make("bench_simulation", Argosy(durable=False).install, durable=False)
     try:
         with server.connect("bench_simulation") as conn:
-            return simulate(conn, nodes, jobs, until_s=until_s, weights=weights)
+            told = None if submitted is None else partial(submitted, conn)
+            return simulate(conn, nodes, jobs, until_s=until_s, weights=weights, submitted=told)
     finally:
         server.drop("bench_simulation")

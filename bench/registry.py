@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bench.findings import Findings
-from bench.parts import drain, fairness, flat, latency, model, nodes, packing, starvation, submit, verbs
+from bench.parts import (
+    drain,
+    fairness,
+    flat,
+    forecast,
+    latency,
+    model,
+    nodes,
+    packing,
+    starvation,
+    submit,
+    verbs,
+)
 from bench.server import Server
 from bench.sizes import Size
 
@@ -17,6 +29,7 @@ PARTS: Mapping[str, Callable[[Server, Size], Findings]] = {
     "fairness": fairness.measure,
     "packing": packing.measure,
     "starvation": starvation.measure,
+    "forecast": forecast.measure,
     "nodes": nodes.measure,
     "verbs": verbs.measure,
     "model": model.measure,

@@ -43,6 +43,7 @@ class Size:
     """How long a hundred nodes, for comparison, are measured."""
     node_run_s: float
     """How long a job of theirs runs."""
+    forecast_jobs: int
     schedules: int
     """Of the state machine."""
 
@@ -69,6 +70,7 @@ FULL = Size(
     nodes_s=600.0,
     few_nodes_s=60.0,
     node_run_s=60.0,
+    forecast_jobs=1000,
     schedules=2000,
 )
 QUICK = Size(
@@ -93,6 +95,7 @@ QUICK = Size(
     nodes_s=60.0,
     few_nodes_s=20.0,
     node_run_s=60.0,
+    forecast_jobs=200,
     schedules=200,
 )
 TINY = Size(
@@ -117,5 +120,6 @@ TINY = Size(
     nodes_s=1.0,
     few_nodes_s=1.0,
     node_run_s=0.5,
+    forecast_jobs=12,
     schedules=1,
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from dataclasses import replace
 
 from bench.simulate import Job
 
@@ -37,3 +39,16 @@ def portraits(jobs: int, *, over_s: float, seed: int = 1, backlog: float = 0.5) 
         project = "portraits" if chance.random() < 0.8 else "studio"
         made.append(Job(at_s, project, gib * GIB, round(run_s, 1), kind=kind))
     return sorted(made, key=lambda job: job.at_s)
+
+
+def in_bursts(jobs: Sequence[Job], *, over_s: float, seed: int = 1) -> list[Job]:
+    """The same jobs as customers send them: one to twelve at a time, each burst of one project and at any moment."""
+    chance = random.Random(seed)  # noqa: S311  # as above
+    left = list(jobs)
+    chance.shuffle(left)
+    sent: list[Job] = []
+    while left:
+        burst, left = left[: (many := chance.randint(1, 12))], left[many:]
+        at_s = round(chance.uniform(0.0, over_s), 1)
+        sent += [replace(job, at_s=at_s, project=burst[0].project) for job in burst]
+    return sorted(sent, key=lambda job: job.at_s)

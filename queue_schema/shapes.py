@@ -73,7 +73,7 @@ class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     exclusive: bool = False
     """Its runner dies before its lease ends, so that two never run at once; it does not survive a long outage."""
     preemptible: bool = False
-    """In class low: it may be asked to save a checkpoint and give way to urgent work. Nobody is blamed, and it goes on later."""
+    """In class low: it may be asked to save a checkpoint and give way to urgent work; it goes on later."""
     webhook: str | None = None
     tags: dict[str, str] = {}
 

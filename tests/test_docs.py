@@ -9,7 +9,7 @@ import pytest
 
 from argosy.demo import story, workflow
 from queue_schema import desk
-from queue_schema.calls import schedules
+from queue_schema.calls import questions, schedules
 from queue_schema.calls.schedules import Schedule
 from queue_schema.shapes import Submission
 from queue_schema.states import Cause
@@ -33,6 +33,7 @@ def test_every_query_of_the_psql_cookbook_answers(conn, project: Project, agent:
     project.submit()
     nightly = Schedule(name="nightly", cron="@daily", jobs=[Submission(kind="noop")])
     schedules.create(conn, project.id, nightly, next_tick=desk.now(conn))
+    questions.forecast(conn)
 
     rows = conn.execute(query.replace("01a2...", str(failed))).fetchall()
 

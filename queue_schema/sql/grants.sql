@@ -79,4 +79,6 @@ begin
 end
 $$;
 grant execute on function fleet.state_of, fleet.now, fleet._held to fleet_reader;
+-- At psql, whoever may read may ask; nothing of the fleet is written.
+grant execute on function fleet.why_v1, fleet.eta_v1 to fleet_reader;
 grant fleet_reader to fleet_api, fleet_admin, fleet_scheduler;

@@ -4621,6 +4621,29 @@ CREATE VIEW fleet.v_logs AS
 COMMENT ON VIEW fleet.v_logs IS 'What attempts printed; order by log_id.';
 
 --
+-- Name: v_places; Type: VIEW; Schema: fleet; Owner: -
+--
+
+CREATE VIEW fleet.v_places AS
+ SELECT n.node,
+    r.job_id,
+    p.name AS project,
+    j.kind,
+    (j.priority)::text AS priority,
+    r.begins_at,
+    r.made_at
+   FROM (((fleet.reservations r
+     JOIN fleet.nodes n ON ((n.node_id = r.node_id)))
+     JOIN fleet.jobs j ON ((j.job_id = r.job_id)))
+     JOIN fleet.projects p ON ((p.project_id = j.project_id)));
+
+--
+-- Name: VIEW v_places; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON VIEW fleet.v_places IS 'Nodes that keep a place for a job no node has room for, and from when.';
+
+--
 -- Name: v_policies; Type: VIEW; Schema: fleet; Owner: -
 --
 
@@ -4773,6 +4796,34 @@ CREATE VIEW fleet.v_schedules AS
 --
 
 COMMENT ON VIEW fleet.v_schedules IS 'What is submitted by the clock, and when next.';
+
+--
+-- Name: v_shares; Type: VIEW; Schema: fleet; Owner: -
+--
+
+CREATE VIEW fleet.v_shares AS
+ SELECT p.name AS project,
+    p.weight,
+    round(((p.weight / sum(p.weight) OVER ()))::numeric, 3) AS due,
+    round(((s.usage / NULLIF(sum(s.usage) OVER (), (0)::double precision)))::numeric, 3) AS had,
+    c.max_running,
+    c.max_vram_mib,
+    COALESCE(l.running, (0)::bigint) AS running,
+    COALESCE(l.vram_mib, (0)::numeric) AS vram_mib
+   FROM (((fleet.projects p
+     LEFT JOIN fleet.shares s ON ((s.project_id = p.project_id)))
+     LEFT JOIN fleet.caps c ON ((c.project_id = p.project_id)))
+     LEFT JOIN ( SELECT l_1.project_id,
+            count(*) AS running,
+            sum((cardinality(l_1.devices) * (l_1.vram_mib)::bigint)) AS vram_mib
+           FROM fleet.leases l_1
+          GROUP BY l_1.project_id) l ON ((l.project_id = p.project_id)));
+
+--
+-- Name: VIEW v_shares; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON VIEW fleet.v_shares IS 'Of each project: what share it is due if all had work, what it had lately, its caps, and what it has now.';
 
 --
 -- Name: v_waiting; Type: VIEW; Schema: fleet; Owner: -
@@ -6113,6 +6164,7 @@ GRANT ALL ON FUNCTION fleet.enable_schedule_v1(p_project uuid, p_name text, p_en
 REVOKE ALL ON FUNCTION fleet.eta_v1(p_project uuid, p_job uuid, p_max_age_s double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet.eta_v1(p_project uuid, p_job uuid, p_max_age_s double precision) TO fleet_owner;
 GRANT ALL ON FUNCTION fleet.eta_v1(p_project uuid, p_job uuid, p_max_age_s double precision) TO fleet_api;
+GRANT ALL ON FUNCTION fleet.eta_v1(p_project uuid, p_job uuid, p_max_age_s double precision) TO fleet_reader;
 
 --
 -- Name: FUNCTION fail_v1(p_session uuid, p_secret text, p_items jsonb); Type: ACL; Schema: fleet; Owner: -
@@ -6372,6 +6424,7 @@ GRANT ALL ON FUNCTION fleet.webhook_done_v1(p_delivery bigint, p_delivered boole
 REVOKE ALL ON FUNCTION fleet.why_v1(p_project uuid, p_job uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet.why_v1(p_project uuid, p_job uuid) TO fleet_owner;
 GRANT ALL ON FUNCTION fleet.why_v1(p_project uuid, p_job uuid) TO fleet_api;
+GRANT ALL ON FUNCTION fleet.why_v1(p_project uuid, p_job uuid) TO fleet_reader;
 
 --
 -- Name: TABLE jobs; Type: ACL; Schema: fleet; Owner: -
@@ -6736,6 +6789,13 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_logs TO fleet_exec;
 GRANT SELECT ON TABLE fleet.v_logs TO fleet_reader;
 
 --
+-- Name: TABLE v_places; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_places TO fleet_exec;
+GRANT SELECT ON TABLE fleet.v_places TO fleet_reader;
+
+--
 -- Name: TABLE v_policies; Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -6776,6 +6836,13 @@ GRANT SELECT ON TABLE fleet.v_running TO fleet_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_schedules TO fleet_exec;
 GRANT SELECT ON TABLE fleet.v_schedules TO fleet_reader;
+
+--
+-- Name: TABLE v_shares; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_shares TO fleet_exec;
+GRANT SELECT ON TABLE fleet.v_shares TO fleet_reader;
 
 --
 -- Name: TABLE v_waiting; Type: ACL; Schema: fleet; Owner: -

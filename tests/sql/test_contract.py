@@ -78,7 +78,7 @@ def test_each_role_may_call_its_own_verbs_and_nothing_else(conn):
             (role,),
         ):
             granted[role].add(name)
-    reads = {"state_of", "now", "_held"}
+    reads = {"state_of", "now", "_held", "why_v1", "eta_v1"}
     wanted = {role: {f"{verb}_v1" for verb in verbs.split()} for role, verbs in VERBS.items()}
     for role in ("fleet_api", "fleet_admin", "fleet_scheduler", "fleet_reader"):
         wanted[role] |= reads
