@@ -277,7 +277,7 @@ class Completion(msgspec.Struct, frozen=True):
     artifacts: list[Artifact] = []
     values: dict[str, Any] = {}
     peak_mib: int | None = None
-    """Largest memory in use on one booked device; None where it was not measured."""
+    """Largest memory in use on one booked device, of the host where none was booked; None: not measured."""
 
 
 class Failed(msgspec.Struct, frozen=True):
@@ -289,6 +289,9 @@ class Failed(msgspec.Struct, frozen=True):
     message: str
     traceback: str | None = None
     peak_mib: int | None = None
+    """As of a completion; out of memory, what was asked for counts as well as what was had."""
+    memory: Literal["vram", "ram"] | None = None
+    """Which ran out; None: that of the devices, of the host where none was booked."""
 
 
 class Released(msgspec.Struct, frozen=True):

@@ -89,6 +89,18 @@ def build(settings: SchedulerSettings, pool: ConnectionPool[Any], client: httpx.
         if done.preempted:
             log.info("reserve.preempted", attempts=done.preempted)
 
+    @app.periodic(cron=EVERY_5_S)
+    @app.task(name="learn", pass_context=False)
+    def learn(timestamp: int) -> None:
+        with pool.connection() as conn:
+            while True:
+                done = chores.learn(conn, limit=BATCH)
+                if done.moved:
+                    log.info("learn.moved", needs=done.moved)
+                    agents.wake(conn)  # what needs less may fit a node that sleeps
+                if done.observations < BATCH:
+                    return
+
     @app.periodic(cron=EVERY_MINUTE)
     @app.task(name="forecast")
     def forecast(timestamp: int) -> None:

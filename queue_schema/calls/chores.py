@@ -25,6 +25,15 @@ class Reserved(msgspec.Struct, frozen=True):
     """Attempts that were asked to give way."""
 
 
+class Learned(msgspec.Struct, frozen=True):
+    """What one round of learning did."""
+
+    observations: int
+    """Taken up; as many as the limit: there may be more."""
+    moved: int
+    """Needs that got another shape, and their backlogs with them."""
+
+
 class Pruned(msgspec.Struct, frozen=True):
     """What one round of pruning removed."""
 
@@ -56,6 +65,11 @@ def rank(conn: Connection) -> int:
 def reserve(conn: Connection) -> Reserved:
     """Keep places for jobs that no node has room for (I10); ask preemptible work to give way to urgent jobs."""
     return call(conn, "reserve_v1", Reserved)
+
+
+def learn(conn: Connection, *, limit: int = 10_000) -> Learned:
+    """Let needs follow what their attempts took, and lower those whose raise has expired."""
+    return call(conn, "learn_v1", Learned, p_limit=limit)
 
 
 def prune(conn: Connection, *, keep_days: int = 90, limit: int = 5000) -> Pruned:

@@ -60,7 +60,7 @@ grant execute on function
   fleet.amend_v1, fleet.why_v1, fleet.eta_v1, fleet.fit_v1
   to fleet_api;
 grant execute on function
-  fleet.reap_v1, fleet.promote_v1, fleet.rank_v1, fleet.reserve_v1, fleet.prune_v1, fleet.make_partitions_v1, fleet.due_webhooks_v1, fleet.webhook_done_v1,
+  fleet.reap_v1, fleet.promote_v1, fleet.rank_v1, fleet.reserve_v1, fleet.learn_v1, fleet.prune_v1, fleet.make_partitions_v1, fleet.due_webhooks_v1, fleet.webhook_done_v1,
   fleet.wake_v1, fleet.due_schedules_v1, fleet.tick_v1, fleet.forecast_v1
   to fleet_scheduler;
 grant execute on function

@@ -213,6 +213,21 @@ CREATE TYPE fleet.lease_command AS ENUM (
 COMMENT ON TYPE fleet.lease_command IS 'What the next heartbeat asks of a running attempt.';
 
 --
+-- Name: lesson; Type: TYPE; Schema: fleet; Owner: -
+--
+
+CREATE TYPE fleet.lesson AS (
+	kind text,
+	model_key text,
+	size_key text,
+	project_id uuid,
+	runs bigint,
+	run_s double precision[],
+	peak_mib integer[],
+	grew_mib integer
+);
+
+--
 -- Name: priority; Type: TYPE; Schema: fleet; Owner: -
 --
 
@@ -228,6 +243,23 @@ CREATE TYPE fleet.priority AS ENUM (
 --
 
 COMMENT ON TYPE fleet.priority IS 'Classes in rising order: the greater one is claimed first.';
+
+--
+-- Name: rung; Type: TYPE; Schema: fleet; Owner: -
+--
+
+CREATE TYPE fleet.rung AS (
+	job_id uuid,
+	token uuid,
+	need_id bigint,
+	memory text,
+	peak_mib integer,
+	booked_mib integer,
+	far boolean,
+	from_mib integer,
+	to_mib integer,
+	top_mib integer
+);
 
 --
 -- Name: submission; Type: TYPE; Schema: fleet; Owner: -
@@ -567,6 +599,15 @@ CREATE FUNCTION fleet._enqueue(p_jobs uuid[]) RETURNS void
     AS <4d19f424452aa260a91850adac111222>;
 
 --
+-- Name: _fit_needs(bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._fit_needs(p_needs bigint[]) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <1a9c2a339afd61901a9d1191a53748e1>;
+
+--
 -- Name: _free_times(fleet.shapes, timestamp with time zone, uuid, integer); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -583,6 +624,15 @@ CREATE FUNCTION fleet._held(p_halted boolean, p_quarantined boolean, p_paused bo
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <134deec65a34cc946642037d1e6ffdec>;
+
+--
+-- Name: _hold_needs(bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._hold_needs(p_needs bigint[]) RETURNS bigint[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <476d270485ffc8133cee072babd5561d>;
 
 --
 -- Name: _idx(integer[], integer[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -626,7 +676,16 @@ CREATE FUNCTION fleet._judge_forecasts(p_now timestamp with time zone) RETURNS v
 CREATE FUNCTION fleet._judge_node(p_session uuid, p_jobs uuid[], p_now timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <7f886af05edfb9d739810ea1362b598b>;
+    AS <8013941a916c2bc658e9b64a5d13f1fe>;
+
+--
+-- Name: _keep_still(uuid, fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._keep_still(p_project uuid, p_items fleet.submission[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <8dbcbf118d080fa5b4ec01d94a441460>;
 
 --
 -- Name: _kept(bigint, uuid, fleet.room); Type: FUNCTION; Schema: fleet; Owner: -
@@ -653,7 +712,25 @@ CREATE FUNCTION fleet._key(p_key uuid) RETURNS jsonb
 CREATE FUNCTION fleet._lanes_for(p_project uuid, p_items fleet.submission[]) RETURNS bigint[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <2571bca18c261cff37ee6d2ee6e7f1a4>;
+    AS <b44def4d52604ac5dc11a961e884a30a>;
+
+--
+-- Name: _learned(integer, integer[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._learned(p_before integer, p_peaks integer[]) RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <5dee82c60c7fc0223b3497657be9cc7d>;
+
+--
+-- Name: _learning_with(bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._learning_with(p_needs bigint[]) RETURNS bigint[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <348fb0cfb9953445514f4c7a7517923b>;
 
 --
 -- Name: nodes; Type: TABLE; Schema: fleet; Owner: -
@@ -995,6 +1072,24 @@ CREATE FUNCTION fleet._publish(p_succeeded uuid[], p_tokens uuid[], p_items json
     AS <156316da4cb816c6564a1e4313973e01>;
 
 --
+-- Name: _quantised(double precision); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._quantised(p_mib double precision) RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <9a1072627889ea73e68425876778402c>;
+
+--
+-- Name: _raise(fleet.rung[], timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._raise(p_rungs fleet.rung[], p_now timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <3288f0e2498d0f7b1a0d266ac434516b>;
+
+--
 -- Name: _rank(); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1104,6 +1199,15 @@ CREATE FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[]) RETURNS bigin
     AS <4f0bad8f931e6b13f91c4e2cc5843bc9>;
 
 --
+-- Name: _rungs(uuid, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._rungs(p_session uuid, p_items jsonb) RETURNS fleet.rung[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <9e80bb545efde158c89e40a3d937e47e>;
+
+--
 -- Name: _session(uuid, text); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1128,7 +1232,16 @@ CREATE FUNCTION fleet._set_cap(p_project uuid, p_max_running integer, p_max_vram
 CREATE FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_by text) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <5ad167d9f0a1ebcb24f432789fcfb164>;
+    AS <f531583b8447045d2afe892989212f5f>;
+
+--
+-- Name: _shapes_now(bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._shapes_now(p_needs bigint[]) RETURNS TABLE(need_id bigint, fits boolean, gpus integer, vram_mib integer, cpu_milli integer, ram_mib integer, disk_mib integer, device text, labels jsonb, kind text, pools text[])
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <fabbc9d1d5dabe7f4a857c97973769af>;
 
 --
 -- Name: _sister_lane(bigint, fleet.priority); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1138,6 +1251,15 @@ CREATE FUNCTION fleet._sister_lane(p_lane bigint, p_priority fleet.priority) RET
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <bcc5f672db5c95372bffa01d41ee1339>;
+
+--
+-- Name: _size_key(text[], jsonb, integer, integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._size_key(p_names text[], p_params jsonb, p_gpus integer, p_usual_gpus integer) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <e861e574037eac1d99e0c3d86c75682e>;
 
 --
 -- Name: _starving(timestamp with time zone, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1176,6 +1298,15 @@ CREATE FUNCTION fleet._tell(p_now timestamp with time zone, p_played rehearsal.o
     AS <6b15a5957303f2e792dac02b1584d2d8>;
 
 --
+-- Name: _top_mib(fleet.shapes, text); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._top_mib(p_shape fleet.shapes, p_memory text) RETURNS integer
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <33b0e3cd4aa18e4e3bf5e654d2269b70>;
+
+--
 -- Name: _unbook(fleet.booking[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1204,10 +1335,10 @@ CREATE FUNCTION fleet._wait_class(p_s double precision) RETURNS integer
 -- Name: _wanted(fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._wanted(p_items fleet.submission[]) RETURNS TABLE(place bigint, kind text, model_key text, priority fleet.priority, gpus integer, vram_mib integer, cpu_milli integer, ram_mib integer, disk_mib integer, device text, labels jsonb)
+CREATE FUNCTION fleet._wanted(p_items fleet.submission[]) RETURNS TABLE(place bigint, kind text, model_key text, size_key text, stated boolean, priority fleet.priority, gpus integer, vram_mib integer, cpu_milli integer, ram_mib integer, disk_mib integer, device text, labels jsonb)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <a984584334b4a3941e4cdebd97fc922b>;
+    AS <7389dd64f6e1178a3bc9e2cbdc95a641>;
 
 --
 -- Name: amend_v1(uuid, uuid, jsonb, uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1279,7 +1410,7 @@ CREATE FUNCTION fleet.complete_v1(p_session uuid, p_secret text, p_items jsonb) 
 CREATE FUNCTION fleet.configure_v1(p_settings jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <9619454e763606f2eb0b2c6b9876f2cf>;
+    AS <670bfef3382ae2784cb2a976d19160e0>;
 
 --
 -- Name: create_key_v1(text, text, jsonb, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1424,6 +1555,15 @@ CREATE FUNCTION fleet.label_node_v1(p_node text, p_labels jsonb, p_pools jsonb) 
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <b0fb1ec1c7f7f110091e815ad22a32e5>;
+
+--
+-- Name: learn_v1(integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.learn_v1(p_limit integer) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <acb29ffaa19b8730b421d9a7c76adf8e>;
 
 --
 -- Name: leave_v1(uuid, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1584,7 +1724,7 @@ CREATE FUNCTION fleet.reserve_v1() RETURNS jsonb
 CREATE FUNCTION fleet.retry_v1(p_project uuid, p_jobs uuid[]) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <ce445bf99259013661f677dc29c3b59e>;
+    AS <d439cd5d8b0fccbea1f9774e1a83e289>;
 
 --
 -- Name: revoke_key_v1(text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1678,6 +1818,7 @@ CREATE TABLE fleet.jobs (
     retries_used integer DEFAULT 0 NOT NULL,
     infra_used integer DEFAULT 0 NOT NULL,
     releases integer DEFAULT 0 NOT NULL,
+    rungs integer DEFAULT 0 NOT NULL,
     attempts integer DEFAULT 0 NOT NULL,
     exclusive boolean DEFAULT false NOT NULL,
     preemptible boolean DEFAULT false NOT NULL,
@@ -1809,6 +1950,12 @@ COMMENT ON COLUMN fleet.jobs.infra_used IS 'Retries that infrastructure cost; ca
 --
 
 COMMENT ON COLUMN fleet.jobs.releases IS 'How often in a row nodes handed it back before it started: from the third time on it waits a while.';
+
+--
+-- Name: COLUMN jobs.rungs; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.rungs IS 'How often it was tried again with more memory, at nobody''s charge.';
 
 --
 -- Name: COLUMN jobs.attempts; Type: COMMENT; Schema: fleet; Owner: -
@@ -2148,7 +2295,7 @@ COMMENT ON COLUMN fleet.attempts.traceback IS 'Where the code failed.';
 -- Name: COLUMN attempts.peak_mib; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON COLUMN fleet.attempts.peak_mib IS 'Largest memory in use on one device; null: not measured.';
+COMMENT ON COLUMN fleet.attempts.peak_mib IS 'Largest memory in use, or asked for, on one device; null: not measured.';
 
 --
 -- Name: COLUMN attempts.progress; Type: COMMENT; Schema: fleet; Owner: -
@@ -2831,7 +2978,7 @@ COMMENT ON COLUMN fleet.job_events.at IS 'When.';
 -- Name: COLUMN job_events.event; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON COLUMN fleet.job_events.event IS 'submitted, ready, claimed, released, lost, retrying, checkpoint, cancelling, preempting, succeeded, failed, cancelled.';
+COMMENT ON COLUMN fleet.job_events.event IS 'submitted, ready, claimed, released, lost, retrying, raised, checkpoint, cancelling, preempting, succeeded, failed, cancelled.';
 
 --
 -- Name: COLUMN job_events.detail; Type: COMMENT; Schema: fleet; Owner: -
@@ -2868,6 +3015,8 @@ CREATE TABLE fleet.kinds (
     timeout_s integer NOT NULL,
     retries integer NOT NULL,
     model_param text,
+    size_params text[] DEFAULT '{}'::text[] NOT NULL,
+    shared_learning boolean DEFAULT false NOT NULL,
     quarantined boolean DEFAULT false NOT NULL,
     quarantine_reason text,
     CONSTRAINT kinds_cpu_milli_check CHECK ((cpu_milli >= 0)),
@@ -2952,6 +3101,18 @@ COMMENT ON COLUMN fleet.kinds.retries IS 'Retries of failures that are the job''
 --
 
 COMMENT ON COLUMN fleet.kinds.model_param IS 'The parameter that names the model, if any: what stays warm on a node.';
+
+--
+-- Name: COLUMN kinds.size_params; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.size_params IS 'The parameters that decide how much memory and time a job takes.';
+
+--
+-- Name: COLUMN kinds.shared_learning; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.shared_learning IS 'What was learned of it holds for all projects: our code, not theirs.';
 
 --
 -- Name: COLUMN kinds.quarantined; Type: COMMENT; Schema: fleet; Owner: -
@@ -3313,17 +3474,27 @@ CREATE TABLE fleet.needs (
     project_id uuid NOT NULL,
     kind text NOT NULL,
     model_key text NOT NULL,
+    size_key text NOT NULL,
     declared_shape_id bigint NOT NULL,
+    stated boolean NOT NULL,
     shape_id bigint NOT NULL,
     run_s double precision,
-    recent_run_s double precision[] DEFAULT '{}'::double precision[] NOT NULL
-);
+    runs bigint DEFAULT 0 NOT NULL,
+    recent_run_s double precision[] DEFAULT '{}'::double precision[] NOT NULL,
+    recent_peak_mib integer[] DEFAULT '{}'::integer[] NOT NULL,
+    learned_mib integer,
+    raised_mib integer,
+    raised_ram_mib integer,
+    raised_until timestamp with time zone,
+    outgrown boolean DEFAULT false NOT NULL
+)
+WITH (fillfactor='50');
 
 --
 -- Name: TABLE needs; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON TABLE fleet.needs IS 'What a (project, kind, model) with one declared need needs now; learning moves a whole backlog by one update.';
+COMMENT ON TABLE fleet.needs IS 'What a (project, kind, model, size) with one declared need needs now; learning moves a whole backlog by one update.';
 
 --
 -- Name: COLUMN needs.need_id; Type: COMMENT; Schema: fleet; Owner: -
@@ -3350,10 +3521,22 @@ COMMENT ON COLUMN fleet.needs.kind IS 'The kind.';
 COMMENT ON COLUMN fleet.needs.model_key IS 'The model, or empty.';
 
 --
+-- Name: COLUMN needs.size_key; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.needs.size_key IS 'The parameters that decide the size of a job, or empty.';
+
+--
 -- Name: COLUMN needs.declared_shape_id; Type: COMMENT; Schema: fleet; Owner: -
 --
 
 COMMENT ON COLUMN fleet.needs.declared_shape_id IS 'What was asked for.';
+
+--
+-- Name: COLUMN needs.stated; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.needs.stated IS 'The submission named this memory itself: a promise, which what is learned never lowers.';
 
 --
 -- Name: COLUMN needs.shape_id; Type: COMMENT; Schema: fleet; Owner: -
@@ -3368,10 +3551,52 @@ COMMENT ON COLUMN fleet.needs.shape_id IS 'What is booked now.';
 COMMENT ON COLUMN fleet.needs.run_s IS 'How long an attempt takes (nine of ten take less); null: not known yet.';
 
 --
+-- Name: COLUMN needs.runs; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.needs.runs IS 'Attempts that succeeded, since it is known.';
+
+--
 -- Name: COLUMN needs.recent_run_s; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON COLUMN fleet.needs.recent_run_s IS 'Run times of the latest attempts that succeeded, at most 50.';
+COMMENT ON COLUMN fleet.needs.recent_run_s IS 'How long the last successful attempts took, oldest first; 50 at most.';
+
+--
+-- Name: COLUMN needs.recent_peak_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.needs.recent_peak_mib IS 'The most memory the last attempts had in use, oldest first; 20 at most.';
+
+--
+-- Name: COLUMN needs.learned_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.needs.learned_mib IS 'Memory by the last attempts; null: fewer than five were measured.';
+
+--
+-- Name: COLUMN needs.raised_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.needs.raised_mib IS 'VRAM on each device, since an attempt with less ran out of it.';
+
+--
+-- Name: COLUMN needs.raised_ram_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.needs.raised_ram_mib IS 'Host memory, since an attempt with less ran out of it.';
+
+--
+-- Name: COLUMN needs.raised_until; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.needs.raised_until IS 'So long is it raised; the next round of learn lowers it.';
+
+--
+-- Name: COLUMN needs.outgrown; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.needs.outgrown IS 'It has run out of its memory before: what was learned holds where it is more than declared.';
 
 --
 -- Name: needs_need_id_seq; Type: SEQUENCE; Schema: fleet; Owner: -
@@ -3425,6 +3650,62 @@ ALTER TABLE fleet.nodes ALTER COLUMN node_id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+--
+-- Name: observations; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE UNLOGGED TABLE fleet.observations (
+    lane_id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    runs bigint NOT NULL,
+    run_s double precision[],
+    peak_mib integer[],
+    grew_mib integer
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000');
+
+--
+-- Name: TABLE observations; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.observations IS 'What attempts took, that learn has not taken up yet: settles only append, so that none waits for another.';
+
+--
+-- Name: COLUMN observations.lane_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.observations.lane_id IS 'Their lane: it leads to the need.';
+
+--
+-- Name: COLUMN observations.at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.observations.at IS 'When they ended.';
+
+--
+-- Name: COLUMN observations.runs; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.observations.runs IS 'How many succeeded.';
+
+--
+-- Name: COLUMN observations.run_s; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.observations.run_s IS 'How long some of them took.';
+
+--
+-- Name: COLUMN observations.peak_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.observations.peak_mib IS 'The most memory in use, the largest of them.';
+
+--
+-- Name: COLUMN observations.grew_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.observations.grew_mib IS 'What attempts had when they ran out of memory: at least so much is needed.';
 
 --
 -- Name: progress; Type: TABLE; Schema: fleet; Owner: -
@@ -3919,6 +4200,9 @@ CREATE TABLE fleet.settings (
     reserve boolean DEFAULT true NOT NULL,
     preempt_grace_s double precision DEFAULT 30 NOT NULL,
     missed_after_s double precision DEFAULT 60 NOT NULL,
+    oom_near double precision DEFAULT 0.8 NOT NULL,
+    oom_rungs integer DEFAULT 4 NOT NULL,
+    raise_s double precision DEFAULT 86400 NOT NULL,
     halted boolean DEFAULT false NOT NULL,
     halt_reason text,
     CONSTRAINT settings_alarm_hold_s_check CHECK (((alarm_hold_s >= (0)::double precision) AND (alarm_hold_s <= (86400)::double precision))),
@@ -3933,7 +4217,10 @@ CREATE TABLE fleet.settings (
     CONSTRAINT settings_max_infra_retries_check CHECK ((max_infra_retries >= 0)),
     CONSTRAINT settings_missed_after_s_check CHECK (((missed_after_s >= (1)::double precision) AND (missed_after_s <= (86400)::double precision))),
     CONSTRAINT settings_one_check CHECK (one),
+    CONSTRAINT settings_oom_near_check CHECK (((oom_near >= (0)::double precision) AND (oom_near <= (1)::double precision))),
+    CONSTRAINT settings_oom_rungs_check CHECK (((oom_rungs >= 0) AND (oom_rungs <= 20))),
     CONSTRAINT settings_preempt_grace_s_check CHECK (((preempt_grace_s >= (1)::double precision) AND (preempt_grace_s <= (3600)::double precision))),
+    CONSTRAINT settings_raise_s_check CHECK (((raise_s >= (1)::double precision) AND (raise_s <= (31536000)::double precision))),
     CONSTRAINT settings_reserve_after_s_check CHECK (((reserve_after_s >= (0)::double precision) AND (reserve_after_s <= (86400)::double precision))),
     CONSTRAINT three_beats_a_lease CHECK (((heartbeat_s * (3)::double precision) <= lease_s))
 );
@@ -4039,6 +4326,24 @@ COMMENT ON COLUMN fleet.settings.preempt_grace_s IS 'How long preempted work is 
 --
 
 COMMENT ON COLUMN fleet.settings.missed_after_s IS 'A tick of a schedule that is made later than this was missed.';
+
+--
+-- Name: COLUMN settings.oom_near; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.settings.oom_near IS 'Out of memory with at least this share of the booking used is the job''s own; below it others took the memory.';
+
+--
+-- Name: COLUMN settings.oom_rungs; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.settings.oom_rungs IS 'How often one job is tried again with more memory at nobody''s charge.';
+
+--
+-- Name: COLUMN settings.raise_s; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.settings.raise_s IS 'How long a need stays raised after it ran out of memory.';
 
 --
 -- Name: COLUMN settings.halted; Type: COMMENT; Schema: fleet; Owner: -
@@ -4621,6 +4926,53 @@ CREATE VIEW fleet.v_logs AS
 COMMENT ON VIEW fleet.v_logs IS 'What attempts printed; order by log_id.';
 
 --
+-- Name: v_needs; Type: VIEW; Schema: fleet; Owner: -
+--
+
+CREATE VIEW fleet.v_needs AS
+ SELECT n.need_id,
+    n.project_id,
+    p.name AS project,
+    n.kind,
+    NULLIF(n.model_key, ''::text) AS model,
+    NULLIF(n.size_key, ''::text) AS size,
+    d.gpus,
+        CASE
+            WHEN (d.gpus = 0) THEN 'ram'::text
+            ELSE 'vram'::text
+        END AS memory,
+    n.stated,
+        CASE
+            WHEN (d.gpus = 0) THEN d.ram_mib
+            ELSE d.vram_mib
+        END AS declared_mib,
+    n.learned_mib,
+        CASE
+            WHEN (d.gpus = 0) THEN n.raised_ram_mib
+            ELSE n.raised_mib
+        END AS raised_mib,
+    n.raised_until,
+    s.vram_mib,
+    s.ram_mib,
+    n.runs,
+    ( SELECT percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY r.s) AS percentile_cont
+           FROM unnest(n.recent_run_s) r(s)) AS run_p50_s,
+    ( SELECT percentile_cont((0.9)::double precision) WITHIN GROUP (ORDER BY r.s) AS percentile_cont
+           FROM unnest(n.recent_run_s) r(s)) AS run_p90_s,
+    ( SELECT max(m.mib) AS max
+           FROM unnest(n.recent_peak_mib) m(mib)) AS peak_mib
+   FROM (((fleet.needs n
+     JOIN fleet.projects p ON ((p.project_id = n.project_id)))
+     JOIN fleet.shapes d ON ((d.shape_id = n.declared_shape_id)))
+     JOIN fleet.shapes s ON ((s.shape_id = n.shape_id)));
+
+--
+-- Name: VIEW v_needs; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON VIEW fleet.v_needs IS 'What jobs of a kind, model and size need: declared, learned, raised, booked now, and how long they take.';
+
+--
 -- Name: v_places; Type: VIEW; Schema: fleet; Owner: -
 --
 
@@ -5103,11 +5455,11 @@ ALTER TABLE ONLY fleet.needs
     ADD CONSTRAINT needs_pkey PRIMARY KEY (need_id);
 
 --
--- Name: needs needs_project_id_kind_model_key_declared_shape_id_key; Type: CONSTRAINT; Schema: fleet; Owner: -
+-- Name: needs needs_project_id_kind_model_key_size_key_declared_shape_id__key; Type: CONSTRAINT; Schema: fleet; Owner: -
 --
 
 ALTER TABLE ONLY fleet.needs
-    ADD CONSTRAINT needs_project_id_kind_model_key_declared_shape_id_key UNIQUE (project_id, kind, model_key, declared_shape_id);
+    ADD CONSTRAINT needs_project_id_kind_model_key_size_key_declared_shape_id__key UNIQUE (project_id, kind, model_key, size_key, declared_shape_id, stated);
 
 --
 -- Name: node_health node_health_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
@@ -5358,6 +5710,12 @@ CREATE INDEX logs_by_job ON ONLY fleet.logs USING btree (job_id, log_id);
 --
 
 CREATE INDEX logs_default_job_id_log_id_idx ON fleet.logs_default USING btree (job_id, log_id);
+
+--
+-- Name: needs_by_size; Type: INDEX; Schema: fleet; Owner: -
+--
+
+CREATE INDEX needs_by_size ON fleet.needs USING btree (kind, model_key, size_key);
 
 --
 -- Name: reservations_by_node; Type: INDEX; Schema: fleet; Owner: -
@@ -5703,6 +6061,13 @@ REVOKE ALL ON FUNCTION fleet._enqueue(p_jobs uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._enqueue(p_jobs uuid[]) TO fleet_owner;
 
 --
+-- Name: FUNCTION _fit_needs(p_needs bigint[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._fit_needs(p_needs bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._fit_needs(p_needs bigint[]) TO fleet_owner;
+
+--
 -- Name: FUNCTION _free_times(p_shape fleet.shapes, p_now timestamp with time zone, p_job uuid, p_most integer); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -5716,6 +6081,13 @@ GRANT ALL ON FUNCTION fleet._free_times(p_shape fleet.shapes, p_now timestamp wi
 REVOKE ALL ON FUNCTION fleet._held(p_halted boolean, p_quarantined boolean, p_paused boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._held(p_halted boolean, p_quarantined boolean, p_paused boolean) TO fleet_owner;
 GRANT ALL ON FUNCTION fleet._held(p_halted boolean, p_quarantined boolean, p_paused boolean) TO fleet_reader;
+
+--
+-- Name: FUNCTION _hold_needs(p_needs bigint[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._hold_needs(p_needs bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._hold_needs(p_needs bigint[]) TO fleet_owner;
 
 --
 -- Name: FUNCTION _idx(p_idx integer[], p_places integer[]); Type: ACL; Schema: fleet; Owner: -
@@ -5753,6 +6125,13 @@ REVOKE ALL ON FUNCTION fleet._judge_node(p_session uuid, p_jobs uuid[], p_now ti
 GRANT ALL ON FUNCTION fleet._judge_node(p_session uuid, p_jobs uuid[], p_now timestamp with time zone) TO fleet_owner;
 
 --
+-- Name: FUNCTION _keep_still(p_project uuid, p_items fleet.submission[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._keep_still(p_project uuid, p_items fleet.submission[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._keep_still(p_project uuid, p_items fleet.submission[]) TO fleet_owner;
+
+--
 -- Name: FUNCTION _kept(p_node bigint, p_session uuid, p_room fleet.room); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -5772,6 +6151,20 @@ GRANT ALL ON FUNCTION fleet._key(p_key uuid) TO fleet_owner;
 
 REVOKE ALL ON FUNCTION fleet._lanes_for(p_project uuid, p_items fleet.submission[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._lanes_for(p_project uuid, p_items fleet.submission[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _learned(p_before integer, p_peaks integer[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._learned(p_before integer, p_peaks integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._learned(p_before integer, p_peaks integer[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _learning_with(p_needs bigint[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._learning_with(p_needs bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._learning_with(p_needs bigint[]) TO fleet_owner;
 
 --
 -- Name: TABLE nodes; Type: ACL; Schema: fleet; Owner: -
@@ -5869,6 +6262,20 @@ REVOKE ALL ON FUNCTION fleet._publish(p_succeeded uuid[], p_tokens uuid[], p_ite
 GRANT ALL ON FUNCTION fleet._publish(p_succeeded uuid[], p_tokens uuid[], p_items jsonb) TO fleet_owner;
 
 --
+-- Name: FUNCTION _quantised(p_mib double precision); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._quantised(p_mib double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._quantised(p_mib double precision) TO fleet_owner;
+
+--
+-- Name: FUNCTION _raise(p_rungs fleet.rung[], p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._raise(p_rungs fleet.rung[], p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._raise(p_rungs fleet.rung[], p_now timestamp with time zone) TO fleet_owner;
+
+--
 -- Name: FUNCTION _rank(); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -5953,6 +6360,13 @@ REVOKE ALL ON FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[]) FROM P
 GRANT ALL ON FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[]) TO fleet_owner;
 
 --
+-- Name: FUNCTION _rungs(p_session uuid, p_items jsonb); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._rungs(p_session uuid, p_items jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._rungs(p_session uuid, p_items jsonb) TO fleet_owner;
+
+--
 -- Name: FUNCTION _session(p_session uuid, p_secret text); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -5974,11 +6388,25 @@ REVOKE ALL ON FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict te
 GRANT ALL ON FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_by text) TO fleet_owner;
 
 --
+-- Name: FUNCTION _shapes_now(p_needs bigint[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._shapes_now(p_needs bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._shapes_now(p_needs bigint[]) TO fleet_owner;
+
+--
 -- Name: FUNCTION _sister_lane(p_lane bigint, p_priority fleet.priority); Type: ACL; Schema: fleet; Owner: -
 --
 
 REVOKE ALL ON FUNCTION fleet._sister_lane(p_lane bigint, p_priority fleet.priority) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._sister_lane(p_lane bigint, p_priority fleet.priority) TO fleet_owner;
+
+--
+-- Name: FUNCTION _size_key(p_names text[], p_params jsonb, p_gpus integer, p_usual_gpus integer); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._size_key(p_names text[], p_params jsonb, p_gpus integer, p_usual_gpus integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._size_key(p_names text[], p_params jsonb, p_gpus integer, p_usual_gpus integer) TO fleet_owner;
 
 --
 -- Name: FUNCTION _starving(p_since timestamp with time zone, p_most integer); Type: ACL; Schema: fleet; Owner: -
@@ -6007,6 +6435,13 @@ GRANT ALL ON FUNCTION fleet._take_one(p_job uuid, p_lane bigint, p_order_key big
 
 REVOKE ALL ON FUNCTION fleet._tell(p_now timestamp with time zone, p_played rehearsal.outcomes[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._tell(p_now timestamp with time zone, p_played rehearsal.outcomes[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _top_mib(p_shape fleet.shapes, p_memory text); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._top_mib(p_shape fleet.shapes, p_memory text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._top_mib(p_shape fleet.shapes, p_memory text) TO fleet_owner;
 
 --
 -- Name: FUNCTION _unbook(p_freed fleet.booking[]); Type: ACL; Schema: fleet; Owner: -
@@ -6230,6 +6665,14 @@ GRANT ALL ON FUNCTION fleet.join_v1(p_declared jsonb) TO fleet_agent;
 REVOKE ALL ON FUNCTION fleet.label_node_v1(p_node text, p_labels jsonb, p_pools jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet.label_node_v1(p_node text, p_labels jsonb, p_pools jsonb) TO fleet_owner;
 GRANT ALL ON FUNCTION fleet.label_node_v1(p_node text, p_labels jsonb, p_pools jsonb) TO fleet_admin;
+
+--
+-- Name: FUNCTION learn_v1(p_limit integer); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.learn_v1(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.learn_v1(p_limit integer) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.learn_v1(p_limit integer) TO fleet_scheduler;
 
 --
 -- Name: FUNCTION leave_v1(p_session uuid, p_secret text); Type: ACL; Schema: fleet; Owner: -
@@ -6607,6 +7050,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.node_health TO fleet_exec;
 GRANT USAGE ON SEQUENCE fleet.nodes_node_id_seq TO fleet_exec;
 
 --
+-- Name: TABLE observations; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.observations TO fleet_exec;
+
+--
 -- Name: TABLE progress; Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -6787,6 +7236,13 @@ GRANT SELECT ON TABLE fleet.v_kinds TO fleet_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_logs TO fleet_exec;
 GRANT SELECT ON TABLE fleet.v_logs TO fleet_reader;
+
+--
+-- Name: TABLE v_needs; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_needs TO fleet_exec;
+GRANT SELECT ON TABLE fleet.v_needs TO fleet_reader;
 
 --
 -- Name: TABLE v_places; Type: ACL; Schema: fleet; Owner: -

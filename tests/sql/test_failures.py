@@ -153,7 +153,7 @@ def test_dead_letters_are_those_that_failed_by_themselves(conn, clock: Clock, pr
     agent.fail(agent.claim_one(), message="boom")
     clock.advance(60)
     second = project.submit("command")
-    agent.fail(agent.claim_one(), Cause.OUT_OF_MEMORY)
+    agent.fail(agent.claim_one(), Cause.TIMEOUT)
     project.submit(retries=1)
     agent.fail(agent.claim_one())
     Project(conn, "other").submit()
@@ -174,7 +174,7 @@ def test_dead_letters_are_those_that_failed_by_themselves(conn, clock: Clock, pr
     assert [each.job_id for each in dead(project, ended_after=middle)] == [second]
     beyond = (listed[0].ended_at, listed[0].job_id)
     assert [each.job_id for each in dead(project, beyond=beyond)] == [first]
-    assert desk.dead_by_cause(conn, project.id, desk.DeadFilter()) == {"user_error": 1, "out_of_memory": 1}
+    assert desk.dead_by_cause(conn, project.id, desk.DeadFilter()) == {"user_error": 1, "timeout": 1}
 
 
 def test_a_redrive_runs_the_dead_again_and_leaves_the_rest(

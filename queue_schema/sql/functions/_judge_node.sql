@@ -23,7 +23,9 @@ begin
                        and a.ended_at = p_now  -- one partition instead of all
                        and a.node_id = v_node
                        and a.outcome = 'failed'
-                       and a.cause in ('user_error', 'out_of_memory', 'timeout', 'infrastructure'));
+                       -- Measured near its booking, running out of memory was the job's own doing.
+                       and (a.cause in ('user_error', 'timeout', 'infrastructure')
+                            or a.cause = 'out_of_memory' and a.peak_mib is null));
   if cardinality(v_failed) > 0 then
     insert into fleet.node_health as h (node_id, failing)
     values (v_node, v_failed)

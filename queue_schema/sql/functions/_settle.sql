@@ -1,17 +1,20 @@
 -- _settle: end attempts, whoever ends them. The one place where a lease becomes history.
 --
--- p_items  [{job_id, token, cause, message, reason, started, traceback, peak_mib, values,
+-- p_items  [{job_id, token, cause, message, reason, started, traceback, peak_mib, memory, values,
 --            artifacts: [{name, sha256, size, media_type}]}]
 -- p_verdict succeeded | failed | released, of all of them
 -- Returns  [{job_id, token, outcome, state}] in the same order
--- Locks    rows of jobs, ascending; then their leases; the bookings of their nodes, ascending; then dependents (jobs,
---          ascending), lanes, node_health
+-- Locks    needs to be raised, ascending (_rungs); rows of jobs, ascending; then their leases; lanes of raised needs; dependents
+--          (jobs, ascending), lanes, node_health; the bookings of their nodes, ascending
 --
 -- A token that is no lease any more is answered, not raised: one stale item must not undo its neighbours. It is
 -- `already_settled` if its own agent settled it before (the answer was lost), else `lease_lost`.
 --
 -- A job that nodes hand back before it starts, again and again, must not bounce at the speed of their polling: from the
 -- third time in a row it waits, 2 s and then twice as long each time, a minute at most. Nobody is blamed.
+--
+-- One that ran out of memory near its booking is tried again with more at nobody's charge, a few rungs of the ladder up;
+-- from there on as its policy says.
 create function fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_by text)
   returns json
   language plpgsql
@@ -28,19 +31,29 @@ declare
   v_requeued  uuid[];
   v_hooked    uuid[];
   v_freed     fleet.booking[];
+  v_rungs     fleet.rung[];
   v_answer    json;
 begin
   perform fleet._durably();
   v_ids := array(select distinct i.job_id from jsonb_to_recordset(p_items) as i (job_id uuid));
+  if p_verdict = 'failed' and p_items @? '$[*] ? (@.cause == "out_of_memory")' then
+    v_rungs := fleet._rungs(p_session, p_items);
+  end if;
   perform 1 from fleet.jobs as j where j.job_id = any(v_ids) order by j.job_id for no key update;
 
   with item as materialized (
-    select i.job_id, i.token, p_verdict as verdict, i.cause, coalesce(i.message, i.reason) as message, i.traceback,
+    select i.job_id, i.token, p_verdict as verdict, case when r.far then 'infrastructure'::fleet.cause else i.cause end as cause,
+           case when r.far
+                then format('%s (it had %s of %s MiB booked: others took the memory)', i.message, r.peak_mib, r.booked_mib)
+                when r.job_id is not null and r.to_mib is null
+                then format('%s (no node has more for it than %s MiB)', i.message, r.top_mib)
+                else coalesce(i.message, i.reason) end as message, i.traceback, r.memory, r.to_mib,
            i.peak_mib, i."values", p_verdict = 'released' and not coalesce(i.started, true) as unstarted, i.place
       from rows from (jsonb_to_recordset(p_items) as (
              job_id uuid, token uuid, cause fleet.cause, message text, reason text, started boolean, traceback text,
              peak_mib integer, "values" jsonb)) with ordinality
              as i (job_id, token, cause, message, reason, started, traceback, peak_mib, "values", place)
+      left join unnest(v_rungs) as r on r.job_id = i.job_id and r.token = i.token
   ),
   taken as (
     delete from fleet.leases as l
@@ -48,28 +61,30 @@ begin
      where l.job_id = i.job_id
        and l.token = i.token
        and (p_session is null or l.session_id = p_session)
-    returning l.*, i.verdict, i.cause, i.message, i.traceback, i.peak_mib, i."values", i.unstarted
+    returning l.*, i.verdict, i.cause, i.message, i.traceback, i.peak_mib, i."values", i.unstarted, i.memory, i.to_mib
   ),
   decided as materialized (
-    select t.*, p.charged as blame, j.retries_used, j.infra_used, j.priority, j.webhook,
+    select t.*, b.blame, j.lane_id, j.retries_used, j.infra_used, j.priority, j.webhook,
            case
              when t.verdict = 'succeeded' then 'succeeded'
              when t.command = 'cancel' or t.cause = 'cancelled' then 'cancelled'
              when t.verdict = 'released' then 'released'
-             when p.retried and p.charged = 'user' and j.retries_used < j.retries then 'retrying'
-             when p.retried and p.charged = 'infrastructure' and j.infra_used < s.max_infra_retries then 'retrying'
-             when p.retried and p.charged = 'nobody' then 'retrying'
+             when p.retried and b.blame = 'user' and j.retries_used < j.retries then 'retrying'
+             when p.retried and b.blame = 'infrastructure' and j.infra_used < s.max_infra_retries then 'retrying'
+             when p.retried and b.blame in ('nobody', 'ladder') then 'retrying'
              else 'failed'
            end as next,
            make_interval(secs => (0.5 + random() / 2) * case
              when t.unstarted then case when j.releases < 2 then 0 else least(60, 2 ^ least(j.releases - 1, 20)) end
-             when t.verdict = 'released' then 0
+             when t.verdict = 'released' or b.blame = 'ladder' then 0
              else least(p.max_s, p.base_s * 2 ^ least(case p.charged when 'user' then j.retries_used else j.infra_used end, 20))
            end) as pause
       from taken as t
       join fleet.jobs as j on j.job_id = t.job_id
       join fleet.settings as s on s.one
       left join fleet.retry_policies as p on p.cause = t.cause
+     cross join lateral (select case when t.to_mib is not null and j.rungs < s.oom_rungs then 'ladder' else p.charged end
+                                as blame) as b
   ),
   history as (
     insert into fleet.attempts (job_id, project_id, attempt, token, session_id, node_id, devices, vram_mib, ram_mib,
@@ -90,6 +105,7 @@ begin
        set attempts     = d.attempt,
            retries_used = j.retries_used + (d.next = 'retrying' and d.blame = 'user')::integer,
            infra_used   = j.infra_used + (d.next = 'retrying' and d.blame = 'infrastructure')::integer,
+           rungs        = j.rungs + (d.next = 'retrying' and d.blame = 'ladder')::integer,
            releases     = case when d.unstarted then j.releases + 1 else 0 end,
            outcome      = case when d.next in ('succeeded', 'failed', 'cancelled') then d.next::fleet.job_state end,
            ended_at     = case when d.next in ('succeeded', 'failed', 'cancelled') then v_now end,
@@ -110,6 +126,17 @@ begin
                * extract(epoch from v_now - d.claimed_at) - d.charged)
       from decided as d
      group by d.project_id, d.priority = 'low'
+  ),
+  observed as (
+    insert into fleet.observations (lane_id, at, runs, run_s, peak_mib, grew_mib)
+    select d.lane_id, v_now, count(*) filter (where d.next = 'succeeded'),
+           (array_agg(extract(epoch from v_now - d.claimed_at)::double precision) filter (where d.next = 'succeeded'))[:8],
+           (array_agg(d.peak_mib order by d.peak_mib desc) filter (where d.next = 'succeeded' and d.peak_mib is not null))[:8],
+           max(d.peak_mib) filter (where d.verdict = 'failed')
+      from decided as d
+     where d.next = 'succeeded'
+        or d.cause = 'out_of_memory' and d.peak_mib is not null and (d.memory = 'vram' or d.devices = '{}')
+     group by d.lane_id
   ),
   returned as (
     insert into fleet.cap_returns (project_id, running, vram_mib)
@@ -166,6 +193,10 @@ begin
   end if;
 
   -- What is done from here on is done with those that held: a stale item publishes and judges nothing.
+  v_rungs := array(select r from unnest(v_rungs) as r where r.to_mib is not null and r.job_id = any(v_settled));
+  if cardinality(v_rungs) > 0 then
+    perform fleet._raise(v_rungs, v_now);
+  end if;
   perform fleet._enqueue(v_requeued);
   if v_succeeded is not null then
     perform fleet._publish(v_succeeded, v_tokens, p_items);

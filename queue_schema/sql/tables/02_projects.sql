@@ -16,6 +16,9 @@ create table fleet.settings (
   reserve           boolean not null default true,
   preempt_grace_s   double precision not null default 30 check (preempt_grace_s between 1 and 3600),
   missed_after_s    double precision not null default 60 check (missed_after_s between 1 and 86400),
+  oom_near          double precision not null default 0.8 check (oom_near between 0 and 1),
+  oom_rungs         integer not null default 4 check (oom_rungs between 0 and 20),
+  raise_s           double precision not null default 86400 check (raise_s between 1 and 31536000),
   halted            boolean not null default false,
   halt_reason       text,
   constraint three_beats_a_lease check (heartbeat_s * 3 <= lease_s)
@@ -37,6 +40,9 @@ comment on column fleet.settings.reserve_after_s is 'A job that no node has room
 comment on column fleet.settings.preempt_grace_s is 'How long preempted work is thought to need to save its state and go.';
 comment on column fleet.settings.reserve is 'Whether places are kept at all.';
 comment on column fleet.settings.missed_after_s is 'A tick of a schedule that is made later than this was missed.';
+comment on column fleet.settings.oom_near is 'Out of memory with at least this share of the booking used is the job''s own; below it others took the memory.';
+comment on column fleet.settings.oom_rungs is 'How often one job is tried again with more memory at nobody''s charge.';
+comment on column fleet.settings.raise_s is 'How long a need stays raised after it ran out of memory.';
 comment on column fleet.settings.halted is 'Nothing is claimed anywhere; running work goes on.';
 comment on column fleet.settings.halt_reason is 'For people.';
 insert into fleet.settings default values;
@@ -93,6 +99,8 @@ create table fleet.kinds (
   timeout_s   integer not null check (timeout_s > 0),
   retries     integer not null check (retries >= 0),
   model_param text,
+  size_params text[] not null default '{}',
+  shared_learning boolean not null default false,
   quarantined boolean not null default false,
   quarantine_reason text
 );
@@ -108,6 +116,8 @@ comment on column fleet.kinds.device is 'any also takes the host memory of a mac
 comment on column fleet.kinds.timeout_s is 'Wall time of one attempt.';
 comment on column fleet.kinds.retries is 'Retries of failures that are the job''s own.';
 comment on column fleet.kinds.model_param is 'The parameter that names the model, if any: what stays warm on a node.';
+comment on column fleet.kinds.size_params is 'The parameters that decide how much memory and time a job takes.';
+comment on column fleet.kinds.shared_learning is 'What was learned of it holds for all projects: our code, not theirs.';
 comment on column fleet.kinds.quarantined is 'Nothing of it is claimed; submissions are taken.';
 comment on column fleet.kinds.quarantine_reason is 'For people.';
 
@@ -135,9 +145,12 @@ insert into fleet.retry_policies (cause, charged, retried, base_s, max_s) values
   ('dependency',     'nobody',         false, 0, 0),
   ('expired',        'nobody',         false, 0, 0);
 
-insert into fleet.kinds (kind, description, gpus, vram_mib, cpu_milli, ram_mib, disk_mib, device, timeout_s, retries, model_param) values
-  ('diffusion.train_lora', 'Train a LoRA on 4 to 30 pictures of one subject', 1, 2048, 1000, 256, 256, 'any', 7200, 0, 'base_model'),
-  ('diffusion.generate',   'Pictures from prompts, with or without a LoRA',   1, 1536, 1000, 256, 256, 'any', 1800, 0, 'base_model'),
-  ('command',              'Any program, files in and files out',             0, 0,    1000, 512, 256, 'any', 3600, 0, null),
-  ('noop',                 'Nothing, for as long as asked: to try a fleet out', 0, 0,  10,   64,  1,   'any', 3600, 0, null),
-  ('selftest.allocate',    'Memory taken on purpose: to try the limits out',  1, 256,  100,  64,  1,   'any', 600,  0, null);
+insert into fleet.kinds (kind, description, gpus, vram_mib, cpu_milli, ram_mib, disk_mib, device, timeout_s, retries, model_param,
+                         size_params, shared_learning) values
+  ('diffusion.train_lora', 'Train a LoRA on 4 to 30 pictures of one subject', 1, 2048, 1000, 256, 256, 'any', 7200, 0, 'base_model',
+   '{resolution,rank,batch,prior_batch,text_encoder,steps,prior}', true),
+  ('diffusion.generate',   'Pictures from prompts, with or without a LoRA',   1, 1536, 1000, 256, 256, 'any', 1800, 0, 'base_model',
+   '{width,height,batch,images_per_prompt,prompts,steps}', true),
+  ('command',              'Any program, files in and files out',             0, 0,    1000, 512, 256, 'any', 3600, 0, null, '{}', false),
+  ('noop',                 'Nothing, for as long as asked: to try a fleet out', 0, 0,  10,   64,  1,   'any', 3600, 0, null, '{}', false),
+  ('selftest.allocate',    'Memory taken on purpose: to try the limits out',  1, 256,  100,  64,  1,   'any', 600,  0, null, '{mib}', false);

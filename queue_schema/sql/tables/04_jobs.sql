@@ -27,26 +27,63 @@ comment on column fleet.shapes.labels is 'The node must carry all of them.';
 comment on column fleet.shapes.kind is 'The agent must be able to run it.';
 comment on column fleet.shapes.pools is 'The node must be in one of them; null: any node.';
 
+-- VRAM is what is learned and raised of a need with devices, host memory of one without.
 create table fleet.needs (
   need_id           bigint generated always as identity primary key,
   project_id        uuid not null references fleet.projects,
   kind              text not null references fleet.kinds,
   model_key         text not null,
+  size_key          text not null,
   declared_shape_id bigint not null references fleet.shapes,
+  stated            boolean not null,
   shape_id          bigint not null references fleet.shapes,
   run_s             double precision,
+  runs              bigint not null default 0,
   recent_run_s      double precision[] not null default '{}',
-  unique (project_id, kind, model_key, declared_shape_id)
-);
-comment on table fleet.needs is 'What a (project, kind, model) with one declared need needs now; learning moves a whole backlog by one update.';
+  recent_peak_mib   integer[] not null default '{}',
+  learned_mib       integer,
+  raised_mib        integer,
+  raised_ram_mib    integer,
+  raised_until      timestamptz,
+  outgrown          boolean not null default false,
+  unique (project_id, kind, model_key, size_key, declared_shape_id, stated)
+) with (fillfactor = 50);
+create index needs_by_size on fleet.needs (kind, model_key, size_key);
+comment on table fleet.needs is 'What a (project, kind, model, size) with one declared need needs now; learning moves a whole backlog by one update.';
 comment on column fleet.needs.need_id is 'Key.';
 comment on column fleet.needs.project_id is 'The project.';
 comment on column fleet.needs.kind is 'The kind.';
 comment on column fleet.needs.model_key is 'The model, or empty.';
+comment on column fleet.needs.size_key is 'The parameters that decide the size of a job, or empty.';
 comment on column fleet.needs.declared_shape_id is 'What was asked for.';
+comment on column fleet.needs.stated is 'The submission named this memory itself: a promise, which what is learned never lowers.';
 comment on column fleet.needs.shape_id is 'What is booked now.';
-comment on column fleet.needs.recent_run_s is 'Run times of the latest attempts that succeeded, at most 50.';
 comment on column fleet.needs.run_s is 'How long an attempt takes (nine of ten take less); null: not known yet.';
+comment on column fleet.needs.runs is 'Attempts that succeeded, since it is known.';
+comment on column fleet.needs.recent_run_s is 'How long the last successful attempts took, oldest first; 50 at most.';
+comment on column fleet.needs.recent_peak_mib is 'The most memory the last attempts had in use, oldest first; 20 at most.';
+comment on column fleet.needs.learned_mib is 'Memory by the last attempts; null: fewer than five were measured.';
+comment on column fleet.needs.raised_mib is 'VRAM on each device, since an attempt with less ran out of it.';
+comment on column fleet.needs.raised_ram_mib is 'Host memory, since an attempt with less ran out of it.';
+comment on column fleet.needs.raised_until is 'So long is it raised; the next round of learn lowers it.';
+comment on column fleet.needs.outgrown is 'It has run out of its memory before: what was learned holds where it is more than declared.';
+
+-- Not logged: a crash costs a few seconds of statistics.
+create unlogged table fleet.observations (
+  lane_id  bigint not null,
+  at       timestamptz not null,
+  runs     bigint not null,
+  run_s    double precision[],
+  peak_mib integer[],
+  grew_mib integer
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+comment on table fleet.observations is 'What attempts took, that learn has not taken up yet: settles only append, so that none waits for another.';
+comment on column fleet.observations.lane_id is 'Their lane: it leads to the need.';
+comment on column fleet.observations.at is 'When they ended.';
+comment on column fleet.observations.runs is 'How many succeeded.';
+comment on column fleet.observations.run_s is 'How long some of them took.';
+comment on column fleet.observations.peak_mib is 'The most memory in use, the largest of them.';
+comment on column fleet.observations.grew_mib is 'What attempts had when they ran out of memory: at least so much is needed.';
 
 create table fleet.lanes (
   lane_id    bigint generated always as identity primary key,
@@ -95,6 +132,7 @@ create table fleet.jobs (
   retries_used integer not null default 0,
   infra_used   integer not null default 0,
   releases     integer not null default 0,
+  rungs        integer not null default 0,
   attempts     integer not null default 0,
   exclusive    boolean not null default false,
   preemptible  boolean not null default false,
@@ -131,6 +169,7 @@ comment on column fleet.jobs.retries is 'How many failures of its own it may ret
 comment on column fleet.jobs.retries_used is 'How many it has.';
 comment on column fleet.jobs.infra_used is 'Retries that infrastructure cost; capped by settings.max_infra_retries.';
 comment on column fleet.jobs.releases is 'How often in a row nodes handed it back before it started: from the third time on it waits a while.';
+comment on column fleet.jobs.rungs is 'How often it was tried again with more memory, at nobody''s charge.';
 comment on column fleet.jobs.attempts is 'Attempts that have ended.';
 comment on column fleet.jobs.exclusive is 'Its runner dies before its lease does.';
 comment on column fleet.jobs.preemptible is 'In class low, it may be asked to save its state and give way to urgent work.';

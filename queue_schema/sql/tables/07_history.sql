@@ -39,7 +39,7 @@ comment on column fleet.attempts.settled_by is 'The agent itself, or the reaper.
 comment on column fleet.attempts.cause is 'Why it failed.';
 comment on column fleet.attempts.message is 'For people.';
 comment on column fleet.attempts.traceback is 'Where the code failed.';
-comment on column fleet.attempts.peak_mib is 'Largest memory in use on one device; null: not measured.';
+comment on column fleet.attempts.peak_mib is 'Largest memory in use, or asked for, on one device; null: not measured.';
 comment on column fleet.attempts.progress is 'How far it got.';
 
 create sequence fleet.event_id;
@@ -58,7 +58,7 @@ comment on column fleet.job_events.event_id is 'Grows; within a job in the order
 comment on column fleet.job_events.job_id is 'The job.';
 comment on column fleet.job_events.project_id is 'Its project.';
 comment on column fleet.job_events.at is 'When.';
-comment on column fleet.job_events.event is 'submitted, ready, claimed, released, lost, retrying, checkpoint, cancelling, preempting, succeeded, failed, cancelled.';
+comment on column fleet.job_events.event is 'submitted, ready, claimed, released, lost, retrying, raised, checkpoint, cancelling, preempting, succeeded, failed, cancelled.';
 comment on column fleet.job_events.detail is 'Facts about it.';
 
 create sequence fleet.log_id;

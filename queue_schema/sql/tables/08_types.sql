@@ -24,6 +24,32 @@ create type fleet.kept as (
   rest       fleet.room
 );
 
+-- An attempt that ran out of memory: what of, and how much the next one gets (null: there is no more, or others took it).
+create type fleet.rung as (
+  job_id     uuid,
+  token      uuid,
+  need_id    bigint,
+  memory     text,
+  peak_mib   integer,
+  booked_mib integer,
+  far        boolean,
+  from_mib   integer,
+  to_mib     integer,
+  top_mib    integer
+);
+
+-- What learn took up of the needs that learn together; project_id null: of all projects.
+create type fleet.lesson as (
+  kind       text,
+  model_key  text,
+  size_key   text,
+  project_id uuid,
+  runs       bigint,
+  run_s      double precision[],
+  peak_mib   integer[],
+  grew_mib   integer
+);
+
 -- What one lease had booked, where.
 create type fleet.booking as (
   node_id   bigint,

@@ -50,3 +50,18 @@ comment on view fleet.v_failures is 'Jobs that failed, and why; order by ended_a
 create view fleet.v_reaper as
 select r.ran_at, r.grace_until, r.alarm_since, r.alarm from fleet.reaper as r;
 comment on view fleet.v_reaper is 'When the reaper last ran and why it holds back, if it does.';
+
+create view fleet.v_needs as
+select n.need_id, n.project_id, p.name as project, n.kind, nullif(n.model_key, '') as model, nullif(n.size_key, '') as size, d.gpus,
+       case when d.gpus = 0 then 'ram' else 'vram' end as memory, n.stated,
+       case when d.gpus = 0 then d.ram_mib else d.vram_mib end as declared_mib, n.learned_mib,
+       case when d.gpus = 0 then n.raised_ram_mib else n.raised_mib end as raised_mib, n.raised_until,
+       s.vram_mib, s.ram_mib, n.runs,
+       (select percentile_cont(0.5) within group (order by r.s) from unnest(n.recent_run_s) as r (s)) as run_p50_s,
+       (select percentile_cont(0.9) within group (order by r.s) from unnest(n.recent_run_s) as r (s)) as run_p90_s,
+       (select max(m.mib) from unnest(n.recent_peak_mib) as m (mib)) as peak_mib
+  from fleet.needs as n
+  join fleet.projects as p on p.project_id = n.project_id
+  join fleet.shapes as d on d.shape_id = n.declared_shape_id
+  join fleet.shapes as s on s.shape_id = n.shape_id;
+comment on view fleet.v_needs is 'What jobs of a kind, model and size need: declared, learned, raised, booked now, and how long they take.';
