@@ -59,23 +59,35 @@ def judge(claimed: Claimed, facts: Facts) -> Failed | Released | Result | None:
         return ended
     if isinstance(facts.last, Failure):
         failure = facts.last
-        peak_mib = failure.peak_mib if failure.peak_mib is not None else facts.peak_mib
         return Failed(
-            claimed.job_id, claimed.token, Cause(failure.cause), failure.message, failure.traceback, peak_mib
+            claimed.job_id,
+            claimed.token,
+            Cause(failure.cause),
+            failure.message,
+            failure.traceback,
+            _larger(failure.peak_mib, facts.peak_mib),
+            failure.memory,
         )
     if isinstance(facts.last, Stopped):
         return Released(claimed.job_id, claimed.token, "the job gave itself back")
     cause, message = _without_a_word(facts)
-    return Failed(claimed.job_id, claimed.token, cause, message, None, facts.peak_mib)
+    if facts.exit_code == EXIT_OUT_OF_MEMORY:
+        # What we saw last is less than what it asked for then.
+        return Failed(claimed.job_id, claimed.token, cause, message)
+    # Where the kernel ended it, it was for host memory.
+    return Failed(claimed.job_id, claimed.token, cause, message, None, facts.peak_mib, "ram")
 
 
 def completion(
     claimed: Claimed, result: Result, artifacts: list[Artifact], peak_mib: int | None
 ) -> Completion:
-    """A result whose files are stored; *peak_mib* serves where the runner did not measure."""
-    measured = result.peak_mib if result.peak_mib is not None else peak_mib
-    booked = bool(claimed.grant.devices)
-    return Completion(claimed.job_id, claimed.token, artifacts, result.values, measured if booked else None)
+    """A result whose files are stored; *peak_mib* is what we saw: the runner knows itself, not all it started."""
+    peak_mib = _larger(result.peak_mib, peak_mib)
+    return Completion(claimed.job_id, claimed.token, artifacts, result.values, peak_mib)
+
+
+def _larger(one_mib: int | None, other_mib: int | None) -> int | None:
+    return max((mib for mib in (one_mib, other_mib) if mib is not None), default=None)
 
 
 def _by_agent(claimed: Claimed, facts: Facts, ending: Ending) -> Failed | Released | None:
@@ -93,8 +105,8 @@ def _by_agent(claimed: Claimed, facts: Facts, ending: Ending) -> Failed | Releas
             )
         case Ending.OUT_OF_MEMORY:
             held, booked = facts.overuse or (facts.peak_mib or 0, facts.booked_mib)
-            message = f"held {held} MiB, booked were {booked} MiB; state a larger need"
-            return Failed(*ids, Cause.OUT_OF_MEMORY, message, None, held)
+            message = f"held {held} MiB of host memory, booked were {booked} MiB"
+            return Failed(*ids, Cause.OUT_OF_MEMORY, message, None, held, "ram")
         case Ending.EXCLUSIVE | Ending.DRAIN | Ending.PREEMPT:
             # A job that failed by itself just then has failed; only what we ended is handed back.
             return None if isinstance(facts.last, Failure) else Released(*ids, _SPOKEN[ending])

@@ -67,7 +67,7 @@ def run(context: Context) -> dict[str, Any]:
         text = f"{params.argv[0]!r} {_ended(code)}" + (f"; stderr ends: {said}" if said else "")
         killed = code == -signal.SIGKILL and _oom_kills() > killed_before
         if killed or "MemoryError" in said or says_out_of_memory(said):
-            raise OutOfMemory(text)
+            raise OutOfMemory(text, refused=not killed)
         raise UserError(text)
     collect_outputs(context)
     return {"exit_code": code}

@@ -11,13 +11,15 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from workloads.protocol import Device
 
 MIB = 1 << 20
 PR_SET_PDEATHSIG = 1
+MOST_CONTEXT_MIB = 1024
+"""No CUDA context takes more; what a neighbour allocated meanwhile is not ours."""
 
 
 def lead_own_session() -> None:
@@ -71,21 +73,45 @@ def limit_data(budget_mib: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
-def limit_devices(devices: Sequence[Device], ram_mib: int) -> None:
-    """Hold this process to what was booked.
+def context_mib(index: int) -> int:
+    """Make this process's CUDA context on a device; what it takes, by NVML: no allocator counts it.
+
+    0 where NVML cannot say.
+    """
+    import torch
+
+    with contextlib.suppress(ImportError):
+        import pynvml
+
+        with contextlib.suppress(pynvml.NVMLError, IndexError):
+            pynvml.nvmlInit()
+            name = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[index]
+            handle = pynvml.nvmlDeviceGetHandleByUUID(name)
+            before = pynvml.nvmlDeviceGetMemoryInfo(handle).used
+            torch.cuda.synchronize(index)
+            took = int(pynvml.nvmlDeviceGetMemoryInfo(handle).used - before)
+            return min(MOST_CONTEXT_MIB, max(0, -(-took // MIB)))
+    return 0
+
+
+def limit_devices(devices: Sequence[Device], ram_mib: int) -> dict[int, int]:
+    """Hold this process to what was booked; what the context took of each GPU, in MiB.
 
     GPUs first: their driver maps memory of the host, which is not the job's.
     """
+    contexts = {}
     for device in devices:
         if device.kind == "gpu":
             import torch
 
+            contexts[device.index] = context_mib(device.index)
             total = torch.cuda.get_device_properties(device.index).total_memory
-            share = min(1.0, device.memory_mib * MIB / total)
-            torch.cuda.set_per_process_memory_fraction(share, device.index)
+            mine = max(0, device.memory_mib - contexts[device.index])
+            torch.cuda.set_per_process_memory_fraction(min(1.0, mine * MIB / total), device.index)
     budget_mib = ram_mib + sum(d.memory_mib for d in devices if d.kind == "ram")
     if budget_mib > 0:
         limit_data(budget_mib)
+    return contexts
 
 
 def use_threads(cpu_milli: int) -> None:
@@ -97,10 +123,11 @@ def use_threads(cpu_milli: int) -> None:
 
 
 class PeakMeter:
-    """The most memory used on the booked devices since the meter was made."""
+    """The most memory used on one of the booked devices since the meter was made, contexts included."""
 
-    def __init__(self, devices: Sequence[Device]) -> None:
+    def __init__(self, devices: Sequence[Device], contexts_mib: Mapping[int, int] | None = None) -> None:
         self.gpus = [d.index for d in devices if d.kind == "gpu"]
+        self.contexts_mib = contexts_mib or {}
         with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")
         self.baseline_kib = status_kib("VmHWM")
@@ -110,8 +137,11 @@ class PeakMeter:
         if self.gpus:
             import torch
 
-            used = sum(torch.cuda.max_memory_allocated(index) for index in self.gpus)
-            return -(-used // MIB) or None
+            # Allocated, not reserved: the allocator's cache fills whatever it is given.
+            used = {index: -(-torch.cuda.max_memory_allocated(index) // MIB) for index in self.gpus}
+            return max(
+                (mib + self.contexts_mib.get(index, 0) for index, mib in used.items() if mib), default=None
+            )
         now = status_kib("VmHWM")
         if now is None or self.baseline_kib is None or now <= self.baseline_kib:
             return None

@@ -14,6 +14,11 @@ class UserError(WorkloadError):
 class OutOfMemory(WorkloadError):
     """A program this workload started ran out of memory."""
 
+    def __init__(self, text: str, *, refused: bool = True) -> None:
+        """*refused*: by its own limit; else the host's kernel ended it, whoever had the memory."""
+        super().__init__(text)
+        self.refused = refused
+
 
 class GivenBack(WorkloadError):
     """The workload stopped because it was asked to, at a point from which it can go on."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import math
+import re
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
 from workloads.errors import OutOfMemory, UserError, WorkloadError
-from workloads.protocol import EXIT_FAILED, EXIT_OUT_OF_MEMORY, Cause, Failure
+from workloads.protocol import EXIT_FAILED, EXIT_OUT_OF_MEMORY, Cause, Failure, Memory
 
 TRACEBACK_CHARS = 8000
 MESSAGE_CHARS = 600
@@ -23,6 +26,11 @@ OUT_OF_MEMORY_TEXTS = (
 VAGUE_TEXTS = ("could not create a primitive", "could not execute a primitive")
 """What oneDNN says when an allocation failed, and at other times too: believed only close to the limit."""
 CLOSE = 0.8
+CUDA_SIZES = (
+    re.compile(r"Tried to allocate ([\d.]+) ([KMG]iB)"),
+    re.compile(r"([\d.]+) ([KMG]iB) is allocated by PyTorch"),
+)
+"""In the text of torch's OutOfMemoryError: what was asked for, and what the job had."""
 BROKEN_HOST_TEXTS = (
     "uncorrectable ecc error",
     "cuda-capable device(s) is/are busy",
@@ -34,18 +42,23 @@ OURS = {str(Path(__file__).with_name(name)) for name in ("runner.py", "entry.py"
 
 def cause_of(exc: BaseException) -> Cause:
     """Look through the chain of causes: libraries wrap an allocation that failed."""
-    link: BaseException | None = exc
-    seen: set[int] = set()
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
+    for link in _chain(exc):
         if isinstance(link, UserError):
             return "user_error"
         if _is_out_of_memory(link):
             return "out_of_memory"
         if _is_broken_host(link):
             return "infrastructure"
-        link = link.__cause__ or link.__context__
     return "user_error"
+
+
+def _chain(exc: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = exc
+    seen: set[int] = set()
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or link.__context__
 
 
 def _is_out_of_memory(exc: BaseException) -> bool:
@@ -53,10 +66,14 @@ def _is_out_of_memory(exc: BaseException) -> bool:
         return True
     if isinstance(exc, OSError):
         return exc.errno == errno.ENOMEM
+    return _is_device_out_of_memory(exc) or (isinstance(exc, RuntimeError) and says_out_of_memory(str(exc)))
+
+
+def _is_device_out_of_memory(exc: BaseException) -> bool:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(exc, torch.OutOfMemoryError):
         return True
-    return isinstance(exc, RuntimeError) and says_out_of_memory(str(exc))
+    return isinstance(exc, RuntimeError) and "cuda" in str(exc).lower() and says_out_of_memory(str(exc))
 
 
 def says_out_of_memory(text: str) -> bool:
@@ -70,23 +87,52 @@ def _is_broken_host(exc: BaseException) -> bool:
     return isinstance(exc, RuntimeError) and any(part in str(exc).lower() for part in BROKEN_HOST_TEXTS)
 
 
-def describe(exc: BaseException, peak_mib: int | None, budget_mib: int = 0) -> tuple[Failure, int]:
+def describe(
+    exc: BaseException, peak_mib: int | None, budget_mib: int = 0, *, on_gpu: bool = False
+) -> tuple[Failure, int]:
     """The failure to send and the exit code to leave with.
 
     Args:
         exc: What the workload raised.
         peak_mib: The most memory it used; None where unknown.
-        budget_mib: The most it could; 0 where there was no limit.
+        budget_mib: The most host memory it could; 0 where there was no limit.
+        on_gpu: Whether *peak_mib* is of a GPU, else of the host.
     """
     cause = cause_of(exc)
     close = budget_mib and (peak_mib or 0) >= CLOSE * budget_mib
     if cause == "user_error" and close and any(part in str(exc) for part in VAGUE_TEXTS):
         cause = "out_of_memory"
-    code = EXIT_OUT_OF_MEMORY if cause == "out_of_memory" else EXIT_FAILED
+    code, memory = EXIT_FAILED, None
+    if cause == "out_of_memory":
+        code = EXIT_OUT_OF_MEMORY
+        peak_mib, memory = _wanted(exc, peak_mib, budget_mib, on_gpu=on_gpu)
     if isinstance(exc, WorkloadError):
-        return Failure(cause, _one_line(str(exc)), None, peak_mib), code
+        return Failure(cause, _one_line(str(exc)), None, peak_mib, memory), code
     text = _one_line(f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__)
-    return Failure(cause, text, _trimmed_traceback(exc), peak_mib), code
+    return Failure(cause, text, _trimmed_traceback(exc), peak_mib, memory), code
+
+
+def _wanted(
+    exc: BaseException, peak_mib: int | None, budget_mib: int, *, on_gpu: bool
+) -> tuple[int | None, Memory | None]:
+    """How much memory would have been in use, and which: one large request can fail far under the limit.
+
+    Host memory is refused by our own limit alone, so that a request beyond it is at least all of the limit.
+    """
+    if not on_gpu:
+        killed = isinstance(exc, OutOfMemory) and not exc.refused
+        return peak_mib if killed else max(peak_mib or 0, budget_mib) or None, None
+    if isinstance(exc, OutOfMemory):
+        return None, None  # a program's own; of which memory, nobody measured
+    for link in _chain(exc):
+        if _is_device_out_of_memory(link):
+            sizes = [_mib(found) for pattern in CUDA_SIZES if (found := pattern.search(str(link)))]
+            return max(peak_mib or 0, sum(sizes)) or None, "vram"
+    return budget_mib or None, "ram"
+
+
+def _mib(found: re.Match[str]) -> int:
+    return math.ceil(float(found[1]) * {"KiB": 1 / 1024, "MiB": 1, "GiB": 1024}[found[2]])
 
 
 def _one_line(text: str) -> str:

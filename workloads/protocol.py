@@ -19,6 +19,7 @@ EXIT_OUT_OF_MEMORY = 77
 
 Cause = Literal["user_error", "out_of_memory", "timeout", "infrastructure"]
 """The causes a runner itself can name; the others are given by the agent or the database."""
+Memory = Literal["vram", "ram"]
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -97,7 +98,7 @@ class Result(msgspec.Struct, frozen=True, tag_field="type", tag="result"):
     outputs: list[Output]
     values: dict[str, Any] = {}
     peak_mib: int | None = None
-    """Peak memory allocated on the booked devices, in MiB; None where it could not be measured."""
+    """The most memory in use on one booked device, its context included, or of the host; None: not measured."""
 
 
 class Failure(msgspec.Struct, frozen=True, tag_field="type", tag="failure"):
@@ -108,6 +109,9 @@ class Failure(msgspec.Struct, frozen=True, tag_field="type", tag="failure"):
     """One line a person can act on."""
     traceback: str | None = None
     peak_mib: int | None = None
+    """As of a result; out of memory, what was asked for counts as well as what was had."""
+    memory: Memory | None = None
+    """Which ran out; None: that of the devices, of the host where none was booked."""
 
 
 class Stopped(msgspec.Struct, frozen=True, tag_field="type", tag="stopped"):

@@ -73,8 +73,8 @@ def perform(spec: Spec, channel: Channel, *, confined: bool = True) -> int:
         if confined:
             # After the import: libraries are neither the job's memory nor its threads.
             confine.use_threads(spec.cpu_milli)
-            confine.limit_devices(spec.devices, spec.ram_mib)
-            meter = confine.PeakMeter(spec.devices)
+            contexts_mib = confine.limit_devices(spec.devices, spec.ram_mib)
+            meter = confine.PeakMeter(spec.devices, contexts_mib)
         values = dict(workload(context) or {})
         _check_outputs(context)
         channel.send(Result(context.outputs, values, _peak(context, meter)))
@@ -87,7 +87,8 @@ def perform(spec: Spec, channel: Channel, *, confined: bool = True) -> int:
         if exc.__traceback__ is not None:
             traceback.clear_frames(exc.__traceback__)
         gc.collect()
-        failure, code = describe(exc, _peak(context, meter), context.budget_mib if confined else 0)
+        budget_mib = context.budget_mib if confined else 0
+        failure, code = describe(exc, _peak(context, meter), budget_mib, on_gpu=bool(meter.gpus))
         if failure.traceback:
             sys.stderr.write(failure.traceback)
         _send_failure(channel, failure)

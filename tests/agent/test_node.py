@@ -23,7 +23,7 @@ import pytest
 from agent import processes
 from queue_schema.calls import admin, agents, clients, oncall
 from queue_schema.calls.oncall import Selection
-from queue_schema.shapes import Submission
+from queue_schema.shapes import Need, Submission
 from queue_schema.states import JobState, Scope
 from tests.agent.conftest import LIGHT, Blobs, alive, eventually
 from tests.agent.proxy import Proxy
@@ -209,6 +209,23 @@ def test_a_job_runs_and_its_result_is_there(fleet: Fleet):
     assert lines["stdout"] == "hello\n"
     assert lines["stderr"] == "trouble\n"
     assert fleet.one("select count(*) from fleet.leases") == 0
+
+
+def test_a_job_that_outgrows_its_booking_is_tried_again_with_more(fleet: Fleet):
+    """Out of memory raises its need; the next attempt has room, succeeds, and costs no retry."""
+    fleet.agent()
+    need = Need(vram_mib=64, ram_mib=16)
+    job = fleet.submit("selftest.allocate", {"mib": 120}, need=need)
+    fleet.ends(job, "succeeded")
+
+    attempts = fleet.conn.execute(
+        "select outcome, cause, vram_mib, peak_mib from fleet.v_attempts where job_id = %s order by attempt",
+        (job,),
+    ).fetchall()
+    assert [row[:3] for row in attempts] == [("failed", "out_of_memory", 64), ("succeeded", None, 256)]
+    assert attempts[0][3] >= 80
+    assert 120 <= attempts[1][3] <= 160
+    assert fleet.one("select retries_used + infra_used from fleet.jobs where job_id = %s", job) == 0
 
 
 def test_a_waiting_agent_is_woken(fleet: Fleet):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from agent.leases import Ending
-from agent.verdict import Facts, judge
+from agent.verdict import Facts, completion, judge
 from queue_schema.shapes import Claimed, Failed, Grant, Released
 from queue_schema.states import Cause
 from workloads.protocol import Failure, Result, Stopped
@@ -64,3 +65,30 @@ def test_what_we_ended_is_handed_back_but_a_failure_is_a_failure(ending):
     assert isinstance(killed, Released)
     assert isinstance(stopped, Released)
     assert isinstance(failed, Failed)
+
+
+def test_a_failure_carries_the_larger_peak_and_which_memory():
+    """The runner knows itself, not all it started; we see both, now and then."""
+    said = Failure("out_of_memory", "no", None, 50, "ram")
+    judged = judge(CLAIMED, Facts(ending=None, last=said, exit_code=77, peak_mib=90))
+
+    assert isinstance(judged, Failed)
+    assert (judged.peak_mib, judged.memory) == (90, "ram")
+
+
+def test_out_of_memory_without_a_word_has_no_peak():
+    """What we saw last is less than what it asked for then: a number would make it somebody else's fault."""
+    judged = judge(CLAIMED, Facts(ending=None, last=None, exit_code=77, peak_mib=10))
+
+    assert isinstance(judged, Failed)
+    assert judged.peak_mib is None
+
+
+@pytest.mark.parametrize(
+    ("said", "seen", "told"), [(5, 9, 9), (9, 5, 9), (None, 5, 5), (5, None, 5), (None, None, None)]
+)
+def test_a_completion_carries_the_larger_peak(said, seen, told):
+    """Also of a job without a device, whose memory is the host's."""
+    claimed = msgspec.structs.replace(CLAIMED, grant=Grant([], 0, 100, 1000, 0))
+
+    assert completion(claimed, Result([], peak_mib=said), [], seen).peak_mib == told

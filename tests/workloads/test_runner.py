@@ -6,7 +6,7 @@ import time
 import pytest
 
 from workloads import failures
-from workloads.errors import UserError
+from workloads.errors import OutOfMemory, UserError
 from workloads.protocol import (
     EXIT_FAILED,
     EXIT_OK,
@@ -35,7 +35,7 @@ def test_too_much_memory_is_out_of_memory(start, ram):
     failure = list(one.lines())[-1]
     assert isinstance(failure, Failure)
     assert failure.cause == "out_of_memory"
-    assert 64 <= failure.peak_mib <= 132
+    assert 128 <= failure.peak_mib <= 132
     assert one.wait() == EXIT_OUT_OF_MEMORY
 
 
@@ -55,6 +55,7 @@ def test_a_programs_memory_is_limited_too(start, ram):
 
     failure = list(one.lines())[-1]
     assert failure.cause == "out_of_memory"
+    assert failure.peak_mib == 128, "one large request fails far under the limit; what it asked for counts"
     assert one.wait() == EXIT_OUT_OF_MEMORY
 
 
@@ -145,6 +146,31 @@ def test_a_vague_error_is_memory_only_close_to_the_limit(peak_mib, cause):
     failure, _ = failures.describe(RuntimeError("could not create a primitive"), peak_mib, 96)
 
     assert failure.cause == cause
+
+
+CUDA = (
+    "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 23.64 GiB of which 8.81 GiB is free."
+    " 4.00 GiB allowed; Of the allocated memory 1.50 GiB is allocated by PyTorch, and 10.00 MiB is reserved."
+)
+
+
+@pytest.mark.parametrize(
+    ("exc", "on_gpu", "peak_mib", "memory"),
+    [
+        (MemoryError(), False, 256, None),
+        (OutOfMemory("`x` was refused"), False, 256, None),
+        (OutOfMemory("`x` was killed", refused=False), False, 20, None),
+        (RuntimeError(CUDA), True, 4096, "vram"),
+        (RuntimeError("CUDA out of memory"), True, 20, "vram"),
+        (MemoryError(), True, 256, "ram"),
+        (OutOfMemory("`x` was refused"), True, None, None),
+    ],
+)
+def test_out_of_memory_says_how_much_of_which(exc, on_gpu, peak_mib, memory):
+    """What was asked for counts, since one large request fails far under the limit; a kill shows only what was had."""
+    failure, _ = failures.describe(exc, 20, 256, on_gpu=on_gpu)
+
+    assert (failure.cause, failure.peak_mib, failure.memory) == ("out_of_memory", peak_mib, memory)
 
 
 def test_out_of_memory_shows_through_wrapping():
