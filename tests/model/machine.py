@@ -15,9 +15,9 @@ import psycopg
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from queue_schema.calls import admin, chores, clients
+from queue_schema.calls import admin, agents, chores, clients
 from queue_schema.errors import BadRequest, Conflict
-from queue_schema.shapes import After, Claimed, Sample
+from queue_schema.shapes import After, Claimed, Completion, Failed, Need, Sample
 from queue_schema.states import Cause, JobEnd, SettleOutcome
 from tests.support.clock import Clock
 from tests.support.verbs import HEADROOM_MIB, Agent, Project
@@ -27,6 +27,10 @@ GPUS = 2
 NODES = ("a", "b")
 SIZES = (500, 4_000, 9_000, 15_000, 24_000)
 TENTHS = st.integers(0, 10)
+RAISE_S = 40
+RUNGS = 4
+TOP_MIB = int((TOTAL_MIB - HEADROOM_MIB) * 0.98)
+"""The most that a need is raised to here."""
 
 
 @dataclass
@@ -57,6 +61,11 @@ class Model:
     """Cap on running jobs."""
     most_mib: int | None = None
     """Cap on booked VRAM."""
+    outgrown: dict[int, tuple[int, float]] = field(default_factory=dict)
+    """Per need, what was too little, and until when nobody may book so little again."""
+    rungs: dict[UUID, int] = field(default_factory=dict)
+    """Per job, how often it ran out of memory and was tried again with more."""
+    now_s: float = 0.0
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -78,6 +87,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.model = Model()
         chores.reap(self.conn)
         self.conn.execute("update fleet.reaper set grace_until = null")
+        admin.configure(self.conn, raise_s=RAISE_S, oom_rungs=RUNGS)
 
     def teardown(self) -> None:
         """Close the connection."""
@@ -96,6 +106,12 @@ class QueueMachine(RuleBasedStateMachine):
     def submit(self, size: int, gpus: int, retries: int, copies: int) -> UUID:
         """A few jobs of one size; the last of them."""
         return [self.project.gpu_job(size, gpus=gpus, retries=retries) for _ in range(copies)][-1]
+
+    @rule(target=jobs, copies=st.integers(1, 3))
+    def submit_without_a_word(self, copies: int) -> UUID:
+        """A few jobs whose memory their kind states: learning may lower it."""
+        need = Need(cpu_milli=1, ram_mib=0, disk_mib=0)
+        return [self.project.submit("selftest.allocate", need=need, retries=1) for _ in range(copies)][-1]
 
     @rule(target=jobs, after=jobs, when=st.sampled_from(JobEnd))
     def submit_after(self, after: UUID, when: JobEnd) -> UUID:
@@ -123,7 +139,8 @@ class QueueMachine(RuleBasedStateMachine):
         """Run an ended job again; refused only while what it waits for has ended in another way."""
         waits = "select from fleet.dependencies d join fleet.jobs j on j.job_id = d.after_job_id where d.job_id = %s"
         try:
-            clients.retry(self.conn, self.project.id, [job])
+            if clients.retry(self.conn, self.project.id, [job])[0].outcome == "retried":
+                self.model.rungs.pop(job, None)
         except Conflict:
             blocked = f"{waits} and not d.satisfied and j.outcome is not null and d.wants <> 'ended'"
             assert self.conn.execute(blocked, (job,)).fetchone() is not None
@@ -162,6 +179,9 @@ class QueueMachine(RuleBasedStateMachine):
                 "leased twice"
             )
             self.model.leases[job.token] = Held(job, node)
+            too_little, until_s = self.model.outgrown.get(self._need(job.job_id), (0, 0.0))
+            if job.grant.devices and self.model.now_s < until_s:
+                assert job.grant.vram_mib > too_little, "as little as was too little before"
         if claimed:
             held = [each.claimed.grant for each in self.model.leases.values()]
             booked = sum(grant.vram_mib * len(grant.devices) for grant in held)
@@ -188,7 +208,12 @@ class QueueMachine(RuleBasedStateMachine):
         assert kept <= self._kept(node) | {job.job_id for job in claimed}, "a kept place was given away"
 
     def _kept(self, node: str) -> set[UUID]:
-        """Jobs that will have room on this node when the time comes that was reserved for them."""
+        """Jobs that will have room on this node when the time comes that was reserved for them.
+
+        Where outsiders use memory the database only estimates it: what is booked and not yet realised hides them.
+        """
+        if any(self._foreign(node).values()):
+            return set()
         return {
             row[0]
             for row in self.conn.execute(
@@ -300,6 +325,40 @@ class QueueMachine(RuleBasedStateMachine):
             if held.commanded:
                 assert self.project.state(held.claimed.job_id) == "cancelled"
 
+    def _need(self, job: UUID) -> int:
+        asked = "select l.need_id from fleet.jobs j join fleet.lanes l on l.lane_id = j.lane_id where j.job_id = %s"
+        row = self.conn.execute(asked, (job,)).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    @rule(pick=st.integers(0, 99), peak_mib=st.integers(1, 2 * TOTAL_MIB))
+    def complete_measured(self, pick: int, peak_mib: int) -> None:
+        """A result of which is known how much memory it took."""
+        if (held := self._pick(pick)) is not None:
+            item = Completion(held.claimed.job_id, held.claimed.token, peak_mib=peak_mib)
+            [answer] = agents.complete(self.conn, self.nodes[held.node].session, [item])
+            self._ended(held, answer.outcome)
+
+    @rule(pick=st.integers(0, 99), tenths=st.none() | TENTHS)
+    def run_out_of_memory(self, pick: int, tenths: int | None) -> None:
+        """Near its booking, or not measured, it is tried again with more, and so is all that is like it."""
+        held = self._pick(pick)
+        if held is None or not held.claimed.grant.devices:
+            return
+        job, booked = held.claimed.job_id, held.claimed.grant.vram_mib
+        peak_mib = None if tenths is None else booked * tenths // 10
+        item = Failed(job, held.claimed.token, Cause.OUT_OF_MEMORY, "no memory", None, peak_mib)
+        before = self.project.row(job)
+        [answer] = agents.fail(self.conn, self.nodes[held.node].session, [item])
+        self._ended(held, answer.outcome)
+        if (peak_mib is None or peak_mib >= 0.8 * booked) and booked < TOP_MIB:
+            self.model.outgrown[self._need(job)] = (booked, self.model.now_s + RAISE_S)
+            if not held.commanded and self.model.rungs.get(job, 0) < RUNGS:
+                self.model.rungs[job] = self.model.rungs.get(job, 0) + 1
+                after = self.project.row(job)
+                assert after["state"] == "ready"
+                assert [after[key] - before[key] for key in ("retries_used", "infra_retries")] == [0, 0]
+
     @rule(pick=st.integers(0, 99))
     def release(self, pick: int) -> None:
         """Handed back."""
@@ -390,19 +449,24 @@ class QueueMachine(RuleBasedStateMachine):
     @rule()
     def the_scheduler_tidies_up(self) -> None:
         """Places are kept, projects ranked; heads move up and dry lanes become idle, which claims do too."""
-        self.clock.advance(3)
+        self._advance(3)
         chores.reserve(self.conn)
         chores.rank(self.conn)
+        chores.learn(self.conn)
         for (lane,) in self.conn.execute("select lane_id from fleet.lanes").fetchall():
             self.conn.execute("select fleet._advance(%s)", (lane,))
             self.conn.execute("select fleet._retire(%s, fleet.now() + interval '1 h')", (lane,))
 
     # -- what time does
 
+    def _advance(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.model.now_s += seconds
+
     @rule(beating=st.sets(st.sampled_from(NODES)), seconds=st.sampled_from([5, 15, 25]))
     def time_passes(self, beating: set[str], seconds: int) -> None:
         """Some nodes beat, the reaper and the promoter run; what is taken back is stale from then on."""
-        self.clock.advance(seconds)
+        self._advance(seconds)
         for node in sorted(beating):
             lost = (
                 self.nodes[node]
@@ -474,6 +538,21 @@ class QueueMachine(RuleBasedStateMachine):
                                                         order by x.era desc limit 1)))"""
             ).fetchall()
             assert forgotten == []
+
+    @invariant()
+    def a_need_is_what_is_known_of_it(self) -> None:
+        """No less than it was raised to or its owner stated; all of its lanes follow, empty or not."""
+        if hasattr(self, "conn"):
+            wrong = self.conn.execute(
+                """select from fleet.lanes l join fleet.needs n on n.need_id = l.need_id where l.shape_id <> n.shape_id
+                    union all
+                   select from fleet.needs n
+                     join fleet.shapes s on s.shape_id = n.shape_id
+                     join fleet.shapes d on d.shape_id = n.declared_shape_id
+                    where s.vram_mib < n.raised_mib
+                       or s.vram_mib < d.vram_mib and n.stated"""
+            ).fetchall()
+            assert wrong == []
 
     @invariant()
     def what_is_booked_is_what_the_leases_hold(self) -> None:

@@ -54,6 +54,18 @@ GUARDS = {
         "and not exists (select from fleet.ready as r where r.lane_id = l.lane_id and r.order_key >= l.head_key)",
         "",
     ),
+    "a backlog that follows its need": ("_fit_needs", "perform fleet._reshape(v_moved);", "null;"),
+    "what was too little for one is too little for all": (
+        "_raise",
+        "greatest(n.raised_mib, v_rung.to_mib)",
+        "n.raised_mib",
+    ),
+    "a rung that nobody is charged for": (
+        "_settle",
+        "when t.to_mib is not null and j.rungs < s.oom_rungs then",
+        "when false then",
+    ),
+    "a promise that learning does not lower": ("_shapes_now", "d.gpus > 0 and not n.stated", "d.gpus > 0"),
     "what an end gives back": ("_settle", "perform fleet._unbook(v_freed);", ""),
     "what an end gives back to a cap": ("_settle", "where d.capped\n", "where false\n"),
     "what counts in a cap": ("_count_in", "running = c.running + p_count", "running = c.running"),
