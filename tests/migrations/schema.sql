@@ -1232,7 +1232,7 @@ CREATE FUNCTION fleet._set_cap(p_project uuid, p_max_running integer, p_max_vram
 CREATE FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_by text) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <f531583b8447045d2afe892989212f5f>;
+    AS <9ccda23286800806be0ddbe79df2c532>;
 
 --
 -- Name: _shapes_now(bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1338,7 +1338,7 @@ CREATE FUNCTION fleet._wait_class(p_s double precision) RETURNS integer
 CREATE FUNCTION fleet._wanted(p_items fleet.submission[]) RETURNS TABLE(place bigint, kind text, model_key text, size_key text, stated boolean, priority fleet.priority, gpus integer, vram_mib integer, cpu_milli integer, ram_mib integer, disk_mib integer, device text, labels jsonb)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <7389dd64f6e1178a3bc9e2cbdc95a641>;
+    AS <8ac41c80de1e666fd492d07c873d2357>;
 
 --
 -- Name: amend_v1(uuid, uuid, jsonb, uuid); Type: FUNCTION; Schema: fleet; Owner: -

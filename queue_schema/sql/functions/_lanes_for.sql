@@ -114,7 +114,8 @@ create function fleet._wanted(p_items fleet.submission[])
   set search_path = pg_catalog, pg_temp
 as $$
   select i.place, i.kind, coalesce(i.params ->> k.model_param, ''),
-         case when k.size_params = '{}' and g.gpus = k.gpus then '' else fleet._size_key(k.size_params, i.params, g.gpus, k.gpus) end,
+         case when k.size_params = '{}' and g.gpus = k.gpus then ''
+              else fleet._size_key(k.size_params, i.params, g.gpus, k.gpus) end,
          i.need ->> case when g.gpus = 0 then 'ram_mib' else 'vram_mib' end is not null,
          coalesce(i.priority, 'normal'),
          g.gpus,

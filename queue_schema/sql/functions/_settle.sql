@@ -4,8 +4,8 @@
 --            artifacts: [{name, sha256, size, media_type}]}]
 -- p_verdict succeeded | failed | released, of all of them
 -- Returns  [{job_id, token, outcome, state}] in the same order
--- Locks    needs to be raised, ascending (_rungs); rows of jobs, ascending; then their leases; lanes of raised needs; dependents
---          (jobs, ascending), lanes, node_health; the bookings of their nodes, ascending
+-- Locks    needs to be raised, ascending (_rungs); rows of jobs, ascending; then their leases; lanes of raised needs;
+--          dependents (jobs, ascending), lanes, node_health; the bookings of their nodes, ascending
 --
 -- A token that is no lease any more is answered, not raised: one stale item must not undo its neighbours. It is
 -- `already_settled` if its own agent settled it before (the answer was lost), else `lease_lost`.
@@ -42,7 +42,8 @@ begin
   perform 1 from fleet.jobs as j where j.job_id = any(v_ids) order by j.job_id for no key update;
 
   with item as materialized (
-    select i.job_id, i.token, p_verdict as verdict, case when r.far then 'infrastructure'::fleet.cause else i.cause end as cause,
+    select i.job_id, i.token, p_verdict as verdict,
+           case when r.far then 'infrastructure'::fleet.cause else i.cause end as cause,
            case when r.far
                 then format('%s (it had %s of %s MiB booked: others took the memory)', i.message, r.peak_mib, r.booked_mib)
                 when r.job_id is not null and r.to_mib is null
