@@ -65,7 +65,6 @@ GUARDS = {
         "when t.to_mib is not null and j.rungs < s.oom_rungs then",
         "when false then",
     ),
-    "a promise that learning does not lower": ("_shapes_now", "d.gpus > 0 and not n.stated", "d.gpus > 0"),
     "what an end gives back": ("_settle", "perform fleet._unbook(v_freed);", ""),
     "what an end gives back to a cap": ("_settle", "where d.capped\n", "where false\n"),
     "what counts in a cap": ("_count_in", "running = c.running + p_count", "running = c.running"),
