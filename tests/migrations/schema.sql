@@ -1347,7 +1347,7 @@ CREATE FUNCTION fleet._wanted(p_items fleet.submission[]) RETURNS TABLE(place bi
 CREATE FUNCTION fleet.amend_v1(p_project uuid, p_job uuid, p_fields jsonb, p_key uuid DEFAULT NULL::uuid) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <e6ea669cb5a7ab4a5835b2b3c35d4155>;
+    AS <508361ffda6e609a8c318b028ad98314>;
 
 --
 -- Name: authenticate_v1(text); Type: FUNCTION; Schema: fleet; Owner: -

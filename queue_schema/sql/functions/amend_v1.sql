@@ -4,7 +4,7 @@
 -- p_fields {priority, need: {...}, run_at, after}: a need's fields go over what it needs now; run_at null is now; after may
 --          only be [], which lets go of what it still waits for
 -- Returns  {job_id, state}
--- Locks    the row of jobs; its rows of waiting and ready; then lanes as submit_v1
+-- Locks    as submit_v1 where a lane is new; the row of jobs; its rows of waiting and ready; then lanes as _enqueue
 -- Errors   JQ002 bad_request, JQ005 not_found, JQ006 conflict: it runs or has ended
 --
 -- It keeps its age. A claim may be taking it: then the delete waits, finds nothing, and the change is refused.
@@ -20,6 +20,7 @@ declare
   v_wait  fleet.waiting;
   v_item  fleet.submission;
   v_lane  bigint;
+  v_was   bigint;
   v_bad   text;
 begin
   perform fleet._durably();
@@ -33,7 +34,7 @@ begin
     raise exception using errcode = 'JQ002', column = 'after', message = 'nothing can be added to what a job waits for',
       hint = 'Send [] to let go of it all.';
   end if;
-  select j.* into v_job from fleet.jobs as j where j.job_id = p_job and j.project_id = p_project for no key update;
+  select j.* into v_job from fleet.jobs as j where j.job_id = p_job and j.project_id = p_project;
   if not found then
     raise exception using errcode = 'JQ005', message = format('there is no job %s in this project', p_job),
       hint = 'List jobs to find its id.';
@@ -42,17 +43,31 @@ begin
   v_item.kind := v_job.kind;
   v_item.params := v_job.params;
   v_item.priority := coalesce((p_fields ->> 'priority')::fleet.priority, v_job.priority);
-  select jsonb_build_object('gpus', s.gpus, 'vram_mib', s.vram_mib, 'cpu_milli', s.cpu_milli, 'ram_mib', s.ram_mib,
-                            'disk_mib', s.disk_mib, 'device', s.device, 'labels', s.labels)
+  -- What its owner did not state stays unstated, so that learning may go on with it.
+  select jsonb_build_object('gpus', s.gpus, 'cpu_milli', s.cpu_milli, 'ram_mib', s.ram_mib, 'disk_mib', s.disk_mib,
+                            'device', s.device, 'labels', s.labels)
+         || case when n.stated then jsonb_build_object('vram_mib', s.vram_mib) else '{}' end
          || coalesce(nullif(p_fields -> 'need', 'null'), '{}')
     into v_item.need
     from fleet.lanes as l
     join fleet.needs as n on n.need_id = l.need_id
-    join fleet.shapes as s on s.shape_id = n.shape_id
+    join fleet.shapes as s on s.shape_id = n.declared_shape_id
    where l.lane_id = v_job.lane_id;
   perform fleet._check_submissions(array[v_item]);
   perform fleet._check_ceiling(p_key, array[v_item]);
+  -- The lane comes first, since its need is locked before jobs are.
+  if p_fields ? 'need' then
+    v_lane := (fleet._lanes_for(p_project, array[v_item]))[1];
+  else
+    v_lane := fleet._sister_lane(v_job.lane_id, v_item.priority);
+  end if;
 
+  v_was := v_job.lane_id;
+  select j.* into v_job from fleet.jobs as j where j.job_id = p_job for no key update;
+  if v_job.lane_id <> v_was then
+    raise exception using errcode = 'JQ006', message = format('job %s is being changed by somebody else', p_job),
+      hint = 'Look at it, and try again.';
+  end if;
   select w.* into v_wait from fleet.waiting as w where w.job_id = p_job for no key update;
   if v_wait.job_id is null then
     delete from fleet.ready as r where (r.lane_id, r.order_key, r.job_id) = (v_job.lane_id, v_job.order_key, p_job);
@@ -60,11 +75,6 @@ begin
       raise exception using errcode = 'JQ006', message = format('job %s is %s', p_job, fleet.state_of(p_job)),
         hint = 'Only a job that has not started can be changed.';
     end if;
-  end if;
-  if p_fields ? 'need' then
-    v_lane := (fleet._lanes_for(p_project, array[v_item]))[1];
-  else
-    v_lane := fleet._sister_lane(v_job.lane_id, v_item.priority);
   end if;
   update fleet.jobs as j
      set priority = v_item.priority, lane_id = v_lane,
