@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 
@@ -43,7 +44,9 @@ def call(conn: Connection, function: LiteralString, returns: type[T], /, **argum
         FleetError: The function refused; the class says why.
         psycopg.OperationalError: The database is not to be reached.
     """
-    statement = _statement(function, tuple(arguments.items()))
+    statement = _statement(
+        function, tuple((name, isinstance(value, Json)) for name, value in arguments.items())
+    )
     values = {
         name: msgspec.json.encode(value.value).decode() if isinstance(value, Json) else value
         for name, value in arguments.items()
@@ -54,15 +57,23 @@ def call(conn: Connection, function: LiteralString, returns: type[T], /, **argum
     return msgspec.json.decode(row, type=returns)
 
 
-def _statement(function: LiteralString, arguments: tuple[tuple[str, Argument], ...]) -> sql.Composed:
-    typed = []
-    for name, value in arguments:
-        cast = sql.SQL("::jsonb") if isinstance(value, Json) else sql.SQL("")
-        typed.append(sql.SQL("{} => {}{}").format(sql.Identifier(name), sql.Placeholder(name), cast))
-    return sql.SQL("select fleet.{}({})::text").format(sql.Identifier(function), sql.SQL(", ").join(typed))
+@cache
+def _statement(function: LiteralString, arguments: tuple[tuple[str, bool], ...]) -> bytes:
+    """The text of a call, by the names of its arguments and whether they are jsonb; composed once."""
+    typed = [
+        sql.SQL("{} => {}{}").format(
+            sql.Identifier(name), sql.Placeholder(name), sql.SQL("::jsonb" if is_json else "")
+        )
+        for name, is_json in arguments
+    ]
+    return (
+        sql.SQL("select fleet.{}({})::text")
+        .format(sql.Identifier(function), sql.SQL(", ").join(typed))
+        .as_bytes()
+    )
 
 
-def _execute(conn: Connection, statement: sql.Composed, values: dict[str, Any]) -> str:
+def _execute(conn: Connection, statement: bytes, values: dict[str, Any]) -> str:
     for tried in range(1, _TRIES + 1):
         try:
             row = conn.execute(statement, values).fetchone()

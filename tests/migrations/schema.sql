@@ -318,6 +318,32 @@ CREATE FUNCTION fleet._announce(p_jobs uuid[]) RETURNS void
     AS <f30dc56bba5a7ecff1b351b3ad3f16bc>;
 
 --
+-- Name: _last_checkpoint(uuid); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._last_checkpoint(p_job uuid) RETURNS json
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <de27310f5800d690a3b2c76e9e44860f>;
+
+--
+-- Name: _resolved_inputs(uuid, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._resolved_inputs(p_project uuid, p_inputs jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <a992968e409786ce5ec217e768a1374d>;
+
+--
+-- Name: _answer(uuid, uuid, integer, uuid, text, jsonb, jsonb, integer, boolean, text, integer[], integer, integer, integer, integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer) RETURNS json
+    LANGUAGE sql STABLE
+    RETURN json_build_object('job_id', p_job, 'token', p_token, 'attempt', p_attempt, 'project_id', p_project, 'kind', p_kind, 'params', p_params, 'timeout_s', p_timeout_s, 'exclusive', p_exclusive, 'trace', p_trace, 'grant', json_build_object('devices', p_devices, 'vram_mib', p_vram_mib, 'ram_mib', p_ram_mib, 'cpu_milli', p_cpu_milli, 'disk_mib', p_disk_mib), 'inputs', CASE WHEN (p_inputs IS NULL) THEN '[]'::jsonb ELSE fleet._resolved_inputs(p_project, p_inputs) END, 'checkpoint', CASE WHEN (p_attempt > 1) THEN fleet._last_checkpoint(p_job) ELSE NULL::json END);
+
+--
 -- Name: _asked(text[], jsonb, text[], double precision, boolean); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -542,7 +568,7 @@ CREATE FUNCTION fleet._check_ceiling(p_key uuid, p_items fleet.submission[]) RET
 CREATE FUNCTION fleet._check_submissions(p_items fleet.submission[]) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <22badbf8baf48be058fdd6b1ff6c8f00>;
+    AS <0a118d14959595c2de7ab03b49c3b7a8>;
 
 --
 -- Name: _claimed(uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -551,7 +577,7 @@ CREATE FUNCTION fleet._check_submissions(p_items fleet.submission[]) RETURNS voi
 CREATE FUNCTION fleet._claimed(p_jobs uuid[]) RETURNS json
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <0a9f3152adadd001ea75b7e8bdb8f061>;
+    AS <d6ba7d7b4f5d4543d65c0909d62cfe48>;
 
 --
 -- Name: _claimed_before(uuid, uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -622,8 +648,7 @@ CREATE FUNCTION fleet._free_times(p_shape fleet.shapes, p_now timestamp with tim
 
 CREATE FUNCTION fleet._held(p_halted boolean, p_quarantined boolean, p_paused boolean) RETURNS text
     LANGUAGE sql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <134deec65a34cc946642037d1e6ffdec>;
+    RETURN CASE WHEN p_halted THEN 'halted'::text WHEN p_quarantined THEN 'quarantined'::text WHEN p_paused THEN 'paused'::text ELSE NULL::text END;
 
 --
 -- Name: _hold_needs(bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -657,8 +682,26 @@ CREATE FUNCTION fleet._in(p_now timestamp with time zone, p_s double precision, 
 
 CREATE FUNCTION fleet._items(p_items fleet.submission[]) RETURNS TABLE(place bigint, kind text, params jsonb, name text, ref text, priority fleet.priority, need jsonb, inputs jsonb, after jsonb, run_at timestamp with time zone, start_by timestamp with time zone, timeout_s bigint, retries bigint, exclusive boolean, preemptible boolean, webhook text, tags jsonb)
     LANGUAGE sql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <9e204e0c38c128a2df0984f3efc8d16e>;
+    BEGIN ATOMIC
+ SELECT i.place,
+     i.kind,
+     i.params,
+     i.name,
+     i.ref,
+     i.priority,
+     i.need,
+     i.inputs,
+     i.after,
+     i.run_at,
+     i.start_by,
+     i.timeout_s,
+     i.retries,
+     i.exclusive,
+     i.preemptible,
+     i.webhook,
+     i.tags
+    FROM unnest(_items.p_items) WITH ORDINALITY i(kind, params, name, ref, priority, need, inputs, after, run_at, start_by, timeout_s, retries, exclusive, preemptible, webhook, tags, place);
+END;
 
 --
 -- Name: _judge_forecasts(timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -816,7 +859,7 @@ COMMENT ON COLUMN fleet.nodes.created_at IS 'First join.';
 CREATE FUNCTION fleet._lease(p_session uuid, p_node fleet.nodes, p_request uuid, p_seq bigint, p_room_idx integer[], p_jobs uuid[], p_shapes bigint[], p_places text[], p_charges double precision[], p_runs double precision[], p_capped boolean[]) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <0a176e6211866f90f286b5af53ae53e1>;
+    AS <d7b9464bd14a3e18388c8fef4468b155>;
 
 --
 -- Name: _least(fleet.room, fleet.room); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1154,15 +1197,6 @@ CREATE FUNCTION fleet._resolve(p_ended uuid[]) RETURNS void
     AS <a2e7ffe8be74f81cdeb83a871e368cef>;
 
 --
--- Name: _resolved_inputs(uuid, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
---
-
-CREATE FUNCTION fleet._resolved_inputs(p_project uuid, p_inputs jsonb) RETURNS jsonb
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <a992968e409786ce5ec217e768a1374d>;
-
---
 -- Name: _retire(bigint, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1214,6 +1248,7 @@ CREATE FUNCTION fleet._rungs(p_session uuid, p_items jsonb) RETURNS fleet.rung[]
 CREATE FUNCTION fleet._session(p_session uuid, p_secret text) RETURNS fleet.sessions
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS <31551fc259aeeec24c7429080185c076>;
 
 --
@@ -1232,7 +1267,18 @@ CREATE FUNCTION fleet._set_cap(p_project uuid, p_max_running integer, p_max_vram
 CREATE FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_by text) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <9ccda23286800806be0ddbe79df2c532>;
+    SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS <001f9d8e74bdc81dc881bdd9c6e6303b>;
+
+--
+-- Name: _settled_before(uuid, uuid); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._settled_before(p_job uuid, p_token uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <ebe4ae30c1b1d56a56102c9a80e51fa2>;
 
 --
 -- Name: _shapes_now(bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1332,13 +1378,166 @@ CREATE FUNCTION fleet._wait_class(p_s double precision) RETURNS integer
     RETURN width_bucket(p_s, ARRAY[(15)::double precision, (120)::double precision, (600)::double precision, (3600)::double precision]);
 
 --
+-- Name: kinds; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.kinds (
+    kind text NOT NULL,
+    description text NOT NULL,
+    gpus integer NOT NULL,
+    vram_mib integer NOT NULL,
+    cpu_milli integer NOT NULL,
+    ram_mib integer NOT NULL,
+    disk_mib integer NOT NULL,
+    device text NOT NULL,
+    timeout_s integer NOT NULL,
+    retries integer NOT NULL,
+    model_param text,
+    size_params text[] DEFAULT '{}'::text[] NOT NULL,
+    shared_learning boolean DEFAULT false NOT NULL,
+    quarantined boolean DEFAULT false NOT NULL,
+    quarantine_reason text,
+    CONSTRAINT kinds_cpu_milli_check CHECK ((cpu_milli >= 0)),
+    CONSTRAINT kinds_device_check CHECK ((device = ANY (ARRAY['any'::text, 'gpu'::text, 'ram'::text]))),
+    CONSTRAINT kinds_disk_mib_check CHECK ((disk_mib >= 0)),
+    CONSTRAINT kinds_gpus_check CHECK (((gpus >= 0) AND (gpus <= 64))),
+    CONSTRAINT kinds_kind_check CHECK ((kind ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'::text)),
+    CONSTRAINT kinds_ram_mib_check CHECK ((ram_mib >= 0)),
+    CONSTRAINT kinds_retries_check CHECK ((retries >= 0)),
+    CONSTRAINT kinds_timeout_s_check CHECK ((timeout_s > 0)),
+    CONSTRAINT kinds_vram_mib_check CHECK ((vram_mib >= 0))
+);
+
+--
+-- Name: TABLE kinds; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.kinds IS 'What code can run, and what it needs when the job does not say.';
+
+--
+-- Name: COLUMN kinds.kind; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.kind IS 'Its name, for example diffusion.generate.';
+
+--
+-- Name: COLUMN kinds.description; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.description IS 'For people.';
+
+--
+-- Name: COLUMN kinds.gpus; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.gpus IS 'Devices, all of one node.';
+
+--
+-- Name: COLUMN kinds.vram_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.vram_mib IS 'Memory on each device.';
+
+--
+-- Name: COLUMN kinds.cpu_milli; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.cpu_milli IS 'CPU, in thousandths of a core.';
+
+--
+-- Name: COLUMN kinds.ram_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.ram_mib IS 'Host memory, on top of any device that is host memory.';
+
+--
+-- Name: COLUMN kinds.disk_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.disk_mib IS 'Scratch space.';
+
+--
+-- Name: COLUMN kinds.device; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.device IS 'any also takes the host memory of a machine without a GPU.';
+
+--
+-- Name: COLUMN kinds.timeout_s; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.timeout_s IS 'Wall time of one attempt.';
+
+--
+-- Name: COLUMN kinds.retries; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.retries IS 'Retries of failures that are the job''s own.';
+
+--
+-- Name: COLUMN kinds.model_param; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.model_param IS 'The parameter that names the model, if any: what stays warm on a node.';
+
+--
+-- Name: COLUMN kinds.size_params; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.size_params IS 'The parameters that decide how much memory and time a job takes.';
+
+--
+-- Name: COLUMN kinds.shared_learning; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.shared_learning IS 'What was learned of it holds for all projects: our code, not theirs.';
+
+--
+-- Name: COLUMN kinds.quarantined; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.quarantined IS 'Nothing of it is claimed; submissions are taken.';
+
+--
+-- Name: COLUMN kinds.quarantine_reason; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.quarantine_reason IS 'For people.';
+
+--
 -- Name: _wanted(fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
 CREATE FUNCTION fleet._wanted(p_items fleet.submission[]) RETURNS TABLE(place bigint, kind text, model_key text, size_key text, stated boolean, priority fleet.priority, gpus integer, vram_mib integer, cpu_milli integer, ram_mib integer, disk_mib integer, device text, labels jsonb)
     LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <8ac41c80de1e666fd492d07c873d2357>;
+    BEGIN ATOMIC
+ SELECT i.place,
+     i.kind,
+     COALESCE((i.params ->> k.model_param), ''::text) AS "coalesce",
+         CASE
+             WHEN ((k.size_params = '{}'::text[]) AND (g.gpus = k.gpus)) THEN ''::text
+             ELSE fleet._size_key(k.size_params, i.params, g.gpus, k.gpus)
+         END AS _size_key,
+     ((i.need ->>
+         CASE
+             WHEN (g.gpus = 0) THEN 'ram_mib'::text
+             ELSE 'vram_mib'::text
+         END) IS NOT NULL),
+     COALESCE(i.priority, 'normal'::fleet.priority) AS "coalesce",
+     g.gpus,
+         CASE
+             WHEN (g.gpus = 0) THEN 0
+             ELSE COALESCE(((i.need ->> 'vram_mib'::text))::integer, k.vram_mib)
+         END AS "coalesce",
+     COALESCE(((i.need ->> 'cpu_milli'::text))::integer, k.cpu_milli) AS "coalesce",
+     COALESCE(((i.need ->> 'ram_mib'::text))::integer, k.ram_mib) AS "coalesce",
+     COALESCE(((i.need ->> 'disk_mib'::text))::integer, k.disk_mib) AS "coalesce",
+     COALESCE((i.need ->> 'device'::text), k.device) AS "coalesce",
+     COALESCE(NULLIF((i.need -> 'labels'::text), 'null'::jsonb), '{}'::jsonb) AS "coalesce"
+    FROM ((fleet._items(_wanted.p_items) i(place, kind, params, name, ref, priority, need, inputs, after, run_at, start_by, timeout_s, retries, exclusive, preemptible, webhook, tags)
+      JOIN fleet.kinds k ON ((k.kind = i.kind)))
+      CROSS JOIN LATERAL ( SELECT COALESCE(((i.need ->> 'gpus'::text))::integer, k.gpus) AS gpus) g);
+END;
 
 --
 -- Name: amend_v1(uuid, uuid, jsonb, uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1392,6 +1591,8 @@ CREATE FUNCTION fleet.checkpoint_v1(p_session uuid, p_secret text, p_job uuid, p
 CREATE FUNCTION fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_sample jsonb, p_want integer, p_waiting boolean DEFAULT false) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS <26bafe8836c8fd7ff5adc8d3fbc32c4e>;
 
 --
@@ -1536,6 +1737,8 @@ CREATE FUNCTION fleet.halt_v1(p_on boolean, p_reason text DEFAULT NULL::text) RE
 CREATE FUNCTION fleet.heartbeat_v1(p_session uuid, p_secret text, p_tokens uuid[]) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS <d35ddb12b9a44a84ce18d664ba0351ec>;
 
 --
@@ -1600,13 +1803,28 @@ CREATE FUNCTION fleet.make_partitions_v1(p_days_ahead integer) RETURNS jsonb
 CREATE FUNCTION fleet.new_id() RETURNS uuid
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <65fc9f9ec4b4ed8b36674ac026a3c28c>;
+    AS <37445ebe3b8b9d9544ebac3c931b48be>;
 
 --
 -- Name: FUNCTION new_id(); Type: COMMENT; Schema: fleet; Owner: -
 --
 
 COMMENT ON FUNCTION fleet.new_id() IS 'A new job id: uuid version 7.';
+
+--
+-- Name: new_ids(integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.new_ids(p_count integer) RETURNS SETOF uuid
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <619af51f55d2bfefaa5958c96b19f71d>;
+
+--
+-- Name: FUNCTION new_ids(p_count integer); Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON FUNCTION fleet.new_ids(p_count integer) IS 'New job ids: uuids version 7.';
 
 --
 -- Name: pause_v1(uuid, boolean, text, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1754,10 +1972,12 @@ COMMENT ON FUNCTION fleet.state_of(p_job uuid) IS 'Where a job is.';
 -- Name: submit_v1(uuid, jsonb, uuid, text, text); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet.submit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT NULL::uuid, p_idempotency_key text DEFAULT NULL::text, p_trace text DEFAULT NULL::text) RETURNS jsonb
+CREATE FUNCTION fleet.submit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT NULL::uuid, p_idempotency_key text DEFAULT NULL::text, p_trace text DEFAULT NULL::text) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <7d8948b49975825296c1b3084a30bd7f>;
+    SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS <0b2c7452c54557071d2041f36cb0b160>;
 
 --
 -- Name: tick_v1(uuid, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1766,7 +1986,7 @@ CREATE FUNCTION fleet.submit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT
 CREATE FUNCTION fleet.tick_v1(p_schedule uuid, p_tick timestamp with time zone, p_next timestamp with time zone) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <8854cbfd987f98a9f951d982a431a180>;
+    AS <169639e21ca3820547e1b02f8508dd89>;
 
 --
 -- Name: wake_v1(); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1775,7 +1995,10 @@ CREATE FUNCTION fleet.tick_v1(p_schedule uuid, p_tick timestamp with time zone, 
 CREATE FUNCTION fleet.wake_v1() RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <6745aeba5f36ab7b8643cd4051ab483e>;
+    SET enable_seqscan TO 'off'
+    SET enable_sort TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS <86c67c9db1bda53c18f58a92359c4116>;
 
 --
 -- Name: webhook_done_v1(bigint, boolean, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2998,133 +3221,6 @@ CREATE TABLE fleet.job_events_default (
     event text CONSTRAINT job_events_event_not_null NOT NULL,
     detail jsonb
 );
-
---
--- Name: kinds; Type: TABLE; Schema: fleet; Owner: -
---
-
-CREATE TABLE fleet.kinds (
-    kind text NOT NULL,
-    description text NOT NULL,
-    gpus integer NOT NULL,
-    vram_mib integer NOT NULL,
-    cpu_milli integer NOT NULL,
-    ram_mib integer NOT NULL,
-    disk_mib integer NOT NULL,
-    device text NOT NULL,
-    timeout_s integer NOT NULL,
-    retries integer NOT NULL,
-    model_param text,
-    size_params text[] DEFAULT '{}'::text[] NOT NULL,
-    shared_learning boolean DEFAULT false NOT NULL,
-    quarantined boolean DEFAULT false NOT NULL,
-    quarantine_reason text,
-    CONSTRAINT kinds_cpu_milli_check CHECK ((cpu_milli >= 0)),
-    CONSTRAINT kinds_device_check CHECK ((device = ANY (ARRAY['any'::text, 'gpu'::text, 'ram'::text]))),
-    CONSTRAINT kinds_disk_mib_check CHECK ((disk_mib >= 0)),
-    CONSTRAINT kinds_gpus_check CHECK (((gpus >= 0) AND (gpus <= 64))),
-    CONSTRAINT kinds_kind_check CHECK ((kind ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'::text)),
-    CONSTRAINT kinds_ram_mib_check CHECK ((ram_mib >= 0)),
-    CONSTRAINT kinds_retries_check CHECK ((retries >= 0)),
-    CONSTRAINT kinds_timeout_s_check CHECK ((timeout_s > 0)),
-    CONSTRAINT kinds_vram_mib_check CHECK ((vram_mib >= 0))
-);
-
---
--- Name: TABLE kinds; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON TABLE fleet.kinds IS 'What code can run, and what it needs when the job does not say.';
-
---
--- Name: COLUMN kinds.kind; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.kind IS 'Its name, for example diffusion.generate.';
-
---
--- Name: COLUMN kinds.description; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.description IS 'For people.';
-
---
--- Name: COLUMN kinds.gpus; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.gpus IS 'Devices, all of one node.';
-
---
--- Name: COLUMN kinds.vram_mib; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.vram_mib IS 'Memory on each device.';
-
---
--- Name: COLUMN kinds.cpu_milli; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.cpu_milli IS 'CPU, in thousandths of a core.';
-
---
--- Name: COLUMN kinds.ram_mib; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.ram_mib IS 'Host memory, on top of any device that is host memory.';
-
---
--- Name: COLUMN kinds.disk_mib; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.disk_mib IS 'Scratch space.';
-
---
--- Name: COLUMN kinds.device; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.device IS 'any also takes the host memory of a machine without a GPU.';
-
---
--- Name: COLUMN kinds.timeout_s; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.timeout_s IS 'Wall time of one attempt.';
-
---
--- Name: COLUMN kinds.retries; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.retries IS 'Retries of failures that are the job''s own.';
-
---
--- Name: COLUMN kinds.model_param; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.model_param IS 'The parameter that names the model, if any: what stays warm on a node.';
-
---
--- Name: COLUMN kinds.size_params; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.size_params IS 'The parameters that decide how much memory and time a job takes.';
-
---
--- Name: COLUMN kinds.shared_learning; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.shared_learning IS 'What was learned of it holds for all projects: our code, not theirs.';
-
---
--- Name: COLUMN kinds.quarantined; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.quarantined IS 'Nothing of it is claimed; submissions are taken.';
-
---
--- Name: COLUMN kinds.quarantine_reason; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.quarantine_reason IS 'For people.';
 
 --
 -- Name: lanes; Type: TABLE; Schema: fleet; Owner: -
@@ -5658,6 +5754,12 @@ CREATE INDEX dependencies_by_after ON fleet.dependencies USING btree (after_job_
 CREATE INDEX idempotency_by_age ON fleet.idempotency USING btree (created_at);
 
 --
+-- Name: idle_sessions_by_since; Type: INDEX; Schema: fleet; Owner: -
+--
+
+CREATE INDEX idle_sessions_by_since ON fleet.idle_sessions USING btree (since);
+
+--
 -- Name: job_events_by_job; Type: INDEX; Schema: fleet; Owner: -
 --
 
@@ -5920,6 +6022,27 @@ GRANT ALL ON FUNCTION fleet._advance(p_lane bigint) TO fleet_owner;
 
 REVOKE ALL ON FUNCTION fleet._announce(p_jobs uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._announce(p_jobs uuid[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _last_checkpoint(p_job uuid); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._last_checkpoint(p_job uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._last_checkpoint(p_job uuid) TO fleet_owner;
+
+--
+-- Name: FUNCTION _resolved_inputs(p_project uuid, p_inputs jsonb); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._resolved_inputs(p_project uuid, p_inputs jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._resolved_inputs(p_project uuid, p_inputs jsonb) TO fleet_owner;
+
+--
+-- Name: FUNCTION _answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer) TO fleet_owner;
 
 --
 -- Name: FUNCTION _asked(p_kinds text[], p_labels jsonb, p_pools text[], p_floor double precision, p_anywhere boolean); Type: ACL; Schema: fleet; Owner: -
@@ -6325,13 +6448,6 @@ REVOKE ALL ON FUNCTION fleet._resolve(p_ended uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._resolve(p_ended uuid[]) TO fleet_owner;
 
 --
--- Name: FUNCTION _resolved_inputs(p_project uuid, p_inputs jsonb); Type: ACL; Schema: fleet; Owner: -
---
-
-REVOKE ALL ON FUNCTION fleet._resolved_inputs(p_project uuid, p_inputs jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._resolved_inputs(p_project uuid, p_inputs jsonb) TO fleet_owner;
-
---
 -- Name: FUNCTION _retire(p_lane bigint, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -6386,6 +6502,13 @@ GRANT ALL ON FUNCTION fleet._set_cap(p_project uuid, p_max_running integer, p_ma
 
 REVOKE ALL ON FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_by text) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_by text) TO fleet_owner;
+
+--
+-- Name: FUNCTION _settled_before(p_job uuid, p_token uuid); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._settled_before(p_job uuid, p_token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._settled_before(p_job uuid, p_token uuid) TO fleet_owner;
 
 --
 -- Name: FUNCTION _shapes_now(p_needs bigint[]); Type: ACL; Schema: fleet; Owner: -
@@ -6463,6 +6586,12 @@ GRANT ALL ON FUNCTION fleet._under_cap(p_cap fleet.caps, p_shape fleet.shapes) T
 
 REVOKE ALL ON FUNCTION fleet._wait_class(p_s double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._wait_class(p_s double precision) TO fleet_owner;
+
+--
+-- Name: TABLE kinds; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.kinds TO fleet_exec;
 
 --
 -- Name: FUNCTION _wanted(p_items fleet.submission[]); Type: ACL; Schema: fleet; Owner: -
@@ -6703,6 +6832,13 @@ GRANT ALL ON FUNCTION fleet.make_partitions_v1(p_days_ahead integer) TO fleet_sc
 
 REVOKE ALL ON FUNCTION fleet.new_id() FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet.new_id() TO fleet_owner;
+
+--
+-- Name: FUNCTION new_ids(p_count integer); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.new_ids(p_count integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.new_ids(p_count integer) TO fleet_owner;
 
 --
 -- Name: FUNCTION pause_v1(p_project uuid, p_paused boolean, p_priority text, p_kind text); Type: ACL; Schema: fleet; Owner: -
@@ -6982,12 +7118,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.job_events TO fleet_exec;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.job_events_default TO fleet_exec;
-
---
--- Name: TABLE kinds; Type: ACL; Schema: fleet; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.kinds TO fleet_exec;
 
 --
 -- Name: TABLE lanes; Type: ACL; Schema: fleet; Owner: -

@@ -201,7 +201,8 @@ class QueueMachine(RuleBasedStateMachine):
 
     def _claim(self, node: str, want: int) -> None:
         sample = self._look(node)
-        kept = self._kept(node)
+        # A sample with outsiders may leave no room for what a place was kept for; then the claim keeps none.
+        kept = self._kept(node) if not any(self._foreign(node).values()) else set()
         claimed = self.nodes[node].claim(want, sample=sample)
         self._took(node, sample, claimed)
         self._check_room(node, self._foreign(node), claimed)

@@ -1,6 +1,9 @@
 -- _check_submissions: refuse the first job that cannot be, naming the field and the fix.
 --
 -- Errors   JQ002 bad_request
+--
+-- Most jobs say a kind and params and no more; to get ready for all the questions below takes longer than a submission
+-- of one of those.
 create function fleet._check_submissions(p_items fleet.submission[])
   returns void
   language plpgsql
@@ -10,6 +13,16 @@ as $$
 declare
   v_bad record;
 begin
+  if not exists (select
+                   from fleet._items(p_items) as i
+                   left join fleet.kinds as k on k.kind = i.kind
+                  where k.kind is null
+                     or jsonb_typeof(i.params) is distinct from 'object'
+                     or k.model_param is not null
+                     or num_nonnulls(nullif(i.need, 'null'), nullif(i.tags, 'null'), nullif(i.after, 'null'),
+                                     nullif(i.inputs, 'null'), i.name, i.timeout_s, i.retries, i.webhook, i.start_by, i.ref) > 0) then
+    return;
+  end if;
   select i.place - 1 as at, c.field, c.message, c.fix
     into v_bad
     from fleet._items(p_items) as i

@@ -1,39 +1,3 @@
--- _claimed: these leases as a claim answers them. json, not jsonb: it is written once and read by nobody here.
-create function fleet._claimed(p_jobs uuid[])
-  returns json
-  language sql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $$
-  select coalesce(json_agg(json_build_object(
-           'job_id', l.job_id, 'token', l.token, 'attempt', l.attempt, 'project_id', l.project_id, 'kind', j.kind,
-           'params', j.params, 'timeout_s', j.timeout_s, 'exclusive', j.exclusive, 'trace', j.trace,
-           'grant', json_build_object('devices', l.devices, 'vram_mib', l.vram_mib, 'ram_mib', l.ram_mib,
-                                      'cpu_milli', l.cpu_milli, 'disk_mib', l.disk_mib),
-           'inputs', case when j.inputs is null then '[]' else fleet._resolved_inputs(j.project_id, j.inputs) end,
-           'checkpoint', case when l.attempt > 1
-                              then (select json_build_object('sha256', c.sha256, 'size', c.size, 'step', c.step)
-                                      from fleet.checkpoints as c where c.job_id = l.job_id) end)
-           order by i.place), '[]')
-    from unnest(p_jobs) with ordinality as i (job_id, place)
-    join fleet.leases as l on l.job_id = i.job_id
-    join fleet.jobs as j on j.job_id = l.job_id
-$$;
-
--- _claimed_before: the jobs a claim was given, for one who asks again.
-create function fleet._claimed_before(p_session uuid, p_request uuid)
-  returns uuid[]
-  language sql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $$
-  select array_agg(j.job_id order by j.priority desc, j.order_key)
-    from fleet.leases as l
-    join fleet.jobs as j on j.job_id = l.job_id
-   where l.session_id = p_session
-     and l.request_id = p_request
-$$;
-
 -- _resolved_inputs: each input with the file behind it; sha256 is null when the job it comes from has no such output.
 create function fleet._resolved_inputs(p_project uuid, p_inputs jsonb)
   returns jsonb
@@ -51,4 +15,60 @@ as $$
     left join fleet.artifacts as a
       on a.job_id = (n.input ->> 'job')::uuid and a.name = n.input ->> 'output' and a.project_id = p_project
     left join fleet.blobs as b on b.project_id = p_project and b.sha256 = n.input ->> 'sha256'
+$$;
+
+-- _last_checkpoint: where another attempt of a job may go on, if anywhere.
+create function fleet._last_checkpoint(p_job uuid)
+  returns json
+  language sql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select json_build_object('sha256', c.sha256, 'size', c.size, 'step', c.step) from fleet.checkpoints as c where c.job_id = p_job
+$$;
+
+-- _answer: one lease as a claim answers it. json, not jsonb: it is written once and read by nobody here.
+--
+-- Without a SET clause and a subquery, so that it is inlined: a claim of a hundred jobs must not call it a hundred times.
+create function fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb,
+                              p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[],
+                              p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer)
+  returns json
+  language sql
+  stable
+  return json_build_object(
+           'job_id', p_job, 'token', p_token, 'attempt', p_attempt, 'project_id', p_project, 'kind', p_kind,
+           'params', p_params, 'timeout_s', p_timeout_s, 'exclusive', p_exclusive, 'trace', p_trace,
+           'grant', json_build_object('devices', p_devices, 'vram_mib', p_vram_mib, 'ram_mib', p_ram_mib,
+                                      'cpu_milli', p_cpu_milli, 'disk_mib', p_disk_mib),
+           'inputs', case when p_inputs is null then '[]' else fleet._resolved_inputs(p_project, p_inputs) end,
+           'checkpoint', case when p_attempt > 1 then fleet._last_checkpoint(p_job) end);
+
+-- _claimed: these leases as the claim that took them answered; for one who asks again.
+create function fleet._claimed(p_jobs uuid[])
+  returns json
+  language sql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(json_agg(fleet._answer(l.job_id, l.token, l.attempt, l.project_id, j.kind, j.params, j.inputs, j.timeout_s,
+                                         j.exclusive, j.trace, l.devices, l.vram_mib, l.ram_mib, l.cpu_milli, l.disk_mib)
+                           order by i.place), '[]')
+    from unnest(p_jobs) with ordinality as i (job_id, place)
+    join fleet.leases as l on l.job_id = i.job_id
+    join fleet.jobs as j on j.job_id = l.job_id
+$$;
+
+-- _claimed_before: the jobs a claim was given, for one who asks again.
+create function fleet._claimed_before(p_session uuid, p_request uuid)
+  returns uuid[]
+  language sql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select array_agg(j.job_id order by j.priority desc, j.order_key)
+    from fleet.leases as l
+    join fleet.jobs as j on j.job_id = l.job_id
+   where l.session_id = p_session
+     and l.request_id = p_request
 $$;

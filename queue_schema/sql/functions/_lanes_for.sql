@@ -105,31 +105,6 @@ begin
 end
 $$;
 
--- _wanted: what each submission needs, its own words over those of its kind.
-create function fleet._wanted(p_items fleet.submission[])
-  returns table (place bigint, kind text, model_key text, size_key text, stated boolean, priority fleet.priority, gpus integer,
-                 vram_mib integer, cpu_milli integer, ram_mib integer, disk_mib integer, device text, labels jsonb)
-  language sql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $$
-  select i.place, i.kind, coalesce(i.params ->> k.model_param, ''),
-         case when k.size_params = '{}' and g.gpus = k.gpus then ''
-              else fleet._size_key(k.size_params, i.params, g.gpus, k.gpus) end,
-         i.need ->> case when g.gpus = 0 then 'ram_mib' else 'vram_mib' end is not null,
-         coalesce(i.priority, 'normal'),
-         g.gpus,
-         case when g.gpus = 0 then 0 else coalesce((i.need ->> 'vram_mib')::integer, k.vram_mib) end,
-         coalesce((i.need ->> 'cpu_milli')::integer, k.cpu_milli),
-         coalesce((i.need ->> 'ram_mib')::integer, k.ram_mib),
-         coalesce((i.need ->> 'disk_mib')::integer, k.disk_mib),
-         coalesce(i.need ->> 'device', k.device),
-         coalesce(nullif(i.need -> 'labels', 'null'), '{}')
-    from fleet._items(p_items) as i
-    join fleet.kinds as k on k.kind = i.kind
-   cross join lateral (select coalesce((i.need ->> 'gpus')::integer, k.gpus) as gpus) as g
-$$;
-
 -- _size_key: the parameters that decide the size of a job, as one text; of a list only its length counts. A long text
 -- becomes its hash: values are the client's. (plpgsql: a submission is one call, and this keeps its plan from one to the next.)
 create function fleet._size_key(p_names text[], p_params jsonb, p_gpus integer, p_usual_gpus integer)
@@ -155,3 +130,27 @@ begin
   return case when length(v_key) <= 200 then v_key else left(encode(sha256(convert_to(v_key, 'UTF8')), 'hex'), 32) end;
 end
 $$;
+
+-- _wanted: what each submission needs, its own words over those of its kind. As _items, inlined.
+create function fleet._wanted(p_items fleet.submission[])
+  returns table (place bigint, kind text, model_key text, size_key text, stated boolean, priority fleet.priority, gpus integer,
+                 vram_mib integer, cpu_milli integer, ram_mib integer, disk_mib integer, device text, labels jsonb)
+  language sql
+  stable
+begin atomic
+  select i.place, i.kind, coalesce(i.params ->> k.model_param, ''),
+         case when k.size_params = '{}' and g.gpus = k.gpus then ''
+              else fleet._size_key(k.size_params, i.params, g.gpus, k.gpus) end,
+         i.need ->> case when g.gpus = 0 then 'ram_mib' else 'vram_mib' end is not null,
+         coalesce(i.priority, 'normal'),
+         g.gpus,
+         case when g.gpus = 0 then 0 else coalesce((i.need ->> 'vram_mib')::integer, k.vram_mib) end,
+         coalesce((i.need ->> 'cpu_milli')::integer, k.cpu_milli),
+         coalesce((i.need ->> 'ram_mib')::integer, k.ram_mib),
+         coalesce((i.need ->> 'disk_mib')::integer, k.disk_mib),
+         coalesce(i.need ->> 'device', k.device),
+         coalesce(nullif(i.need -> 'labels', 'null'), '{}')
+    from fleet._items(p_items) as i
+    join fleet.kinds as k on k.kind = i.kind
+   cross join lateral (select coalesce((i.need ->> 'gpus')::integer, k.gpus) as gpus) as g;
+end;

@@ -11,33 +11,41 @@ create function fleet._lease(p_session uuid, p_node fleet.nodes, p_request uuid,
 as $$
 declare
   v_now    timestamptz := fleet.now();
-  v_count  bigint;
+  v_answer json;
 begin
-  perform fleet._durably();
-  with lease as materialized (
-    select t.job_id, gen_random_uuid() as token, case when t.places = '{}' then '{}' else fleet._idx(p_room_idx, t.places::integer[]) end as devices,
-           s.vram_mib, s.ram_mib, s.cpu_milli, s.disk_mib, t.charge, t.run_s, t.capped, t.place
+  if current_setting('synchronous_commit') = 'off' then
+    perform fleet._durably();
+  end if;
+  with seed as materialized (
+    -- Tokens are hashes of one random seed and their place: no less a secret, and the system is asked once.
+    select uuid_send(gen_random_uuid()) as bytes
+  ),
+  lease as materialized (
+    -- The one look at the jobs: for the leases, the history and the answer.
+    select t.place, t.job_id, encode(substring(sha256(e.bytes || int8send(t.place)) for 16), 'hex')::uuid as token,
+           case when t.places = '{}' then '{}' else fleet._idx(p_room_idx, t.places::integer[]) end as devices,
+           s.vram_mib, s.ram_mib, s.cpu_milli, s.disk_mib, t.charge, t.run_s, t.capped, j.project_id, j.attempts + 1 as attempt,
+           j.kind, j.params, j.inputs, j.timeout_s, j.exclusive, j.trace, j.preemptible and j.priority = 'low' as preemptible
       from unnest(p_jobs, p_shapes, p_places, p_charges, p_runs, p_capped) with ordinality
            as t (job_id, shape_id, places, charge, run_s, capped, place)
+     cross join seed as e
       join fleet.shapes as s on s.shape_id = t.shape_id
+      join fleet.jobs as j on j.job_id = t.job_id
   ),
   leased as (
     insert into fleet.leases (job_id, token, session_id, node_id, project_id, request_id, attempt, devices, vram_mib, ram_mib,
                               cpu_milli, disk_mib, claimed_at, deadline, ends_at, charged, capped,
                               preemptible)
-    select l.job_id, l.token, p_session, p_node.node_id, j.project_id, p_request, j.attempts + 1, l.devices, l.vram_mib,
-           l.ram_mib, l.cpu_milli, l.disk_mib, v_now, v_now + make_interval(secs => j.timeout_s),
-           v_now + make_interval(secs => least(j.timeout_s, coalesce(l.run_s, j.timeout_s))), l.charge, l.capped,
-           j.preemptible and j.priority = 'low'
+    select l.job_id, l.token, p_session, p_node.node_id, l.project_id, p_request, l.attempt, l.devices, l.vram_mib,
+           l.ram_mib, l.cpu_milli, l.disk_mib, v_now, v_now + make_interval(secs => l.timeout_s),
+           v_now + make_interval(secs => least(l.timeout_s, coalesce(l.run_s, l.timeout_s))), l.charge, l.capped, l.preemptible
       from lease as l
-      join fleet.jobs as j on j.job_id = l.job_id
   ),
   told as (
     insert into fleet.job_events (job_id, project_id, at, event, detail)
-    select l.job_id, j.project_id, v_now, 'claimed',
-           jsonb_build_object('attempt', j.attempts + 1, 'node', p_node.node, 'devices', l.devices)
+    select l.job_id, l.project_id, v_now, 'claimed',
+           jsonb_build_object('attempt', l.attempt, 'node', p_node.node, 'devices', l.devices)
       from lease as l
-      join fleet.jobs as j on j.job_id = l.job_id
   ),
   booked as (
     select l.idx, sum(l.mib)::integer as mib
@@ -60,7 +68,10 @@ begin
            request_id = p_request
      where b.node_id = p_node.node_id
   )
-  select count(*) into v_count from lease;
-  return fleet._claimed(p_jobs);
+  select json_agg(fleet._answer(l.job_id, l.token, l.attempt, l.project_id, l.kind, l.params, l.inputs, l.timeout_s, l.exclusive,
+                                l.trace, l.devices, l.vram_mib, l.ram_mib, l.cpu_milli, l.disk_mib) order by l.place)
+    into v_answer
+    from lease as l;
+  return v_answer;
 end
 $$;

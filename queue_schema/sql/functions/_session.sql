@@ -7,6 +7,7 @@ create function fleet._session(p_session uuid, p_secret text)
   language plpgsql
   volatile
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan  -- else it is planned anew for every call
 as $$
 declare
   v_session fleet.sessions;

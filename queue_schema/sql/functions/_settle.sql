@@ -20,6 +20,9 @@ create function fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_b
   language plpgsql
   volatile
   set search_path = pg_catalog, pg_temp
+  -- By key, all of it: a plan made while a table was small must not read it whole when it has grown.
+  set enable_seqscan = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_now       timestamptz := fleet.now();
@@ -34,7 +37,9 @@ declare
   v_rungs     fleet.rung[];
   v_answer    json;
 begin
-  perform fleet._durably();
+  if current_setting('synchronous_commit') = 'off' then
+    perform fleet._durably();
+  end if;
   v_ids := array(select distinct i.job_id from jsonb_to_recordset(p_items) as i (job_id uuid));
   if p_verdict = 'failed' and p_items @? '$[*] ? (@.cause == "out_of_memory")' then
     v_rungs := fleet._rungs(p_session, p_items);
@@ -164,8 +169,7 @@ begin
   answered as (
     select i.place, i.job_id, i.token,
            case when d.token is not null then 'settled'
-                when exists (select from fleet.attempts as a
-                              where a.job_id = i.job_id and a.token = i.token and a.settled_by = 'agent') then 'already_settled'
+                when fleet._settled_before(i.job_id, i.token) then 'already_settled'
                 else 'lease_lost' end as outcome,
            d.next, d.pause, d.webhook, d.node_id, d.devices::text as devices, d.vram_mib, d.ram_mib, d.cpu_milli, d.disk_mib
       from item as i
@@ -198,21 +202,38 @@ begin
   if cardinality(v_rungs) > 0 then
     perform fleet._raise(v_rungs, v_now);
   end if;
-  perform fleet._enqueue(v_requeued);
+  if v_requeued is not null then
+    perform fleet._enqueue(v_requeued);
+  end if;
   if v_succeeded is not null then
     perform fleet._publish(v_succeeded, v_tokens, p_items);
-    perform fleet._resolve(v_succeeded);
+    if exists (select from fleet.dependencies as d where d.after_job_id = any(v_succeeded) and not d.satisfied) then
+      perform fleet._resolve(v_succeeded);
+    end if;
   end if;
   if v_failed is not null then
     perform fleet._resolve(v_failed);
   end if;
-  perform fleet._announce(v_hooked);
+  if v_hooked is not null then
+    perform fleet._announce(v_hooked);
+  end if;
   if p_by = 'agent' then
     perform fleet._judge_node(p_session, v_settled, v_now);
   end if;
   perform fleet._unbook(v_freed);
   return v_answer;
 end
+$$;
+
+-- _settled_before: whether its own agent ended this attempt. Apart, so that the statement of every settle does not open each
+-- partition of the history twice.
+create function fleet._settled_before(p_job uuid, p_token uuid)
+  returns boolean
+  language sql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select exists (select from fleet.attempts as a where a.job_id = p_job and a.token = p_token and a.settled_by = 'agent')
 $$;
 
 -- _unbook: leases have ended; take them off the sums of their nodes.

@@ -53,7 +53,4 @@ create function fleet._held(p_halted boolean, p_quarantined boolean, p_paused bo
   returns text
   language sql
   immutable
-  set search_path = pg_catalog, pg_temp
-as $$
-  select case when p_halted then 'halted' when p_quarantined then 'quarantined' when p_paused then 'paused' end
-$$;
+  return case when p_halted then 'halted' when p_quarantined then 'quarantined' when p_paused then 'paused' end;

@@ -17,6 +17,9 @@ create function fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  -- By key, all of it: a plan made while a table was small must not read it whole when it has grown.
+  set enable_seqscan = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_now     timestamptz := fleet.now();

@@ -12,6 +12,8 @@ create function fleet.heartbeat_v1(p_session uuid, p_secret text, p_tokens uuid[
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set enable_seqscan = off  -- as in claim_v1
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_now   timestamptz := fleet.now();

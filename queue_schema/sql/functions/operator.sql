@@ -105,46 +105,64 @@ $$;
 --
 -- Caller   all
 -- Locks    rows of idle_sessions, SKIP LOCKED
+-- Index    idle_sessions_by_since: who fell asleep last is looked at first, and no more than are woken
+--
+-- The last one first, since its connection is warm: one that claims for the first time plans everything, 30 ms instead of 2.
+--
+-- Nothing is lost with a wake, so its commit does not wait for the disk: the sessions look by themselves now and then.
 create function fleet.wake_v1()
   returns jsonb
   language plpgsql
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set enable_seqscan = off
+  set enable_sort = off
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_session uuid;
-  v_sent    integer := 0;
+  v_shapes bigint[];
+  v_most   bigint;
+  v_idle   record;
+  v_sent   integer := 0;
 begin
-  if (select s.halted from fleet.settings as s) then
+  perform set_config('synchronous_commit', 'off', true);
+  if not exists (select from fleet.idle_sessions) or (select s.halted from fleet.settings as s) then
     return '0';
   end if;
-  for v_session in
+  -- What is ready, and how much, once for all sessions.
+  select array_agg(distinct r.shape_id), count(*)
+    into v_shapes, v_most
+    from (select a.shape_id
+            from fleet._asked_by_all() as a
+           cross join lateral (select from fleet.lanes as l
+                                cross join lateral (select from fleet.ready as r
+                                                     where r.lane_id = l.lane_id and r.order_key >= l.head_key
+                                                     limit 64) as r
+                                where l.active and not l.paused and l.shape_id = a.shape_id and l.priority = a.priority
+                                limit 64) as r) as r;
+  for v_idle in select d.session_id, s.kinds, s.node_id, n.pools, n.facts || n.labels as labels
+                  from fleet.idle_sessions as d
+                  join fleet.sessions as s on s.session_id = d.session_id and s.ended_at is null
+                  join fleet.nodes as n on n.node_id = s.node_id and not n.draining
+                 order by d.since desc loop
+    exit when v_sent >= least(v_most, 64);
+    continue when not exists (
+      select from fleet.shapes as p
+       where p.shape_id = any(v_shapes)
+         and p.kind = any(v_idle.kinds)
+         and (p.pools is null or p.pools && v_idle.pools)
+         and (p.labels = '{}' or v_idle.labels @> p.labels)
+         and p.gpus <= (select count(*) from fleet.devices as v
+                         where v.node_id = v_idle.node_id and v.takes_vram and v.total_mib >= p.vram_mib
+                           and (p.device = 'any' or p.device = v.kind)));
     delete from fleet.idle_sessions as i
-     where i.session_id in (
-       select d.session_id
-         from fleet.idle_sessions as d
-         join fleet.sessions as s on s.session_id = d.session_id and s.ended_at is null
-         join fleet.nodes as o on o.node_id = s.node_id and not o.draining
-        where exists (select
-                        from fleet.lanes as l
-                        join fleet.needs as n on n.need_id = l.need_id
-                        join fleet.shapes as p on p.shape_id = n.shape_id
-                        join fleet.kinds as k on k.kind = n.kind and not k.quarantined
-                       where l.active and not l.paused
-                         and n.kind = any(s.kinds)
-                         and (p.labels = '{}' or (o.facts || o.labels) @> p.labels)
-                         and p.gpus <= (select count(*) from fleet.devices as v
-                                         where v.node_id = o.node_id and v.takes_vram and v.total_mib >= p.vram_mib
-                                           and (p.device = 'any' or p.device = v.kind))
-                         and exists (select from fleet.ready as r where r.lane_id = l.lane_id))
-        order by d.since
-        limit (select count(*) from (select from fleet.ready limit 64) as r)
-          for update of d skip locked)
-    returning i.session_id
-  loop
-    perform pg_notify('fleet_' || replace(v_session::text, '-', ''), 'work');
-    v_sent := v_sent + 1;
+     where i.session_id = (select d.session_id from fleet.idle_sessions as d
+                            where d.session_id = v_idle.session_id for update skip locked);
+    if found then
+      perform pg_notify('fleet_' || replace(v_idle.session_id::text, '-', ''), 'work');
+      v_sent := v_sent + 1;
+    end if;
   end loop;
   return to_jsonb(v_sent);
 end

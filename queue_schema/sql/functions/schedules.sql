@@ -188,7 +188,7 @@ begin
       from jsonb_array_elements(v_schedule.jobs) with ordinality as e (job, place);
     begin
       v_ids := array(select (a.job ->> 'job_id')::uuid
-                       from jsonb_array_elements(fleet.submit_v1(v_schedule.project_id, v_jobs, v_schedule.key_id))
+                       from json_array_elements(fleet.submit_v1(v_schedule.project_id, v_jobs, v_schedule.key_id))
                             with ordinality as a (job, place)
                       order by a.place);
     exception when sqlstate 'JQ002' or sqlstate 'JQ005' or sqlstate 'JQ006' or data_exception

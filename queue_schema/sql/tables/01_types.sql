@@ -24,20 +24,32 @@ create function fleet.now()
 as 'select pg_catalog.clock_timestamp()';
 comment on function fleet.now() is 'The clock of the fleet.';
 
--- A time-ordered uuid (version 7, RFC 9562, microseconds in rand_a), on every PostgreSQL we support:
--- uuidv7() itself came with 18 only.
+-- Time-ordered uuids (version 7, RFC 9562, microseconds in rand_a), on every PostgreSQL we support: uuidv7() itself came
+-- with 18 only. One random seed for all, hashed with the place: asking the system for each took 9 us of a submission's 50
+-- a job.
+create function fleet.new_ids(p_count integer)
+  returns setof uuid
+  language sql
+  volatile
+  rows 1000
+  set search_path = pg_catalog, pg_temp
+as $$
+  with seed as materialized (
+    select uuid_send(gen_random_uuid()) as bytes
+  ),
+  tick as materialized (
+    select g.place, (extract(epoch from clock_timestamp()) * 1000000)::bigint as us from generate_series(1, p_count) as g (place)
+  )
+  select (lpad(to_hex(t.us / 1000), 12, '0') || to_hex((7 << 12) | (t.us % 1000 * 4)::integer)
+          || '8' || substring(encode(sha256(s.bytes || int4send(t.place)), 'hex') for 15))::uuid
+    from seed as s, tick as t
+$$;
+comment on function fleet.new_ids(integer) is 'New job ids: uuids version 7.';
+
 create function fleet.new_id()
   returns uuid
   language sql
   volatile
   set search_path = pg_catalog, pg_temp
-as $$
-  select encode(
-           overlay(
-             overlay(uuid_send(gen_random_uuid())
-                     placing substring(int8send(t.us / 1000) from 3 for 6) from 1 for 6)
-             placing substring(int8send((7::bigint << 12) | ((t.us % 1000) * 4)) from 7 for 2) from 7 for 2),
-           'hex')::uuid
-    from (select (extract(epoch from clock_timestamp()) * 1000000)::bigint as us) as t
-$$;
+as 'select fleet.new_ids(1)';
 comment on function fleet.new_id() is 'A new job id: uuid version 7.';

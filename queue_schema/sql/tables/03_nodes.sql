@@ -110,6 +110,7 @@ create table fleet.idle_sessions (
   session_id uuid primary key,
   since      timestamptz not null default fleet.now()
 );
+create index idle_sessions_by_since on fleet.idle_sessions (since);
 comment on table fleet.idle_sessions is 'Sessions that found nothing and sleep: the ones wake may notify.';
 comment on column fleet.idle_sessions.session_id is 'The session.';
 comment on column fleet.idle_sessions.since is 'Since when.';
