@@ -859,7 +859,7 @@ COMMENT ON COLUMN fleet.nodes.created_at IS 'First join.';
 CREATE FUNCTION fleet._lease(p_session uuid, p_node fleet.nodes, p_request uuid, p_seq bigint, p_room_idx integer[], p_jobs uuid[], p_shapes bigint[], p_places text[], p_charges double precision[], p_runs double precision[], p_capped boolean[]) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <d7b9464bd14a3e18388c8fef4468b155>;
+    AS <e1b17e857c0949b1cbdb3dd26d7bb389>;
 
 --
 -- Name: _least(fleet.room, fleet.room); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1701,7 +1701,7 @@ CREATE FUNCTION fleet.fail_v1(p_session uuid, p_secret text, p_items jsonb) RETU
 CREATE FUNCTION fleet.fit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT NULL::uuid) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <9020d251ba1e676140accc7c5a7fca53>;
+    AS <2117ae69e809a55093bcf793370894b0>;
 
 --
 -- Name: forecast_v1(double precision, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -

@@ -1,6 +1,10 @@
 -- _lease: write down what a claim took, and answer it. One element of each array is one job.
 --
 -- p_shapes the shape of each; p_places positions in the room, as texts; p_charges GiB x seconds; p_runs expected seconds
+--
+-- Its commit does not wait for the disk. If the server crashes in that moment the jobs are ready again and their tokens mean
+-- nothing: the agent learns it at its next beat and ends its runners, as with any lost lease. What it settled before was
+-- written after the claim, so the claim was on disk too (docs/adr/0006). Only an exclusive job must not run twice at once.
 create function fleet._lease(p_session uuid, p_node fleet.nodes, p_request uuid, p_seq bigint, p_room_idx integer[],
                              p_jobs uuid[], p_shapes bigint[], p_places text[], p_charges double precision[],
                              p_runs double precision[], p_capped boolean[])
@@ -12,10 +16,8 @@ as $$
 declare
   v_now    timestamptz := fleet.now();
   v_answer json;
+  v_waits  boolean;
 begin
-  if current_setting('synchronous_commit') = 'off' then
-    perform fleet._durably();
-  end if;
   with seed as materialized (
     -- Tokens are hashes of one random seed and their place: no less a secret, and the system is asked once.
     select uuid_send(gen_random_uuid()) as bytes
@@ -69,9 +71,15 @@ begin
      where b.node_id = p_node.node_id
   )
   select json_agg(fleet._answer(l.job_id, l.token, l.attempt, l.project_id, l.kind, l.params, l.inputs, l.timeout_s, l.exclusive,
-                                l.trace, l.devices, l.vram_mib, l.ram_mib, l.cpu_milli, l.disk_mib) order by l.place)
-    into v_answer
+                                l.trace, l.devices, l.vram_mib, l.ram_mib, l.cpu_milli, l.disk_mib) order by l.place),
+         bool_or(l.exclusive)
+    into v_answer, v_waits
     from lease as l;
+  if v_waits then
+    perform fleet._durably();
+  else
+    perform set_config('synchronous_commit', 'off', true);
+  end if;
   return v_answer;
 end
 $$;

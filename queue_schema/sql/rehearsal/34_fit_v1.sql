@@ -28,7 +28,7 @@ begin
   perform rehearsal._set_stage(v_now, c_starts);
   insert into rehearsal.api_keys select k.* from fleet.api_keys as k where k.key_id = p_key;
   v_jobs := array(select (s.one ->> 'job_id')::uuid
-                    from jsonb_array_elements(rehearsal.submit_v1(
+                    from json_array_elements(rehearsal.submit_v1(
                            p_project,
                            (select jsonb_agg(e.one - '{after,inputs,run_at,webhook}'::text[] order by e.place)
                               from jsonb_array_elements(p_jobs) with ordinality as e (one, place)), p_key))
