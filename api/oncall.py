@@ -9,7 +9,7 @@ import msgspec
 import psycopg
 from litestar import get, post
 from litestar.openapi.spec import Example
-from litestar.params import Body, FromPath, JSONBody
+from litestar.params import Body, FromPath, FromQuery, JSONBody
 
 from api.auth import needs
 from api.problems import responses
@@ -49,6 +49,12 @@ class Kinds(msgspec.Struct, frozen=True):
     """What can run."""
 
     kinds: list[desk.Kind]
+
+
+class Needs(msgspec.Struct, frozen=True):
+    """All, or the 500 that ran most."""
+
+    needs: list[desk.LearnedNeed]
 
 
 class BulkRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,6 +101,20 @@ def halt(data: JSONBody[Brake], services: Running) -> Halted:
         if not data.on:
             wake(conn)
         return Halted(desk.fleet(conn), changed)
+
+
+@get(
+    "/needs",
+    tags=["jobs"],
+    guards=[needs(Scope.READ)],
+    sync_to_thread=True,
+    summary="What was learned of jobs' needs",
+    responses=responses(),
+)
+def list_needs(who: Who, services: Running, kind: FromQuery[str | None] = None) -> Needs:
+    """Memory declared, learned and raised, and run times, by kind, model and size; those that ran most first."""
+    with services.pool.connection() as conn:
+        return Needs(desk.needs(conn, who.project_id, kind=kind))
 
 
 @get(
@@ -242,6 +262,7 @@ HANDLERS: list[Any] = [
     show_fleet,
     halt,
     list_kinds,
+    list_needs,
     quarantine,
     cancel_many,
     requeue_many,

@@ -24,7 +24,7 @@ from argosy.errors import (
 )
 from argosy.job import Job
 from argosy.models import Attempt, Blob, Device, Edge, JobEvent, JobInfo, LogChunk, Node, Output, Progress
-from argosy.oncall import Bulk, DeadJob, FleetInfo, Kind, Policy
+from argosy.oncall import Bulk, DeadJob, FleetInfo, Kind, LearnedNeed, Policy
 from argosy.questions import Bounds, Eta, Fit, Reason, Why
 from argosy.schedules import ScheduleInfo
 from argosy.spec import After, JobSpec, OutputOf
@@ -52,6 +52,7 @@ __all__ = [
     "JobInfo",
     "JobSpec",
     "Kind",
+    "LearnedNeed",
     "LogChunk",
     "Node",
     "NotAllowed",

@@ -23,6 +23,30 @@ class FleetInfo(msgspec.Struct, frozen=True):
     running: int = 0
 
 
+class LearnedNeed(msgspec.Struct, frozen=True):
+    """What jobs of one kind, model and size need, and how long they take."""
+
+    kind: str
+    gpus: int
+    memory: str
+    """`vram`: on each device; `ram`: the host's."""
+    stated: bool
+    """The submission named it: what is learned never lowers it."""
+    declared_mib: int
+    vram_mib: int
+    """Booked on each device now."""
+    ram_mib: int
+    runs: int
+    model: str | None = None
+    size: str | None = None
+    learned_mib: int | None = None
+    raised_mib: int | None = None
+    raised_until: datetime | None = None
+    run_p50_s: float | None = None
+    run_p90_s: float | None = None
+    peak_mib: int | None = None
+
+
 class Kind(msgspec.Struct, frozen=True):
     """What code can run."""
 
@@ -91,6 +115,10 @@ class _Changed(msgspec.Struct):
     changed: bool
 
 
+class _Needs(msgspec.Struct):
+    needs: list[LearnedNeed]
+
+
 class _Kinds(msgspec.Struct):
     kinds: list[Kind]
 
@@ -114,6 +142,11 @@ class Fleet:
     def go(self) -> bool:
         """Start work again. Returns whether that changed anything."""
         return self._http.call("POST", "/v1/fleet/halt", _Changed, json={"on": False}).changed
+
+    def needs(self, kind: str | None = None) -> list[LearnedNeed]:
+        """What was learned of this project's jobs, by kind, model and size."""
+        query: Query = [("kind", kind)] if kind else []
+        return self._http.call("GET", "/v1/needs", _Needs, query=query).needs
 
     def kinds(self) -> list[Kind]:
         """What can run, by name."""

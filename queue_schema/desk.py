@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -71,6 +71,31 @@ class Kind(msgspec.Struct, frozen=True):
     running: int
 
 
+class LearnedNeed(msgspec.Struct, frozen=True):
+    """What jobs of one kind, model and size need, and how long they take."""
+
+    kind: str
+    model: str | None
+    size: str | None
+    gpus: int
+    memory: Literal["vram", "ram"]
+    """Which memory the sizes are of: on each device, or the host's."""
+    stated: bool
+    """The submission named it: what is learned never lowers it."""
+    declared_mib: int
+    learned_mib: int | None
+    """None: fewer than five attempts were measured."""
+    raised_mib: int | None
+    raised_until: datetime | None
+    vram_mib: int
+    """Booked on each device now."""
+    ram_mib: int
+    runs: int
+    run_p50_s: float | None
+    run_p90_s: float | None
+    peak_mib: int | None
+
+
 class Dead(msgspec.Struct, frozen=True):
     """A job that failed by itself, with its retries used up."""
 
@@ -101,6 +126,7 @@ _DEAD = view("v_dead", Dead, "project_id")
 _POLICIES = view("v_policies", Policy)
 _FLEET = view("v_fleet", Fleet)
 _KINDS = view("v_kinds", Kind)
+_NEEDS = view("v_needs", LearnedNeed, "project_id")
 _SCHEDULES = view("v_schedules", Schedule, "project_id")
 
 
@@ -161,6 +187,14 @@ def kind(conn: Connection, name: str) -> Kind:
     if not found:
         raise NotFound(f"there is no kind {name}", field="kind", fix="List the kinds to find its name.")
     return found[0]
+
+
+def needs(conn: Connection, project_id: UUID, *, kind: str | None = None) -> list[LearnedNeed]:
+    """What the jobs of a project need, by kind, model and size; those that ran most first."""
+    statement = select(_NEEDS, LearnedNeed).where(_NEEDS.c.project_id == project_id)
+    if kind is not None:
+        statement = statement.where(_NEEDS.c.kind == kind)
+    return rows(conn, statement.order_by(_NEEDS.c.runs.desc(), _NEEDS.c.kind).limit(500), LearnedNeed)
 
 
 def project_named(conn: Connection, name: str) -> UUID:

@@ -36,6 +36,30 @@ def list_kinds(*, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def needs(
+    *, name: Annotated[str | None, typer.Argument(metavar="KIND")] = None, as_json: AsJson = False
+) -> None:
+    """What was learned of its jobs: memory and time, by model and size."""
+    with connect() as client:
+        found = client.fleet.needs(name)
+    if as_json:
+        emit(found)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("KIND", "MODEL", "SIZE", "RUNS", "DECLARED", "LEARNED", "RAISED", "P50 S", "P90 S"):
+        table.add_column(column, justify="left" if column in ("KIND", "MODEL", "SIZE") else "right")
+    for each in found:
+        sizes = [
+            "" if mib is None else f"{mib} MiB {each.memory}"
+            for mib in (each.declared_mib, each.learned_mib, each.raised_mib)
+        ]
+        times = ["" if s is None else f"{s:.1f}" for s in (each.run_p50_s, each.run_p90_s)]
+        cells = (each.kind, each.model or "", each.size or "", str(each.runs), *sizes, *times)
+        table.add_row(*(escape(cell) for cell in cells))
+    output.console().print(table)
+
+
+@app.command()
 def quarantine(
     *,
     name: Name,

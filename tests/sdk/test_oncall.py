@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 import argosy
+from queue_schema.calls import chores
 from queue_schema.states import Cause
 from tests.api.serving import Agent
 from tests.sdk.conftest import Run
@@ -82,3 +83,19 @@ def test_many_jobs_from_the_shell(run: Run, agent: Agent) -> None:
         ["cancel", "--older-than", "soon"],
     ):
         assert run("job", *wrong).code == 2
+
+
+def test_what_was_learned_of_jobs(client: argosy.Client, run: Run, agent: Agent) -> None:
+    """Runs, and how long they took, by kind, model and size: from Python and from the shell."""
+    for _ in range(5):
+        client.submit("noop")
+        agent.complete(agent.one())
+    chores.learn(agent.conn)
+
+    [need] = client.fleet.needs("noop")
+
+    assert (need.kind, need.runs, need.memory, need.declared_mib) == ("noop", 5, "ram", 64)
+    assert need.run_p90_s is not None
+    assert client.fleet.needs("command") == []
+    assert "noop" in run("kind", "needs").out
+    assert run("kind", "needs", "noop", "--json").json[0]["runs"] == 5

@@ -18,11 +18,15 @@ begin
 end
 $$;
 
+-- _rank: the ranking itself; a claim does it when the last one is old.
+--
+-- Charges are read by their era: without enable_seqscan off, and without statistics, they may be read whole.
 create function fleet._rank()
   returns integer
   language plpgsql
   volatile
   set search_path = pg_catalog, pg_temp
+  set enable_seqscan = off
 as $$
 declare
   v_now   timestamptz := fleet.now();
