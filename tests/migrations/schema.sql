@@ -1139,6 +1139,7 @@ CREATE FUNCTION fleet._raise(p_rungs fleet.rung[], p_now timestamp with time zon
 CREATE FUNCTION fleet._rank() RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
     AS <d72fa17b46107addd7c47a799cb35069>;
 
 --
@@ -1269,7 +1270,7 @@ CREATE FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_b
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <001f9d8e74bdc81dc881bdd9c6e6303b>;
+    AS <8b5cbb2656a73bbe2a290084a755f339>;
 
 --
 -- Name: _settled_before(uuid, uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1593,7 +1594,7 @@ CREATE FUNCTION fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <26bafe8836c8fd7ff5adc8d3fbc32c4e>;
+    AS <73de5cdaeb1e205c85a8b9b4aca1b2a9>;
 
 --
 -- Name: complete_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -

@@ -97,14 +97,14 @@ begin
                                 started_at, ended_at, outcome, settled_by, cause, message, traceback, peak_mib, progress)
     select d.job_id, d.project_id, d.attempt, d.token, d.session_id, d.node_id, d.devices, d.vram_mib, d.ram_mib,
            d.claimed_at, v_now, d.verdict, p_by, d.cause, d.message, d.traceback, d.peak_mib,
-           case when g.token is not null
-                then jsonb_build_object('step', g.step, 'total', g.total, 'message', g.message, 'metrics', g.metrics,
-                                        'metrics_step', g.metrics_step, 'at', g.at) end
+           -- A subquery, as those below: a join would be planned while the table is small and read it whole for each job.
+           (select jsonb_build_object('step', g.step, 'total', g.total, 'message', g.message, 'metrics', g.metrics,
+                                      'metrics_step', g.metrics_step, 'at', g.at)
+              from fleet.progress as g where g.job_id = d.job_id and g.token = d.token)
       from decided as d
-      left join fleet.progress as g on g.job_id = d.job_id and g.token = d.token
   ),
   forgotten as (
-    delete from fleet.progress as g using decided as d where g.job_id = d.job_id
+    delete from fleet.progress as g where g.job_id = any(array(select d.job_id from decided as d))
   ),
   written as (
     update fleet.jobs as j
@@ -161,10 +161,10 @@ begin
     select d.job_id, d.project_id, v_now,
            case when d.next = 'retrying' and d.cause = 'lost' then 'lost' else d.next end,
            jsonb_strip_nulls(jsonb_build_object(
-             'attempt', d.attempt, 'node', n.node, 'cause', d.cause, 'message', d.message,
+             'attempt', d.attempt, 'node', (select n.node from fleet.nodes as n where n.node_id = d.node_id),
+             'cause', d.cause, 'message', d.message,
              'run_at', case when d.next in ('retrying', 'released') and d.pause > interval '0' then v_now + d.pause end))
       from decided as d
-      join fleet.nodes as n on n.node_id = d.node_id
   ),
   answered as (
     select i.place, i.job_id, i.token,

@@ -8,8 +8,10 @@
 -- Errors   JQ002 bad_request, JQ003 session_lost
 --
 -- Order: class; within it the project that has had least (rank); within that, age over all its lanes that fit. A project's
--- turn ends when what it was given passes the rank of the next one by the quantum. The job for which this node keeps a
--- place goes before all; others that would still run when its time comes leave it its place.
+-- turn ends when what it was given passes the rank of the next one by the quantum. Which lane is next is decided by the
+-- oldest job; what is taken from it at once may be a second younger than that of the next lane, since a visit costs the
+-- same for one job as for many, and submissions often mix needs. The job for which this node keeps a place goes before
+-- all; others that would still run when its time comes leave it its place.
 create function fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_sample jsonb, p_want integer,
                                p_waiting boolean default false)
   returns json
@@ -99,6 +101,7 @@ begin
   end if;
   if v_ranking.at < v_now - interval '10 s' then
     perform fleet._rank();  -- the scheduler is away
+    select r.* into strict v_ranking from fleet.rankings as r order by r.era desc limit 1;
   end if;
 
   v_room := fleet._measure(v_session, v_node, v_booked, p_sample);
@@ -247,7 +250,7 @@ begin
 
         v_most := cardinality(v_places);
         v_bound := v_lane.bound is not null and not v_lane.lane_id = any(v_past);
-        v_jobs := fleet._take(v_lane.lane_id, v_lane.head, case when v_bound then v_lane.bound else 9223372036854775807 end,
+        v_jobs := fleet._take(v_lane.lane_id, v_lane.head, case when v_bound then v_lane.bound + 1000000 else 9223372036854775807 end,
                               v_most);
         v_count := coalesce(cardinality(v_jobs), 0);
         if v_count > 0 then
