@@ -196,3 +196,27 @@ def test_many_nodes_keep_many_places(conn, clock, project: Project):
     chores.reserve(conn)
 
     assert conn.execute("select count(distinct node_id) from fleet.reservations").fetchone() == (1,)
+
+
+def test_a_place_does_not_move_for_memory_given_back_since_the_last_sample(conn, clock, project: Project):
+    """What a job gave back looks like an outsider's until the next sample; the other node must not get the place."""
+    for name in ("node-1", "node-2"):
+        agent = Agent(conn, name, gpus=[80 * GIB])
+        project.gpu_job(40 * GIB)
+        held = agent.claim_one()
+        clock.advance(10)
+        if name == "node-1":
+            first, running = agent, held
+    big = project.gpu_job(78 * GIB)
+    clock.advance(3)
+    chores.reserve(conn)
+    free = {-1: first.total[-1], 0: 40 * GIB}
+    first.claim(1, free=free, realised={(0, running.token): 40 * GIB})
+    place = "select n.node from fleet.reservations r join fleet.nodes n using (node_id) where r.job_id = %s"
+    before = conn.execute(place, (big,)).fetchone()
+
+    first.complete(running)
+    chores.reserve(conn)
+
+    assert before == ("node-1",)
+    assert conn.execute(place, (big,)).fetchone() == before

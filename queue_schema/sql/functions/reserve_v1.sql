@@ -41,8 +41,7 @@ begin
 
   for v_head in select h.* from fleet._starving(v_now - make_interval(secs => v_set.reserve_after_s), 8) as h loop
     select s.* into strict v_shape from fleet.shapes as s where s.shape_id = v_head.shape_id;
-    select n.* into v_best from fleet._free_times(v_shape, v_now, v_head.job_id) as n
-     order by n.free_at, n.size_mib, n.node_id limit 1;
+    select b.* into v_best from fleet._best_place(v_shape, v_now, v_head.job_id) as b;
     continue when v_best.node_id is null;
     if v_best.free_at <= v_now then
       -- It fits: by its turn, or at once where a place was kept for it.
@@ -51,8 +50,7 @@ begin
     end if;
     if v_head.priority = 'urgent' then
       v_asked := v_asked + fleet._preempt(v_shape, v_now);
-      select n.* into v_best from fleet._free_times(v_shape, v_now, v_head.job_id) as n
-       order by n.free_at, n.size_mib, n.node_id limit 1;
+      select b.* into v_best from fleet._best_place(v_shape, v_now, v_head.job_id) as b;
     end if;
     insert into fleet.reservations as r (job_id, node_id, begins_at, made_at)
     values (v_head.job_id, v_best.node_id, v_best.free_at, v_now)
@@ -60,6 +58,31 @@ begin
   end loop;
   return jsonb_build_object('kept', (select count(*) from fleet.reservations), 'preempted', v_asked);
 end
+$$;
+
+-- _best_place: the node that will have room for a job first. The one that keeps its place stays in the running until the time
+-- that was promised, also while it does not look like it: memory that a job gave back since the last sample looks like an
+-- outsider's, and a place must not move for that.
+create function fleet._best_place(p_shape fleet.shapes, p_now timestamptz, p_job uuid)
+  returns table (node_id bigint, free_at timestamptz)
+  language sql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with free as materialized (
+    select f.node_id, f.free_at, f.size_mib from fleet._free_times(p_shape, p_now, p_job) as f
+  )
+  select n.node_id, n.free_at
+    from (select f.node_id, f.free_at, f.size_mib from free as f
+           union all
+          select r.node_id, r.begins_at, 0
+            from fleet.reservations as r
+            join fleet._live_nodes(p_now) as l on l.node_id = r.node_id
+           where r.job_id = p_job
+             and r.begins_at > p_now
+             and not exists (select from free as f where f.node_id = r.node_id)) as n
+   order by n.free_at, n.size_mib, n.node_id
+   limit 1
 $$;
 
 -- _live_nodes: nodes that take work, with what decides whether they may serve a shape.
