@@ -16,7 +16,7 @@ _TABLES = """
 select c.relname, array_agg(a.attname::text order by a.attnum)
   from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
  where c.relnamespace = 'fleet'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
-   and a.attgenerated = '' and a.attname <> 'event_id'
+   and a.attgenerated = ''
  group by c.relname
 having bool_or(a.attname = 'job_id') and not bool_or(a.attidentity <> '')
  order by c.relname

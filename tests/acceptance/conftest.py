@@ -61,7 +61,7 @@ class Fleet:
             """
             select j.job_id, j.outcome::text,
                    (select count(*) from fleet.attempts a where a.job_id = j.job_id and a.outcome = 'succeeded'),
-                   (select count(*) from fleet.job_events e where e.job_id = j.job_id and e.event = 'succeeded')
+                   (select count(*) from fleet.v_events e where e.job_id = j.job_id and e.event = 'succeeded')
               from fleet.jobs j
             """
         ).fetchall()

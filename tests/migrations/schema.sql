@@ -362,6 +362,15 @@ CREATE FUNCTION fleet._asked_by_all() RETURNS TABLE(shape_id bigint, priority fl
     AS <b598f27d87c71be9e9e53ad857333115>;
 
 --
+-- Name: _best_place(fleet.shapes, timestamp with time zone, uuid); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._best_place(p_shape fleet.shapes, p_now timestamp with time zone, p_job uuid) RETURNS TABLE(node_id bigint, free_at timestamp with time zone)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <eea3853c7aa5a6fddf00b2ffed7013e5>;
+
+--
 -- Name: _book(fleet.room, fleet.shapes, text[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -859,7 +868,7 @@ COMMENT ON COLUMN fleet.nodes.created_at IS 'First join.';
 CREATE FUNCTION fleet._lease(p_session uuid, p_node fleet.nodes, p_request uuid, p_seq bigint, p_room_idx integer[], p_jobs uuid[], p_shapes bigint[], p_places text[], p_charges double precision[], p_runs double precision[], p_capped boolean[]) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <e1b17e857c0949b1cbdb3dd26d7bb389>;
+    AS <8a5827bf21d6e0ab7f77aba9eaff5820>;
 
 --
 -- Name: _least(fleet.room, fleet.room); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1097,6 +1106,15 @@ CREATE FUNCTION fleet._places(p_room fleet.room, p_shape fleet.shapes, p_most in
     AS <37b18fca73602218e091bab5a04b525b>;
 
 --
+-- Name: _plain_lane(uuid, text, text, text, uuid, bigint); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._plain_lane(p_project uuid, p_kind text, p_model_key text, p_size_key text, p_key uuid, p_order bigint, OUT lane_id bigint, OUT open boolean, OUT timeout_s integer, OUT retries integer, OUT held text) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <12064bb0bc488d3a2ee252f7f8c66391>;
+
+--
 -- Name: _preempt(fleet.shapes, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1104,6 +1122,91 @@ CREATE FUNCTION fleet._preempt(p_shape fleet.shapes, p_now timestamp with time z
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <7b0e7d332943879b99af4ebd5113e14a>;
+
+--
+-- Name: progress; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.progress (
+    job_id uuid NOT NULL,
+    token uuid NOT NULL,
+    step bigint,
+    total bigint,
+    message text,
+    metrics jsonb,
+    metrics_step bigint,
+    log_bytes bigint DEFAULT 0 NOT NULL,
+    at timestamp with time zone NOT NULL
+)
+WITH (fillfactor='50');
+
+--
+-- Name: TABLE progress; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.progress IS 'How far running attempts are; the row goes with the attempt.';
+
+--
+-- Name: COLUMN progress.job_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.progress.job_id IS 'The job.';
+
+--
+-- Name: COLUMN progress.token; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.progress.token IS 'The attempt.';
+
+--
+-- Name: COLUMN progress.step; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.progress.step IS 'Steps done.';
+
+--
+-- Name: COLUMN progress.total; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.progress.total IS 'Steps to do, if known.';
+
+--
+-- Name: COLUMN progress.message; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.progress.message IS 'For people.';
+
+--
+-- Name: COLUMN progress.metrics; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.progress.metrics IS 'Latest value of each metric.';
+
+--
+-- Name: COLUMN progress.metrics_step; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.progress.metrics_step IS 'At this step.';
+
+--
+-- Name: COLUMN progress.log_bytes; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.progress.log_bytes IS 'Log text kept so far.';
+
+--
+-- Name: COLUMN progress.at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.progress.at IS 'When it was said.';
+
+--
+-- Name: _progress_of(uuid, uuid); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._progress_of(p_job uuid, p_token uuid) RETURNS jsonb
+    LANGUAGE sql STABLE
+    RETURN (SELECT jsonb_build_object('step', g.step, 'total', g.total, 'message', g.message, 'metrics', g.metrics, 'metrics_step', g.metrics_step, 'at', g.at) AS jsonb_build_object FROM fleet.progress g WHERE ((g.job_id = _progress_of.p_job) AND (g.token = _progress_of.p_token)));
 
 --
 -- Name: _publish(uuid[], uuid[], jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1270,7 +1373,7 @@ CREATE FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_b
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <8b5cbb2656a73bbe2a290084a755f339>;
+    AS <2ddc60f8a47a3b1ba718c6bd925c2e54>;
 
 --
 -- Name: _settled_before(uuid, uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1307,76 +1410,6 @@ CREATE FUNCTION fleet._size_key(p_names text[], p_params jsonb, p_gpus integer, 
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <e861e574037eac1d99e0c3d86c75682e>;
-
---
--- Name: _starving(timestamp with time zone, integer); Type: FUNCTION; Schema: fleet; Owner: -
---
-
-CREATE FUNCTION fleet._starving(p_since timestamp with time zone, p_most integer) RETURNS TABLE(job_id uuid, lane_id bigint, shape_id bigint, priority fleet.priority)
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <f2584ad3ed59d1a90259013aad3a5d35>;
-
---
--- Name: _take(bigint, bigint, bigint, integer); Type: FUNCTION; Schema: fleet; Owner: -
---
-
-CREATE FUNCTION fleet._take(p_lane bigint, p_head bigint, p_bound bigint, p_most integer) RETURNS uuid[]
-    LANGUAGE sql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <6976fb3f80251d0ca579b5738ce3c322>;
-
---
--- Name: _take_one(uuid, bigint, bigint); Type: FUNCTION; Schema: fleet; Owner: -
---
-
-CREATE FUNCTION fleet._take_one(p_job uuid, p_lane bigint, p_order_key bigint) RETURNS uuid[]
-    LANGUAGE sql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <e9c4f07158e2bf3f9dae961eadacc754>;
-
---
--- Name: _tell(timestamp with time zone, rehearsal.outcomes[]); Type: FUNCTION; Schema: fleet; Owner: -
---
-
-CREATE FUNCTION fleet._tell(p_now timestamp with time zone, p_played rehearsal.outcomes[]) RETURNS void
-    LANGUAGE sql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <6b15a5957303f2e792dac02b1584d2d8>;
-
---
--- Name: _top_mib(fleet.shapes, text); Type: FUNCTION; Schema: fleet; Owner: -
---
-
-CREATE FUNCTION fleet._top_mib(p_shape fleet.shapes, p_memory text) RETURNS integer
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <33b0e3cd4aa18e4e3bf5e654d2269b70>;
-
---
--- Name: _unbook(fleet.booking[]); Type: FUNCTION; Schema: fleet; Owner: -
---
-
-CREATE FUNCTION fleet._unbook(p_freed fleet.booking[]) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <009cdeaeabdf9c1785a5a696a7bce687>;
-
---
--- Name: _under_cap(fleet.caps, fleet.shapes); Type: FUNCTION; Schema: fleet; Owner: -
---
-
-CREATE FUNCTION fleet._under_cap(p_cap fleet.caps, p_shape fleet.shapes) RETURNS integer
-    LANGUAGE sql IMMUTABLE
-    RETURN (LEAST((((p_cap).max_running - (p_cap).running))::bigint, CASE WHEN (((p_cap).max_vram_mib IS NOT NULL) AND (((p_shape).gpus * (p_shape).vram_mib) > 0)) THEN GREATEST((0)::bigint, (((p_cap).max_vram_mib - (p_cap).vram_mib) / ((p_shape).gpus * (p_shape).vram_mib))) ELSE NULL::bigint END))::integer;
-
---
--- Name: _wait_class(double precision); Type: FUNCTION; Schema: fleet; Owner: -
---
-
-CREATE FUNCTION fleet._wait_class(p_s double precision) RETURNS integer
-    LANGUAGE sql IMMUTABLE
-    RETURN width_bucket(p_s, ARRAY[(15)::double precision, (120)::double precision, (600)::double precision, (3600)::double precision]);
 
 --
 -- Name: kinds; Type: TABLE; Schema: fleet; Owner: -
@@ -1504,6 +1537,111 @@ COMMENT ON COLUMN fleet.kinds.quarantined IS 'Nothing of it is claimed; submissi
 --
 
 COMMENT ON COLUMN fleet.kinds.quarantine_reason IS 'For people.';
+
+--
+-- Name: _size_of(fleet.kinds, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._size_of(p_kind fleet.kinds, p_params jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    RETURN CASE WHEN ((p_kind).size_params = '{}'::text[]) THEN ''::text ELSE fleet._size_key((p_kind).size_params, p_params, (p_kind).gpus, (p_kind).gpus) END;
+
+--
+-- Name: _starving(timestamp with time zone, integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._starving(p_since timestamp with time zone, p_most integer) RETURNS TABLE(job_id uuid, lane_id bigint, shape_id bigint, priority fleet.priority)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <f2584ad3ed59d1a90259013aad3a5d35>;
+
+--
+-- Name: _submit_one(uuid, jsonb, uuid, text, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._submit_one(p_project uuid, p_job jsonb, p_key uuid, p_trace text, p_now timestamp with time zone) RETURNS json
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <fb355f66bcf0f7ff58620fede4c73191>;
+
+--
+-- Name: _submit_plain(uuid, jsonb, uuid, text, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._submit_plain(p_project uuid, p_jobs jsonb, p_key uuid, p_trace text, p_now timestamp with time zone) RETURNS json
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <d92ad8e357d5666463ae829e6f6e8263>;
+
+--
+-- Name: _succeed(uuid, jsonb, text); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._succeed(p_session uuid, p_items jsonb, p_by text) RETURNS json
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <f68a7f1dc84a5ad8e77905fbf1179f1a>;
+
+--
+-- Name: _take(bigint, bigint, bigint, integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._take(p_lane bigint, p_head bigint, p_bound bigint, p_most integer) RETURNS uuid[]
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <6976fb3f80251d0ca579b5738ce3c322>;
+
+--
+-- Name: _take_one(uuid, bigint, bigint); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._take_one(p_job uuid, p_lane bigint, p_order_key bigint) RETURNS uuid[]
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <e9c4f07158e2bf3f9dae961eadacc754>;
+
+--
+-- Name: _tell(timestamp with time zone, rehearsal.outcomes[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._tell(p_now timestamp with time zone, p_played rehearsal.outcomes[]) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <6b15a5957303f2e792dac02b1584d2d8>;
+
+--
+-- Name: _top_mib(fleet.shapes, text); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._top_mib(p_shape fleet.shapes, p_memory text) RETURNS integer
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <33b0e3cd4aa18e4e3bf5e654d2269b70>;
+
+--
+-- Name: _unbook(fleet.booking[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._unbook(p_freed fleet.booking[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <009cdeaeabdf9c1785a5a696a7bce687>;
+
+--
+-- Name: _under_cap(fleet.caps, fleet.shapes); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._under_cap(p_cap fleet.caps, p_shape fleet.shapes) RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    RETURN (LEAST((((p_cap).max_running - (p_cap).running))::bigint, CASE WHEN (((p_cap).max_vram_mib IS NOT NULL) AND (((p_shape).gpus * (p_shape).vram_mib) > 0)) THEN GREATEST((0)::bigint, (((p_cap).max_vram_mib - (p_cap).vram_mib) / ((p_shape).gpus * (p_shape).vram_mib))) ELSE NULL::bigint END))::integer;
+
+--
+-- Name: _wait_class(double precision); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._wait_class(p_s double precision) RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    RETURN width_bucket(p_s, ARRAY[(15)::double precision, (120)::double precision, (600)::double precision, (3600)::double precision]);
 
 --
 -- Name: _wanted(fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1687,6 +1825,21 @@ CREATE FUNCTION fleet.eta_v1(p_project uuid, p_job uuid, p_max_age_s double prec
     AS <71708e101ce959fdf838e28b1357177f>;
 
 --
+-- Name: event_id(); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.event_id() RETURNS bigint
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <059cfd0e8430334ac12e7bd00cce60ca>;
+
+--
+-- Name: FUNCTION event_id(); Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON FUNCTION fleet.event_id() IS 'The next event of a job: microseconds since 1970.';
+
+--
 -- Name: fail_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1804,7 +1957,7 @@ CREATE FUNCTION fleet.make_partitions_v1(p_days_ahead integer) RETURNS jsonb
 CREATE FUNCTION fleet.new_id() RETURNS uuid
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <37445ebe3b8b9d9544ebac3c931b48be>;
+    AS <9656e7e81bce5db5dcaf959e922e3384>;
 
 --
 -- Name: FUNCTION new_id(); Type: COMMENT; Schema: fleet; Owner: -
@@ -1819,7 +1972,7 @@ COMMENT ON FUNCTION fleet.new_id() IS 'A new job id: uuid version 7.';
 CREATE FUNCTION fleet.new_ids(p_count integer) RETURNS SETOF uuid
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <619af51f55d2bfefaa5958c96b19f71d>;
+    AS <fbcc0216da8e85c2fdc34748dfe88e27>;
 
 --
 -- Name: FUNCTION new_ids(p_count integer); Type: COMMENT; Schema: fleet; Owner: -
@@ -1934,7 +2087,7 @@ CREATE FUNCTION fleet.report_v1(p_session uuid, p_secret text, p_reports jsonb) 
 CREATE FUNCTION fleet.reserve_v1() RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <b5605857054006c76fc4977158dcdfcf>;
+    AS <bacabb538988dde5f6201ef0188234eb>;
 
 --
 -- Name: retry_v1(uuid, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1978,7 +2131,7 @@ CREATE FUNCTION fleet.submit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <0b2c7452c54557071d2041f36cb0b160>;
+    AS <90e782b3aad1cd8be9fb0110920170e5>;
 
 --
 -- Name: tick_v1(uuid, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2408,6 +2561,8 @@ CREATE TABLE fleet.attempts (
     traceback text,
     peak_mib integer,
     progress jsonb,
+    claimed_event bigint NOT NULL,
+    ended_event bigint NOT NULL,
     CONSTRAINT attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'released'::text]))),
     CONSTRAINT attempts_settled_by_check CHECK ((settled_by = ANY (ARRAY['agent'::text, 'reaper'::text])))
 )
@@ -2528,6 +2683,18 @@ COMMENT ON COLUMN fleet.attempts.peak_mib IS 'Largest memory in use, or asked fo
 COMMENT ON COLUMN fleet.attempts.progress IS 'How far it got.';
 
 --
+-- Name: COLUMN attempts.claimed_event; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.attempts.claimed_event IS 'Its event claimed, in v_events.';
+
+--
+-- Name: COLUMN attempts.ended_event; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.attempts.ended_event IS 'Its event succeeded, in v_events; other ends are told in job_events, with what they lead to.';
+
+--
 -- Name: attempts_default; Type: TABLE; Schema: fleet; Owner: -
 --
 
@@ -2550,6 +2717,8 @@ CREATE TABLE fleet.attempts_default (
     traceback text,
     peak_mib integer,
     progress jsonb,
+    claimed_event bigint CONSTRAINT attempts_claimed_event_not_null NOT NULL,
+    ended_event bigint CONSTRAINT attempts_ended_event_not_null NOT NULL,
     CONSTRAINT attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'released'::text]))),
     CONSTRAINT attempts_settled_by_check CHECK ((settled_by = ANY (ARRAY['agent'::text, 'reaper'::text])))
 );
@@ -2888,17 +3057,6 @@ COMMENT ON COLUMN fleet.devices.free_mib IS 'Free memory in the last sample kept
 COMMENT ON COLUMN fleet.devices.sampled_at IS 'When that was.';
 
 --
--- Name: event_id; Type: SEQUENCE; Schema: fleet; Owner: -
---
-
-CREATE SEQUENCE fleet.event_id
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1;
-
---
 -- Name: forecast_scores; Type: TABLE; Schema: fleet; Owner: -
 --
 
@@ -3159,7 +3317,7 @@ COMMENT ON COLUMN fleet.idle_sessions.since IS 'Since when.';
 --
 
 CREATE TABLE fleet.job_events (
-    event_id bigint DEFAULT nextval('fleet.event_id'::regclass) NOT NULL,
+    event_id bigint DEFAULT fleet.event_id() NOT NULL,
     job_id uuid NOT NULL,
     project_id uuid NOT NULL,
     at timestamp with time zone NOT NULL,
@@ -3172,7 +3330,7 @@ PARTITION BY RANGE (at);
 -- Name: TABLE job_events; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON TABLE fleet.job_events IS 'What happened to each job, in order.';
+COMMENT ON TABLE fleet.job_events IS 'What happened to each job, but for what jobs, leases and attempts tell by themselves: v_events has all.';
 
 --
 -- Name: COLUMN job_events.event_id; Type: COMMENT; Schema: fleet; Owner: -
@@ -3202,7 +3360,7 @@ COMMENT ON COLUMN fleet.job_events.at IS 'When.';
 -- Name: COLUMN job_events.event; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON COLUMN fleet.job_events.event IS 'submitted, ready, claimed, released, lost, retrying, raised, checkpoint, cancelling, preempting, succeeded, failed, cancelled.';
+COMMENT ON COLUMN fleet.job_events.event IS 'submitted (again), ready, amended, released, lost, retrying, raised, checkpoint, cancelling, preempting, failed, cancelled.';
 
 --
 -- Name: COLUMN job_events.detail; Type: COMMENT; Schema: fleet; Owner: -
@@ -3215,7 +3373,7 @@ COMMENT ON COLUMN fleet.job_events.detail IS 'Facts about it.';
 --
 
 CREATE TABLE fleet.job_events_default (
-    event_id bigint DEFAULT nextval('fleet.event_id'::regclass) CONSTRAINT job_events_event_id_not_null NOT NULL,
+    event_id bigint DEFAULT fleet.event_id() CONSTRAINT job_events_event_id_not_null NOT NULL,
     job_id uuid CONSTRAINT job_events_job_id_not_null NOT NULL,
     project_id uuid CONSTRAINT job_events_project_id_not_null NOT NULL,
     at timestamp with time zone CONSTRAINT job_events_at_not_null NOT NULL,
@@ -3344,7 +3502,8 @@ CREATE TABLE fleet.leases (
     capped boolean NOT NULL,
     preemptible boolean NOT NULL,
     command fleet.lease_command,
-    unnamed integer DEFAULT 0 NOT NULL
+    unnamed integer DEFAULT 0 NOT NULL,
+    claimed_event bigint NOT NULL
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_cost_delay='0');
 
@@ -3473,6 +3632,12 @@ COMMENT ON COLUMN fleet.leases.command IS 'What the next heartbeat asks.';
 --
 
 COMMENT ON COLUMN fleet.leases.unnamed IS 'Heartbeats in a row that did not name it: from two on it is released (I14).';
+
+--
+-- Name: COLUMN leases.claimed_event; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.leases.claimed_event IS 'Its event claimed, in v_events.';
 
 --
 -- Name: log_id; Type: SEQUENCE; Schema: fleet; Owner: -
@@ -3803,83 +3968,6 @@ COMMENT ON COLUMN fleet.observations.peak_mib IS 'The most memory in use, the la
 --
 
 COMMENT ON COLUMN fleet.observations.grew_mib IS 'What attempts had when they ran out of memory: at least so much is needed.';
-
---
--- Name: progress; Type: TABLE; Schema: fleet; Owner: -
---
-
-CREATE TABLE fleet.progress (
-    job_id uuid NOT NULL,
-    token uuid NOT NULL,
-    step bigint,
-    total bigint,
-    message text,
-    metrics jsonb,
-    metrics_step bigint,
-    log_bytes bigint DEFAULT 0 NOT NULL,
-    at timestamp with time zone NOT NULL
-)
-WITH (fillfactor='50');
-
---
--- Name: TABLE progress; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON TABLE fleet.progress IS 'How far running attempts are; the row goes with the attempt.';
-
---
--- Name: COLUMN progress.job_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.progress.job_id IS 'The job.';
-
---
--- Name: COLUMN progress.token; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.progress.token IS 'The attempt.';
-
---
--- Name: COLUMN progress.step; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.progress.step IS 'Steps done.';
-
---
--- Name: COLUMN progress.total; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.progress.total IS 'Steps to do, if known.';
-
---
--- Name: COLUMN progress.message; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.progress.message IS 'For people.';
-
---
--- Name: COLUMN progress.metrics; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.progress.metrics IS 'Latest value of each metric.';
-
---
--- Name: COLUMN progress.metrics_step; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.progress.metrics_step IS 'At this step.';
-
---
--- Name: COLUMN progress.log_bytes; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.progress.log_bytes IS 'Log text kept so far.';
-
---
--- Name: COLUMN progress.at; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.progress.at IS 'When it was said.';
 
 --
 -- Name: rankings; Type: TABLE; Schema: fleet; Owner: -
@@ -4708,13 +4796,55 @@ COMMENT ON VIEW fleet.v_devices IS 'GPUs and host memory: total, free in the las
 --
 
 CREATE VIEW fleet.v_events AS
- SELECT event_id,
-    job_id,
-    project_id,
-    at,
-    event,
-    detail
-   FROM fleet.job_events e;
+ SELECT e.event_id,
+    e.job_id,
+    e.project_id,
+    e.at,
+    e.event,
+    e.detail
+   FROM fleet.job_events e
+UNION ALL
+ SELECT 1 AS event_id,
+    j.job_id,
+    j.project_id,
+    j.created_at AS at,
+    'submitted'::text AS event,
+    jsonb_build_object('state',
+        CASE
+            WHEN ((j.run_at > j.created_at) OR (EXISTS ( SELECT
+               FROM fleet.dependencies d
+              WHERE (d.job_id = j.job_id)))) THEN 'waiting'::text
+            ELSE 'ready'::text
+        END) AS detail
+   FROM fleet.jobs j
+UNION ALL
+ SELECT l.claimed_event AS event_id,
+    l.job_id,
+    l.project_id,
+    l.claimed_at AS at,
+    'claimed'::text AS event,
+    jsonb_build_object('attempt', l.attempt, 'node', n.node, 'devices', l.devices) AS detail
+   FROM (fleet.leases l
+     JOIN fleet.nodes n ON ((n.node_id = l.node_id)))
+UNION ALL
+ SELECT a.claimed_event AS event_id,
+    a.job_id,
+    a.project_id,
+    a.started_at AS at,
+    'claimed'::text AS event,
+    jsonb_build_object('attempt', a.attempt, 'node', n.node, 'devices', a.devices) AS detail
+   FROM (fleet.attempts a
+     JOIN fleet.nodes n ON ((n.node_id = a.node_id)))
+UNION ALL
+ SELECT a.ended_event AS event_id,
+    a.job_id,
+    a.project_id,
+    a.ended_at AS at,
+    'succeeded'::text AS event,
+    jsonb_build_object('attempt', a.attempt, 'node', n.node) AS detail
+   FROM (fleet.attempts a
+     JOIN fleet.nodes n ON ((n.node_id = a.node_id)))
+  WHERE (a.outcome = 'succeeded'::text);
 
 --
 -- Name: VIEW v_events; Type: COMMENT; Schema: fleet; Owner: -
@@ -4961,7 +5091,9 @@ CREATE VIEW fleet.v_jobs AS
             a_1.message,
             a_1.traceback,
             a_1.peak_mib,
-            a_1.progress
+            a_1.progress,
+            a_1.claimed_event,
+            a_1.ended_event
            FROM fleet.attempts a_1
           WHERE ((a_1.job_id = j.job_id) AND (a_1.attempt = j.attempts))
          LIMIT 1) a ON ((l.job_id IS NULL)))
@@ -6060,6 +6192,13 @@ REVOKE ALL ON FUNCTION fleet._asked_by_all() FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._asked_by_all() TO fleet_owner;
 
 --
+-- Name: FUNCTION _best_place(p_shape fleet.shapes, p_now timestamp with time zone, p_job uuid); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._best_place(p_shape fleet.shapes, p_now timestamp with time zone, p_job uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._best_place(p_shape fleet.shapes, p_now timestamp with time zone, p_job uuid) TO fleet_owner;
+
+--
 -- Name: FUNCTION _book(p_room fleet.room, p_shape fleet.shapes, p_places text[]); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -6372,11 +6511,31 @@ REVOKE ALL ON FUNCTION fleet._places(p_room fleet.room, p_shape fleet.shapes, p_
 GRANT ALL ON FUNCTION fleet._places(p_room fleet.room, p_shape fleet.shapes, p_most integer) TO fleet_owner;
 
 --
+-- Name: FUNCTION _plain_lane(p_project uuid, p_kind text, p_model_key text, p_size_key text, p_key uuid, p_order bigint, OUT lane_id bigint, OUT open boolean, OUT timeout_s integer, OUT retries integer, OUT held text); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._plain_lane(p_project uuid, p_kind text, p_model_key text, p_size_key text, p_key uuid, p_order bigint, OUT lane_id bigint, OUT open boolean, OUT timeout_s integer, OUT retries integer, OUT held text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._plain_lane(p_project uuid, p_kind text, p_model_key text, p_size_key text, p_key uuid, p_order bigint, OUT lane_id bigint, OUT open boolean, OUT timeout_s integer, OUT retries integer, OUT held text) TO fleet_owner;
+
+--
 -- Name: FUNCTION _preempt(p_shape fleet.shapes, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
 --
 
 REVOKE ALL ON FUNCTION fleet._preempt(p_shape fleet.shapes, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._preempt(p_shape fleet.shapes, p_now timestamp with time zone) TO fleet_owner;
+
+--
+-- Name: TABLE progress; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.progress TO fleet_exec;
+
+--
+-- Name: FUNCTION _progress_of(p_job uuid, p_token uuid); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._progress_of(p_job uuid, p_token uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._progress_of(p_job uuid, p_token uuid) TO fleet_owner;
 
 --
 -- Name: FUNCTION _publish(p_succeeded uuid[], p_tokens uuid[], p_items jsonb); Type: ACL; Schema: fleet; Owner: -
@@ -6533,11 +6692,45 @@ REVOKE ALL ON FUNCTION fleet._size_key(p_names text[], p_params jsonb, p_gpus in
 GRANT ALL ON FUNCTION fleet._size_key(p_names text[], p_params jsonb, p_gpus integer, p_usual_gpus integer) TO fleet_owner;
 
 --
+-- Name: TABLE kinds; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.kinds TO fleet_exec;
+
+--
+-- Name: FUNCTION _size_of(p_kind fleet.kinds, p_params jsonb); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._size_of(p_kind fleet.kinds, p_params jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._size_of(p_kind fleet.kinds, p_params jsonb) TO fleet_owner;
+
+--
 -- Name: FUNCTION _starving(p_since timestamp with time zone, p_most integer); Type: ACL; Schema: fleet; Owner: -
 --
 
 REVOKE ALL ON FUNCTION fleet._starving(p_since timestamp with time zone, p_most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._starving(p_since timestamp with time zone, p_most integer) TO fleet_owner;
+
+--
+-- Name: FUNCTION _submit_one(p_project uuid, p_job jsonb, p_key uuid, p_trace text, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._submit_one(p_project uuid, p_job jsonb, p_key uuid, p_trace text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._submit_one(p_project uuid, p_job jsonb, p_key uuid, p_trace text, p_now timestamp with time zone) TO fleet_owner;
+
+--
+-- Name: FUNCTION _submit_plain(p_project uuid, p_jobs jsonb, p_key uuid, p_trace text, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._submit_plain(p_project uuid, p_jobs jsonb, p_key uuid, p_trace text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._submit_plain(p_project uuid, p_jobs jsonb, p_key uuid, p_trace text, p_now timestamp with time zone) TO fleet_owner;
+
+--
+-- Name: FUNCTION _succeed(p_session uuid, p_items jsonb, p_by text); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._succeed(p_session uuid, p_items jsonb, p_by text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._succeed(p_session uuid, p_items jsonb, p_by text) TO fleet_owner;
 
 --
 -- Name: FUNCTION _take(p_lane bigint, p_head bigint, p_bound bigint, p_most integer); Type: ACL; Schema: fleet; Owner: -
@@ -6587,12 +6780,6 @@ GRANT ALL ON FUNCTION fleet._under_cap(p_cap fleet.caps, p_shape fleet.shapes) T
 
 REVOKE ALL ON FUNCTION fleet._wait_class(p_s double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._wait_class(p_s double precision) TO fleet_owner;
-
---
--- Name: TABLE kinds; Type: ACL; Schema: fleet; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.kinds TO fleet_exec;
 
 --
 -- Name: FUNCTION _wanted(p_items fleet.submission[]); Type: ACL; Schema: fleet; Owner: -
@@ -6730,6 +6917,13 @@ REVOKE ALL ON FUNCTION fleet.eta_v1(p_project uuid, p_job uuid, p_max_age_s doub
 GRANT ALL ON FUNCTION fleet.eta_v1(p_project uuid, p_job uuid, p_max_age_s double precision) TO fleet_owner;
 GRANT ALL ON FUNCTION fleet.eta_v1(p_project uuid, p_job uuid, p_max_age_s double precision) TO fleet_api;
 GRANT ALL ON FUNCTION fleet.eta_v1(p_project uuid, p_job uuid, p_max_age_s double precision) TO fleet_reader;
+
+--
+-- Name: FUNCTION event_id(); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.event_id() FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.event_id() TO fleet_owner;
 
 --
 -- Name: FUNCTION fail_v1(p_session uuid, p_secret text, p_items jsonb); Type: ACL; Schema: fleet; Owner: -
@@ -7073,12 +7267,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.dependencies TO fleet_exec;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.devices TO fleet_exec;
 
 --
--- Name: SEQUENCE event_id; Type: ACL; Schema: fleet; Owner: -
---
-
-GRANT USAGE ON SEQUENCE fleet.event_id TO fleet_exec;
-
---
 -- Name: TABLE forecast_scores; Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -7185,12 +7373,6 @@ GRANT USAGE ON SEQUENCE fleet.nodes_node_id_seq TO fleet_exec;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.observations TO fleet_exec;
-
---
--- Name: TABLE progress; Type: ACL; Schema: fleet; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.progress TO fleet_exec;
 
 --
 -- Name: TABLE rankings; Type: ACL; Schema: fleet; Owner: -

@@ -30,6 +30,15 @@ class Ran:
             and node["Relation Name"].startswith(tables)
         })  # fmt: skip
 
+    def by_table(self) -> dict[str, int]:
+        """Where its scans touched buffers: for a message that says what to look at."""
+        found: dict[str, int] = {}
+        for node in self.nodes:
+            if "Relation Name" in node and "Scan" in node["Node Type"]:
+                touched = node["Shared Hit Blocks"] + node["Shared Read Blocks"]
+                found[node["Relation Name"]] = found.get(node["Relation Name"], 0) + touched
+        return found
+
     def rows_read(self, table: str) -> float:
         """Rows its scans gave or threw away."""
         return sum(

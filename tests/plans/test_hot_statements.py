@@ -130,10 +130,11 @@ GUARDS = {
 @pytest.mark.parametrize("verb", list(GUARDS))
 def test_i9_a_hot_verb_reads_by_key(world: World, verb: str):
     """No table that grows with the backlog is read whole, and few pages are touched."""
+    GUARDS[verb].run(world)  # the first call of a session reads the catalog too
     ran = GUARDS[verb].run(world)
 
     assert ran.read_whole(*BIG) == []
-    assert ran.buffers <= GUARDS[verb].buffers
+    assert ran.buffers <= GUARDS[verb].buffers, ran.by_table()
 
 
 def test_i9_reap_reads_each_lease_twice_and_no_job(world: World):

@@ -15,6 +15,7 @@ create function fleet._lease(p_session uuid, p_node fleet.nodes, p_request uuid,
 as $$
 declare
   v_now    timestamptz := fleet.now();
+  v_event  bigint := fleet.event_id();
   v_answer json;
   v_waits  boolean;
 begin
@@ -37,16 +38,11 @@ begin
   leased as (
     insert into fleet.leases (job_id, token, session_id, node_id, project_id, request_id, attempt, devices, vram_mib, ram_mib,
                               cpu_milli, disk_mib, claimed_at, deadline, ends_at, charged, capped,
-                              preemptible)
+                              preemptible, claimed_event)
     select l.job_id, l.token, p_session, p_node.node_id, l.project_id, p_request, l.attempt, l.devices, l.vram_mib,
            l.ram_mib, l.cpu_milli, l.disk_mib, v_now, v_now + make_interval(secs => l.timeout_s),
-           v_now + make_interval(secs => least(l.timeout_s, coalesce(l.run_s, l.timeout_s))), l.charge, l.capped, l.preemptible
-      from lease as l
-  ),
-  told as (
-    insert into fleet.job_events (job_id, project_id, at, event, detail)
-    select l.job_id, l.project_id, v_now, 'claimed',
-           jsonb_build_object('attempt', l.attempt, 'node', p_node.node, 'devices', l.devices)
+           v_now + make_interval(secs => least(l.timeout_s, coalesce(l.run_s, l.timeout_s))), l.charge, l.capped, l.preemptible,
+           v_event
       from lease as l
   ),
   booked as (

@@ -28,23 +28,26 @@ declare
   v_now       timestamptz := fleet.now();
   v_ids       uuid[];
   v_settled   uuid[];
-  v_succeeded uuid[];
-  v_tokens    uuid[];
   v_failed    uuid[];
   v_requeued  uuid[];
   v_hooked    uuid[];
   v_freed     fleet.booking[];
   v_rungs     fleet.rung[];
+  v_event     bigint;
   v_answer    json;
 begin
   if current_setting('synchronous_commit') = 'off' then
     perform fleet._durably();
+  end if;
+  if p_verdict = 'succeeded' then
+    return fleet._succeed(p_session, p_items, p_by);
   end if;
   v_ids := array(select distinct i.job_id from jsonb_to_recordset(p_items) as i (job_id uuid));
   if p_verdict = 'failed' and p_items @? '$[*] ? (@.cause == "out_of_memory")' then
     v_rungs := fleet._rungs(p_session, p_items);
   end if;
   perform 1 from fleet.jobs as j where j.job_id = any(v_ids) order by j.job_id for no key update;
+  v_event := fleet.event_id();
 
   with item as materialized (
     select i.job_id, i.token, p_verdict as verdict,
@@ -54,11 +57,11 @@ begin
                 when r.job_id is not null and r.to_mib is null
                 then format('%s (no node has more for it than %s MiB)', i.message, r.top_mib)
                 else coalesce(i.message, i.reason) end as message, i.traceback, r.memory, r.to_mib,
-           i.peak_mib, i."values", p_verdict = 'released' and not coalesce(i.started, true) as unstarted, i.place
+           i.peak_mib, p_verdict = 'released' and not coalesce(i.started, true) as unstarted, i.place
       from rows from (jsonb_to_recordset(p_items) as (
              job_id uuid, token uuid, cause fleet.cause, message text, reason text, started boolean, traceback text,
-             peak_mib integer, "values" jsonb)) with ordinality
-             as i (job_id, token, cause, message, reason, started, traceback, peak_mib, "values", place)
+             peak_mib integer)) with ordinality
+             as i (job_id, token, cause, message, reason, started, traceback, peak_mib, place)
       left join unnest(v_rungs) as r on r.job_id = i.job_id and r.token = i.token
   ),
   taken as (
@@ -67,12 +70,11 @@ begin
      where l.job_id = i.job_id
        and l.token = i.token
        and (p_session is null or l.session_id = p_session)
-    returning l.*, i.verdict, i.cause, i.message, i.traceback, i.peak_mib, i."values", i.unstarted, i.memory, i.to_mib
+    returning l.*, i.verdict, i.cause, i.message, i.traceback, i.peak_mib, i.unstarted, i.memory, i.to_mib
   ),
   decided as materialized (
     select t.*, b.blame, j.lane_id, j.retries_used, j.infra_used, j.priority, j.webhook,
            case
-             when t.verdict = 'succeeded' then 'succeeded'
              when t.command = 'cancel' or t.cause = 'cancelled' then 'cancelled'
              when t.verdict = 'released' then 'released'
              when p.retried and b.blame = 'user' and j.retries_used < j.retries then 'retrying'
@@ -94,13 +96,12 @@ begin
   ),
   history as (
     insert into fleet.attempts (job_id, project_id, attempt, token, session_id, node_id, devices, vram_mib, ram_mib,
-                                started_at, ended_at, outcome, settled_by, cause, message, traceback, peak_mib, progress)
+                                started_at, ended_at, outcome, settled_by, cause, message, traceback, peak_mib, claimed_event,
+                                ended_event, progress)
     select d.job_id, d.project_id, d.attempt, d.token, d.session_id, d.node_id, d.devices, d.vram_mib, d.ram_mib,
            d.claimed_at, v_now, d.verdict, p_by, d.cause, d.message, d.traceback, d.peak_mib,
-           -- A subquery, as those below: a join would be planned while the table is small and read it whole for each job.
-           (select jsonb_build_object('step', g.step, 'total', g.total, 'message', g.message, 'metrics', g.metrics,
-                                      'metrics_step', g.metrics_step, 'at', g.at)
-              from fleet.progress as g where g.job_id = d.job_id and g.token = d.token)
+           d.claimed_event, v_event,
+           fleet._progress_of(d.job_id, d.token)
       from decided as d
   ),
   forgotten as (
@@ -113,14 +114,12 @@ begin
            infra_used   = j.infra_used + (d.next = 'retrying' and d.blame = 'infrastructure')::integer,
            rungs        = j.rungs + (d.next = 'retrying' and d.blame = 'ladder')::integer,
            releases     = case when d.unstarted then j.releases + 1 else 0 end,
-           outcome      = case when d.next in ('succeeded', 'failed', 'cancelled') then d.next::fleet.job_state end,
-           ended_at     = case when d.next in ('succeeded', 'failed', 'cancelled') then v_now end,
+           outcome      = case when d.next in ('failed', 'cancelled') then d.next::fleet.job_state end,
+           ended_at     = case when d.next in ('failed', 'cancelled') then v_now end,
            cause        = case d.next when 'failed' then d.cause when 'cancelled' then 'cancelled'::fleet.cause end,
-           error        = case when d.next = 'succeeded' then null
-                               when d.verdict = 'failed'
+           error        = case when d.verdict = 'failed'
                                then jsonb_strip_nulls(jsonb_build_object('message', d.message, 'traceback', d.traceback))
-                               else j.error end,
-           result       = case d.next when 'succeeded' then coalesce(d."values", '{}') end
+                               else j.error end
       from decided as d
      where j.job_id = d.job_id
   ),
@@ -134,14 +133,11 @@ begin
      group by d.project_id, d.priority = 'low'
   ),
   observed as (
-    insert into fleet.observations (lane_id, at, runs, run_s, peak_mib, grew_mib)
-    select d.lane_id, v_now, count(*) filter (where d.next = 'succeeded'),
-           (array_agg(extract(epoch from v_now - d.claimed_at)::double precision) filter (where d.next = 'succeeded'))[:8],
-           (array_agg(d.peak_mib order by d.peak_mib desc) filter (where d.next = 'succeeded' and d.peak_mib is not null))[:8],
-           max(d.peak_mib) filter (where d.verdict = 'failed')
+    insert into fleet.observations (lane_id, at, runs, grew_mib)
+    select d.lane_id, v_now, 0, max(d.peak_mib)
       from decided as d
-     where d.next = 'succeeded'
-        or d.cause = 'out_of_memory' and d.peak_mib is not null and (d.memory = 'vram' or d.devices = '{}')
+     where d.verdict = 'failed' and d.cause = 'out_of_memory' and d.peak_mib is not null
+       and (d.memory = 'vram' or d.devices = '{}')
      group by d.lane_id
   ),
   returned as (
@@ -161,6 +157,7 @@ begin
     select d.job_id, d.project_id, v_now,
            case when d.next = 'retrying' and d.cause = 'lost' then 'lost' else d.next end,
            jsonb_strip_nulls(jsonb_build_object(
+             -- A subquery: a join would be planned while the table is small and read it whole for each job.
              'attempt', d.attempt, 'node', (select n.node from fleet.nodes as n where n.node_id = d.node_id),
              'cause', d.cause, 'message', d.message,
              'run_at', case when d.next in ('retrying', 'released') and d.pause > interval '0' then v_now + d.pause end))
@@ -178,20 +175,18 @@ begin
   select json_agg(json_build_object(
            'job_id', a.job_id, 'token', a.token, 'outcome', a.outcome,
            'state', case
-                      when a.next in ('succeeded', 'failed', 'cancelled') then a.next
+                      when a.next in ('failed', 'cancelled') then a.next
                       when a.next in ('retrying', 'released') and a.pause > interval '0' then 'waiting'
                       when a.next is not null then 'ready'
                       when a.outcome = 'already_settled' then fleet.state_of(a.job_id)::text
                     end) order by a.place),
          array_agg(a.job_id) filter (where a.outcome = 'settled'),
-         array_agg(a.job_id) filter (where a.next = 'succeeded'),
-         array_agg(a.token) filter (where a.next = 'succeeded'),
          array_agg(a.job_id) filter (where a.next in ('failed', 'cancelled')),
          array_agg(distinct a.job_id) filter (where a.next in ('retrying', 'released') and a.pause <= interval '0'),
-         array_agg(a.job_id) filter (where a.webhook is not null and a.next in ('succeeded', 'failed', 'cancelled')),
+         array_agg(a.job_id) filter (where a.webhook is not null and a.next in ('failed', 'cancelled')),
          array_agg(row(a.node_id, a.devices, a.vram_mib, a.ram_mib, a.cpu_milli, a.disk_mib)::fleet.booking)
            filter (where a.outcome = 'settled')
-    into v_answer, v_settled, v_succeeded, v_tokens, v_failed, v_requeued, v_hooked, v_freed
+    into v_answer, v_settled, v_failed, v_requeued, v_hooked, v_freed
     from answered as a;
   if v_settled is null then
     return coalesce(v_answer, '[]');
@@ -204,12 +199,6 @@ begin
   end if;
   if v_requeued is not null then
     perform fleet._enqueue(v_requeued);
-  end if;
-  if v_succeeded is not null then
-    perform fleet._publish(v_succeeded, v_tokens, p_items);
-    if exists (select from fleet.dependencies as d where d.after_job_id = any(v_succeeded) and not d.satisfied) then
-      perform fleet._resolve(v_succeeded);
-    end if;
   end if;
   if v_failed is not null then
     perform fleet._resolve(v_failed);

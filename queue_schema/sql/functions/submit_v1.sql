@@ -31,9 +31,10 @@ declare
   v_before  fleet.idempotency;
   v_ready   uuid[];
   v_refs    jsonb := '{}';
-  v_graph   boolean := p_jobs @? '$[*] ? (exists(@.after[*]) || exists(@.inputs.*))';
+  v_graph   boolean;
   v_later   boolean;
   v_bounded boolean;
+  v_plain   json;
 begin
   if current_setting('synchronous_commit') = 'off' then
     perform fleet._durably();
@@ -42,10 +43,6 @@ begin
     raise exception using errcode = 'JQ002', message = 'a submission is a list of 1 to 10,000 jobs', column = 'jobs',
       hint = 'Send fewer jobs at once.';
   end if;
-  if not exists (select from fleet.projects as p where p.project_id = p_project) then
-    raise exception using errcode = 'JQ005', message = format('there is no project %s', p_project);
-  end if;
-
   if p_idempotency_key is not null then
     v_hash := sha256(convert_to(p_jobs::text, 'UTF8'));
     insert into fleet.idempotency (project_id, key, request_hash, created_at)
@@ -65,17 +62,31 @@ begin
     end if;
   end if;
 
+  v_plain := fleet._submit_plain(p_project, p_jobs, p_key, p_trace, v_now);
+  if v_plain is not null then
+    if p_idempotency_key is not null then
+      update fleet.idempotency as i
+         set job_ids = array(select (e.one ->> 'job_id')::uuid from json_array_elements(v_plain) with ordinality as e (one, place)
+                              order by e.place)
+       where i.project_id = p_project and i.key = p_idempotency_key;
+    end if;
+    return v_plain;
+  end if;
+  if not exists (select from fleet.projects as p where p.project_id = p_project) then
+    raise exception using errcode = 'JQ005', message = format('there is no project %s', p_project);
+  end if;
   v_items := array(select s from jsonb_array_elements(p_jobs) with ordinality as e (item, place),
                           lateral jsonb_populate_record(null::fleet.submission, e.item) as s order by e.place);
   perform fleet._check_submissions(v_items);
   if p_key is not null then
     perform fleet._check_ceiling(p_key, v_items);
   end if;
-  v_ids := array(select id from fleet.new_ids(cardinality(v_items)) as n (id) order by id);
+  v_ids := array(select fleet.new_ids(cardinality(v_items)));
   v_lanes := fleet._lanes_for(p_project, v_items);
   if exists (select from fleet._items(v_items) as i where i.ref is not null) then
     v_refs := fleet._refs(v_items);
   end if;
+  v_graph := p_jobs @? '$[*] ? (exists(@.after[*]) || exists(@.inputs.*))';
   if v_graph then
     v_waits := fleet._depend(p_project, v_ids, v_items, v_refs);
   else
@@ -111,12 +122,6 @@ begin
     select j.job_id, j.start_by from fleet.jobs as j where j.job_id = any(v_ids) and j.start_by is not null;
   end if;
   perform fleet._enqueue(v_ready);
-
-  insert into fleet.job_events (job_id, project_id, at, event, detail)
-  select i.job_id, p_project, v_now, 'submitted',
-         jsonb_build_object('state', case when w.job_id is null then 'ready' else 'waiting' end)
-    from unnest(v_ids) as i (job_id)
-    left join fleet.waiting as w on w.job_id = i.job_id;
 
   if p_idempotency_key is not null then
     update fleet.idempotency as i set job_ids = v_ids where i.project_id = p_project and i.key = p_idempotency_key;

@@ -38,7 +38,9 @@ as $$
     select uuid_send(gen_random_uuid()) as bytes
   ),
   tick as materialized (
-    select g.place, (extract(epoch from clock_timestamp()) * 1000000)::bigint as us from generate_series(1, p_count) as g (place)
+    -- A microsecond apart, so that they grow in their order.
+    select g.place, n.us + g.place as us
+      from (select (extract(epoch from clock_timestamp()) * 1000000)::bigint as us) as n, generate_series(1, p_count) as g (place)
   )
   select (lpad(to_hex(t.us / 1000), 12, '0') || to_hex((7 << 12) | (t.us % 1000 * 4)::integer)
           || '8' || substring(encode(sha256(s.bytes || int4send(t.place)), 'hex') for 15))::uuid
@@ -51,5 +53,9 @@ create function fleet.new_id()
   language sql
   volatile
   set search_path = pg_catalog, pg_temp
-as 'select fleet.new_ids(1)';
+as $$
+  select (lpad(to_hex(t.us / 1000), 12, '0') || to_hex((7 << 12) | (t.us % 1000 * 4)::integer)
+          || '8' || substring(replace(gen_random_uuid()::text, '-', '') for 15))::uuid
+    from (select (extract(epoch from clock_timestamp()) * 1000000)::bigint as us) as t
+$$;
 comment on function fleet.new_id() is 'A new job id: uuid version 7.';

@@ -227,7 +227,8 @@ create table fleet.leases (
   capped     boolean not null,
   preemptible boolean not null,
   command    fleet.lease_command,
-  unnamed    integer not null default 0
+  unnamed    integer not null default 0,
+  claimed_event bigint not null
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
 create index leases_by_session on fleet.leases (session_id);
 comment on table fleet.leases is 'Jobs that are running: one row per attempt, with what is booked for it.';
@@ -250,6 +251,7 @@ comment on column fleet.leases.charged is 'GiB x seconds its project was charged
 comment on column fleet.leases.capped is 'Whether it counts in the caps of its project.';
 comment on column fleet.leases.preemptible is 'Whether it may be asked to give way to urgent work: class low, and its owner allows it.';
 comment on column fleet.leases.command is 'What the next heartbeat asks.';
+comment on column fleet.leases.claimed_event is 'Its event claimed, in v_events.';
 comment on column fleet.leases.unnamed is 'Heartbeats in a row that did not name it: from two on it is released (I14).';
 
 create table fleet.start_by (

@@ -1,5 +1,15 @@
 -- Append-only, partitioned by day: retention drops partitions. Rows land in the default partition when nobody
 -- made the day's (the scheduler makes them 14 days ahead).
+-- What happened to a job is told in an order that a watcher can go on from (v_events): by the clock, read when the job is
+-- locked. The step from a claim to its end costs no row of its own: attempts know both.
+create function fleet.event_id()
+  returns bigint
+  language sql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as 'select (extract(epoch from clock_timestamp()) * 1000000)::bigint';
+comment on function fleet.event_id() is 'The next event of a job: microseconds since 1970.';
+
 create table fleet.attempts (
   job_id     uuid not null,
   project_id uuid not null,
@@ -18,7 +28,9 @@ create table fleet.attempts (
   message    text,
   traceback  text,
   peak_mib   integer,
-  progress   jsonb
+  progress   jsonb,
+  claimed_event bigint not null,
+  ended_event   bigint not null
 ) partition by range (ended_at);
 create index attempts_by_job on fleet.attempts (job_id, attempt);
 create table fleet.attempts_default partition of fleet.attempts default;
@@ -41,10 +53,11 @@ comment on column fleet.attempts.message is 'For people.';
 comment on column fleet.attempts.traceback is 'Where the code failed.';
 comment on column fleet.attempts.peak_mib is 'Largest memory in use, or asked for, on one device; null: not measured.';
 comment on column fleet.attempts.progress is 'How far it got.';
+comment on column fleet.attempts.claimed_event is 'Its event claimed, in v_events.';
+comment on column fleet.attempts.ended_event is 'Its event succeeded, in v_events; other ends are told in job_events, with what they lead to.';
 
-create sequence fleet.event_id;
 create table fleet.job_events (
-  event_id   bigint not null default nextval('fleet.event_id'),
+  event_id   bigint not null default fleet.event_id(),
   job_id     uuid not null,
   project_id uuid not null,
   at         timestamptz not null,
@@ -53,12 +66,12 @@ create table fleet.job_events (
 ) partition by range (at);
 create index job_events_by_job on fleet.job_events (job_id, event_id);
 create table fleet.job_events_default partition of fleet.job_events default;
-comment on table fleet.job_events is 'What happened to each job, in order.';
+comment on table fleet.job_events is 'What happened to each job, but for what jobs, leases and attempts tell by themselves: v_events has all.';
 comment on column fleet.job_events.event_id is 'Grows; within a job in the order of commits.';
 comment on column fleet.job_events.job_id is 'The job.';
 comment on column fleet.job_events.project_id is 'Its project.';
 comment on column fleet.job_events.at is 'When.';
-comment on column fleet.job_events.event is 'submitted, ready, claimed, released, lost, retrying, raised, checkpoint, cancelling, preempting, succeeded, failed, cancelled.';
+comment on column fleet.job_events.event is 'submitted (again), ready, amended, released, lost, retrying, raised, checkpoint, cancelling, preempting, failed, cancelled.';
 comment on column fleet.job_events.detail is 'Facts about it.';
 
 create sequence fleet.log_id;

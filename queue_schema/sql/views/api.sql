@@ -64,7 +64,27 @@ select g.log_id, g.job_id, g.project_id, g.attempt, g.at, g.stream, g.text from 
 comment on view fleet.v_logs is 'What attempts printed; order by log_id.';
 
 create view fleet.v_events as
-select e.event_id, e.job_id, e.project_id, e.at, e.event, e.detail from fleet.job_events as e;
+select e.event_id, e.job_id, e.project_id, e.at, e.event, e.detail from fleet.job_events as e
+ union all
+-- Before anything else that can happen to a job.
+select 1, j.job_id, j.project_id, j.created_at, 'submitted',
+       jsonb_build_object('state', case when j.run_at > j.created_at
+                                             or exists (select from fleet.dependencies as d where d.job_id = j.job_id)
+                                        then 'waiting' else 'ready' end)
+  from fleet.jobs as j
+ union all
+select l.claimed_event, l.job_id, l.project_id, l.claimed_at, 'claimed',
+       jsonb_build_object('attempt', l.attempt, 'node', n.node, 'devices', l.devices)
+  from fleet.leases as l join fleet.nodes as n on n.node_id = l.node_id
+ union all
+select a.claimed_event, a.job_id, a.project_id, a.started_at, 'claimed',
+       jsonb_build_object('attempt', a.attempt, 'node', n.node, 'devices', a.devices)
+  from fleet.attempts as a join fleet.nodes as n on n.node_id = a.node_id
+ union all
+select a.ended_event, a.job_id, a.project_id, a.ended_at, 'succeeded',
+       jsonb_build_object('attempt', a.attempt, 'node', n.node)
+  from fleet.attempts as a join fleet.nodes as n on n.node_id = a.node_id
+ where a.outcome = 'succeeded';
 comment on view fleet.v_events is 'What happened to each job; order by event_id.';
 
 create view fleet.v_blobs as

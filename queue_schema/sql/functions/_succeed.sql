@@ -1,0 +1,114 @@
+-- _succeed: end attempts as successes: the way most go, and so a short one. As _settle otherwise, which calls it.
+create function fleet._succeed(p_session uuid, p_items jsonb, p_by text)
+  returns json
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now    timestamptz := fleet.now();
+  v_ids    uuid[];
+  v_tokens uuid[];
+  v_hooked uuid[];
+  v_freed  fleet.booking[];
+  v_event  bigint;
+  v_count  bigint;
+  v_answer json;
+begin
+  v_ids := array(select i.job_id from jsonb_to_recordset(p_items) as i (job_id uuid));
+  perform 1 from fleet.jobs as j where j.job_id = any(v_ids) order by j.job_id for no key update;
+  v_event := fleet.event_id();
+
+  with item as materialized (
+    select i.job_id, i.token, i.peak_mib, i."values", i.place
+      from rows from (jsonb_to_recordset(p_items) as (job_id uuid, token uuid, peak_mib integer, "values" jsonb)) with ordinality
+             as i (job_id, token, peak_mib, "values", place)
+  ),
+  taken as materialized (
+    delete from fleet.leases as l
+     using item as i
+     where l.job_id = i.job_id
+       and l.token = i.token
+       and (p_session is null or l.session_id = p_session)
+    returning l.*, i.peak_mib, i."values", i.place
+  ),
+  history as (
+    insert into fleet.attempts (job_id, project_id, attempt, token, session_id, node_id, devices, vram_mib, ram_mib,
+                                started_at, ended_at, outcome, settled_by, peak_mib, claimed_event, ended_event, progress)
+    select t.job_id, t.project_id, t.attempt, t.token, t.session_id, t.node_id, t.devices, t.vram_mib, t.ram_mib,
+           t.claimed_at, v_now, 'succeeded', p_by, t.peak_mib, t.claimed_event, v_event, fleet._progress_of(t.job_id, t.token)
+      from taken as t
+  ),
+  written as materialized (
+    update fleet.jobs as j
+       set attempts = t.attempt, releases = 0, outcome = 'succeeded', ended_at = v_now, cause = null, error = null,
+           result = coalesce(t."values", '{}')
+      from taken as t
+     where j.job_id = t.job_id
+    returning j.job_id, j.lane_id, j.priority = 'low' as low, j.webhook is not null as hooked, t.project_id, t.peak_mib, t.capped,
+              t.charged, extract(epoch from v_now - t.claimed_at)::double precision as run_s,
+              fleet._footprint(cardinality(t.devices), t.vram_mib, t.ram_mib, t.cpu_milli) as footprint,
+              cardinality(t.devices) * t.vram_mib::bigint as vram_mib
+  ),
+  counted as (
+    -- What was charged at the claim becomes what was used.
+    insert into fleet.charges (era, project_id, low, amount)
+    select (select r.era from fleet.rankings as r order by r.era desc limit 1), w.project_id, w.low,
+           sum(w.footprint * w.run_s - w.charged)
+      from written as w
+     group by w.project_id, w.low
+  ),
+  observed as (
+    insert into fleet.observations (lane_id, at, runs, run_s, peak_mib)
+    select w.lane_id, v_now, count(*), (array_agg(w.run_s))[:8],
+           (array_agg(w.peak_mib order by w.peak_mib desc) filter (where w.peak_mib is not null))[:8]
+      from written as w
+     group by w.lane_id
+  ),
+  returned as (
+    insert into fleet.cap_returns (project_id, running, vram_mib)
+    select w.project_id, count(*), sum(w.vram_mib) from written as w where w.capped group by w.project_id
+  )
+  select json_agg(json_build_object(
+           'job_id', i.job_id, 'token', i.token,
+           'outcome', case when t.token is not null then 'settled'
+                           when fleet._settled_before(i.job_id, i.token) then 'already_settled'
+                           else 'lease_lost' end,
+           'state', case when t.token is not null then 'succeeded'
+                         when fleet._settled_before(i.job_id, i.token) then fleet.state_of(i.job_id)::text end) order by i.place),
+         array_agg(t.job_id) filter (where t.token is not null), array_agg(t.token) filter (where t.token is not null),
+         array_agg(row(t.node_id, t.devices::text, t.vram_mib, t.ram_mib, t.cpu_milli, t.disk_mib)::fleet.booking)
+           filter (where t.token is not null),
+         (select array_agg(w.job_id) from written as w where w.hooked)
+    into v_answer, v_ids, v_tokens, v_freed, v_hooked
+    from item as i
+    left join taken as t on t.place = i.place;
+  if v_ids is null then
+    return coalesce(v_answer, '[]');
+  end if;
+
+  -- What is done from here on is done with those that held: a stale item publishes and judges nothing.
+  delete from fleet.progress as g where g.job_id = any(v_ids);
+  perform fleet._publish(v_ids, v_tokens, p_items);
+  if exists (select from fleet.dependencies as d where d.after_job_id = any(v_ids) and not d.satisfied) then
+    perform fleet._resolve(v_ids);
+  end if;
+  if v_hooked is not null then
+    perform fleet._announce(v_hooked);
+  end if;
+  if p_by = 'agent' then
+    perform fleet._judge_node(p_session, v_ids, v_now);
+  end if;
+  perform fleet._unbook(v_freed);
+  return v_answer;
+end
+$$;
+
+-- _progress_of: how far an attempt is.
+create function fleet._progress_of(p_job uuid, p_token uuid)
+  returns jsonb
+  language sql
+  stable
+  return (select jsonb_build_object('step', g.step, 'total', g.total, 'message', g.message, 'metrics', g.metrics,
+                                    'metrics_step', g.metrics_step, 'at', g.at)
+            from fleet.progress as g where g.job_id = p_job and g.token = p_token);
