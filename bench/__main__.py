@@ -7,7 +7,7 @@ import json
 import time
 from pathlib import Path
 
-from bench import findings, server, sizes
+from bench import findings, report, server, sizes
 from bench.registry import PARTS
 
 
@@ -16,6 +16,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=" ".join(PARTS))
     parser.add_argument("--quick", action="store_true", help="fewer rounds and shorter runs")
+    parser.add_argument("--tiny", action="store_true", help="only see that every part runs")
     parser.add_argument(
         "--results", type=Path, default=findings.RESULTS, help="where the numbers go (default: %(default)s)"
     )
@@ -23,16 +24,18 @@ def main(arguments: list[str] | None = None) -> None:
     unknown = [name for name in chosen.parts if name not in PARTS]
     if unknown:
         parser.error(f"there is no part {unknown[0]}; choose from: {' '.join(PARTS)}")
-    size = sizes.QUICK if chosen.quick else sizes.FULL
+    name = "tiny" if chosen.tiny else "quick" if chosen.quick else "full"
+    size = {"tiny": sizes.TINY, "quick": sizes.QUICK, "full": sizes.FULL}[name]
     with server.running() as running:
-        facts = {"size": "quick" if chosen.quick else "full", "server": running.facts()}
-        for name in chosen.parts or PARTS:
+        facts = {"size": name, "server": running.facts()}
+        for part in chosen.parts or PARTS:
             before = findings.circumstances()
             start = time.monotonic()
-            found = PARTS[name](running, size)
+            found = PARTS[part](running, size)
             took = {"took_s": round(time.monotonic() - start, 1)}
-            findings.merge(chosen.results, name, found, facts | before | took)
-            print(json.dumps({"part": name, **took, **found.ratios}), flush=True)
+            findings.merge(chosen.results, part, found, facts | before | took)
+            report.write(chosen.results)
+            print(json.dumps({"part": part, **took, **found.ratios}), flush=True)
 
 
 if __name__ == "__main__":

@@ -31,12 +31,15 @@ def on_fresh_database(
     until_s: float,
     weights: dict[str, float] | None = None,
     submitted: Callable[[Conn, float], object] | None = None,
+    reserve: bool = True,
 ) -> list[Run]:
     """Simulate on a database that nobody has used; `submitted` is called after each submission."""
     server.make("bench_simulation", Argosy(durable=False).install, durable=False)
     try:
         with server.connect("bench_simulation") as conn:
             told = None if submitted is None else partial(submitted, conn)
-            return simulate(conn, nodes, jobs, until_s=until_s, weights=weights, submitted=told)
+            return simulate(
+                conn, nodes, jobs, until_s=until_s, weights=weights, submitted=told, reserve=reserve
+            )
     finally:
         server.drop("bench_simulation")

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 
 from bench.findings import Findings
 from bench.parts import (
+    agent,
+    caps,
     drain,
     fairness,
     flat,
@@ -30,6 +32,8 @@ PARTS: Mapping[str, Callable[[Server, Size], Findings]] = {
     "packing": packing.measure,
     "starvation": starvation.measure,
     "forecast": forecast.measure,
+    "caps": caps.measure,
+    "agent": agent.measure,
     "nodes": nodes.measure,
     "verbs": verbs.measure,
     "model": model.measure,

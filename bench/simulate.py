@@ -35,6 +35,7 @@ CHORES: tuple[tuple[float, Callable[[Conn], object]], ...] = (
     (1.0, chores.promote),
     (1.0, chores.rank),
     (1.0, chores.reserve),
+    (5.0, chores.learn),
     (5.0, chores.reap),
 )
 """What the scheduler does, and every how many seconds."""
@@ -105,6 +106,7 @@ def simulate(
     until_s: float,
     weights: dict[str, float] | None = None,
     submitted: Callable[[float], object] | None = None,
+    reserve: bool = True,
 ) -> list[Run]:
     """Play a trace on a fleet, from its first submission to `until_s`.
 
@@ -115,11 +117,12 @@ def simulate(
         until_s: The end, in simulated seconds.
         weights: Of projects, where it is not 1.
         submitted: Called right after each submission, with the time in simulated seconds.
+        reserve: Whether places are kept for jobs that no node has room for.
 
     Returns:
         The jobs that were started, in the order of their starts.
     """
-    return _Simulation(conn, nodes, jobs, weights or {}, submitted).play(until_s)
+    return _Simulation(conn, nodes, jobs, weights or {}, submitted, reserve=reserve).play(until_s)
 
 
 class _Simulation:
@@ -130,15 +133,17 @@ class _Simulation:
         jobs: Sequence[Job],
         weights: dict[str, float],
         submitted: Callable[[float], object] | None,
+        *,
+        reserve: bool,
     ) -> None:
         self._conn = conn
         self._submitted = submitted
         self._clock = _Clock(conn)
-        admin.configure(conn, lease_s=_LEASE_S, heartbeat_s=BEAT_S)
+        admin.configure(conn, lease_s=_LEASE_S, heartbeat_s=BEAT_S, reserve=reserve)
         self._jobs = sorted(jobs, key=lambda job: job.at_s)
         self._projects = {name: Project(conn, name).id for name in sorted({job.project for job in jobs})}
         for name, weight in weights.items():
-            conn.execute("update fleet.projects set weight = %s where name = %s", (weight, name))
+            admin.set_project(conn, name, weight=weight)
         self._nodes = [_Node(conn, node) for node in nodes]
         self._by_channel = {node.channel: node for node in self._nodes}
         self._woken: set[_Node] = set()

@@ -12,6 +12,10 @@ class Size:
     rounds: int
     rare_rounds: int
     """Of sides that are there for comparison only."""
+    durable: tuple[bool, ...]
+    """With synchronous commits, without, or both."""
+    workers: tuple[int, ...]
+    """Worker processes of a drain."""
     drain_jobs: int
     slow_drain_jobs: int
     """For a peer too slow for `drain_jobs`."""
@@ -44,6 +48,10 @@ class Size:
     node_run_s: float
     """How long a job of theirs runs."""
     forecast_jobs: int
+    cap_tries: int
+    """Claims against a cap."""
+    agent_jobs: int
+    """That the shipped agent runs, a process each."""
     schedules: int
     """Of the state machine."""
 
@@ -51,6 +59,8 @@ class Size:
 FULL = Size(
     rounds=7,
     rare_rounds=3,
+    durable=(True, False),
+    workers=(1, 2),
     drain_jobs=20_000,
     slow_drain_jobs=2_000,
     each_jobs=2_000,
@@ -71,11 +81,15 @@ FULL = Size(
     few_nodes_s=60.0,
     node_run_s=60.0,
     forecast_jobs=1000,
+    cap_tries=10_000,
+    agent_jobs=500,
     schedules=2000,
 )
 QUICK = Size(
     rounds=3,
     rare_rounds=1,
+    durable=(True, False),
+    workers=(1, 2),
     drain_jobs=20_000,
     slow_drain_jobs=1_000,
     each_jobs=1_000,
@@ -96,11 +110,15 @@ QUICK = Size(
     few_nodes_s=20.0,
     node_run_s=60.0,
     forecast_jobs=200,
+    cap_tries=10_000,
+    agent_jobs=200,
     schedules=200,
 )
 TINY = Size(
     rounds=1,
     rare_rounds=1,
+    durable=(False,),
+    workers=(1,),
     drain_jobs=120,
     slow_drain_jobs=20,
     each_jobs=5,
@@ -112,14 +130,16 @@ TINY = Size(
     flat_jobs=40,
     limit_s=5.0,
     trace_jobs=12,
-    fair_s=600.0,
+    fair_s=60.0,
     flood_factor=2,
-    starve_s=60.0,
+    starve_s=40.0,
     nodes=6,
     connections=3,
     nodes_s=1.0,
     few_nodes_s=1.0,
     node_run_s=0.5,
     forecast_jobs=12,
+    cap_tries=40,
+    agent_jobs=4,
     schedules=1,
 )

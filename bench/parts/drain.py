@@ -17,8 +17,6 @@ from bench.server import Server
 from bench.sizes import Size
 from bench.workers import Drained, drain
 
-WORKERS = (1, 2)
-
 
 @dataclasses.dataclass(frozen=True)
 class Side:
@@ -26,7 +24,7 @@ class Side:
 
     queue: Queue
     jobs: int
-    workers: tuple[int, ...] = WORKERS
+    workers: tuple[int, ...]
 
     @property
     def template(self) -> str:
@@ -38,24 +36,24 @@ def measure(server: Server, size: Size) -> Findings:
     """Both with synchronous commits, the default, and without."""
     ratios: dict[str, float] = {}
     details: dict[str, Any] = {}
-    for durable in (True, False):
+    for durable in size.durable:
         sync = "on" if durable else "off"
         main = [
-            Side(Argosy(durable=durable), size.drain_jobs),
-            Side(Pgqueuer(), size.drain_jobs),
+            Side(Argosy(durable=durable), size.drain_jobs, size.workers),
+            Side(Pgqueuer(), size.drain_jobs, size.workers),
         ]
         rare = [
-            Side(Procrastinate(), size.slow_drain_jobs),
+            Side(Procrastinate(), size.slow_drain_jobs, size.workers),
             # 64 nodes with four slots each, as a fleet has them, rather than two that take all they can get.
             Side(
                 Argosy(name="argosy_64x4", claimers=32, want=4, durable=durable),
                 size.drain_jobs,
-                workers=(2,),
+                workers=(max(size.workers),),
             ),
         ]
         rates = _rounds(server, main, size.rounds, durable=durable)
         rates |= _rounds(server, rare, size.rare_rounds, durable=durable)
-        for workers in WORKERS:
+        for workers in size.workers:
             both = [[run.rate for run in rates[side.queue.name, workers]] for side in main]
             suffix = "" if durable else "_sync_off"
             ratios[f"drain_{workers}w_vs_pgqueuer{suffix}"] = ratio(both[0], both[1])

@@ -18,6 +18,7 @@ SLOTS = 8
 RUN_S = 60.0
 SHORT_S = 30.0
 WARM_UP_S = 600.0
+"""At most, as the next: no longer than what is measured."""
 BURST_EVERY_S = 600.0
 
 
@@ -44,13 +45,14 @@ def measure(server: Server, size: Size) -> Findings:
 
 def _share(server: Server, size: Size, weights: dict[str, float]) -> float:
     """The small project's share of the memory x time; the big one submits a hundred times as many jobs, and first."""
-    end_s = WARM_UP_S + size.fair_s
+    warm_up_s = min(WARM_UP_S, size.fair_s)
+    end_s = warm_up_s + size.fair_s
     enough = int(SLOTS * end_s / RUN_S)
     small = [Job(1.0, "small", 12 * GIB, RUN_S) for _ in range(enough)]
     big = [Job(0.0, "big", 12 * GIB, RUN_S) for _ in range(enough * size.flood_factor)]
     runs = on_fresh_database(server, FLEET, [*small, *big], until_s=end_s, weights=weights)
     used = {
-        name: sum(run.gpu_mib_s(WARM_UP_S, end_s) for run in runs if run.job.project == name)
+        name: sum(run.gpu_mib_s(warm_up_s, end_s) for run in runs if run.job.project == name)
         for name in ("small", "big")
     }
     return used["small"] / sum(used.values())
@@ -58,10 +60,11 @@ def _share(server: Server, size: Size, weights: dict[str, float]) -> float:
 
 def _trickle_wait_s(server: Server, size: Size, *, flood: bool) -> float:
     """The p99 wait of a project that sends three jobs a slot every ten minutes, a seventh of what the fleet can do."""
-    end_s = WARM_UP_S + size.fair_s
+    warm_up_s, every_s = min(WARM_UP_S, size.fair_s), min(BURST_EVERY_S, size.fair_s)
+    end_s = warm_up_s + size.fair_s
     trickle = [
         Job(at_s, "trickle", 12 * GIB, SHORT_S)
-        for at_s in _steps(WARM_UP_S, end_s - BURST_EVERY_S, BURST_EVERY_S)
+        for at_s in _steps(warm_up_s, end_s - every_s, every_s)
         for _ in range(3 * SLOTS)
     ]
     jobs = list(trickle)

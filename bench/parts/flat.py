@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from bench.findings import Findings
-from bench.parts.flat_cases import GPU_MIB, Case, NotYet, cases
+from bench.parts.flat_cases import GPU_MIB, Case, cases
 from bench.queues.ours import HUGE, Argosy, claim_all
 from bench.rounds import interleaved, ratio
 from bench.server import Server
@@ -47,11 +47,7 @@ def measure(server: Server, size: Size) -> Findings:
     details: dict[str, Any] = {}
     server.make("bench_flat", Argosy(durable=False).install, durable=False)
     for case in cases(size):
-        try:
-            empty, cluttered = _case(server, size, case)
-        except NotYet as exc:
-            details[case.name] = {"clutter": case.clutter, "not_measured": str(exc)}
-            continue
+        empty, cluttered = _case(server, size, case)
         ratios[f"flat_{case.name}"] = ratio([run.rate for run in cluttered], [run.rate for run in empty])
         details[case.name] = {
             "clutter": case.clutter,

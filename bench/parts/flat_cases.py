@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
-from uuid import UUID
 
 import psycopg
 
@@ -17,7 +16,7 @@ from bench.queues.base import PER_CALL
 from bench.queues.ours import claim_all, noop, project_id, submit, wide_node
 from bench.server import Conn
 from bench.sizes import Size
-from queue_schema.calls import clients
+from queue_schema.calls import admin, clients
 from queue_schema.shapes import Need, Submission
 from tests.support.verbs import Project
 
@@ -111,20 +110,6 @@ class Finished(Case):
         multiply(conn, first.job_id, self.jobs)
 
 
-class NotYet(Exception):
-    """The contract of this version cannot do this."""
-
-
-def cap(conn: Conn, project: UUID) -> None:
-    """Let a project run one job at a time.
-
-    Raises:
-        NotYet: There are no caps.
-    """
-    del conn, project
-    raise NotYet("caps of projects")
-
-
 @dataclass(frozen=True)
 class Capped(Case):
     """Older jobs of a project that already runs all it may."""
@@ -140,7 +125,7 @@ class Capped(Case):
     def prepare(self, conn: Conn) -> None:
         """Copies of one; another one runs for as long as this lasts, so that the cap is reached."""
         project = Project(conn, "capped")
-        cap(conn, project.id)
+        admin.set_project(conn, "capped", max_running=1)
         running, ready = project.submit_many([noop(), noop()])
         agent = wide_node(conn, "busy", slots=1)
         assert agent.claim_one().job_id == running

@@ -36,7 +36,10 @@ def measure(server: Server, size: Size) -> Findings:
     few = _fleet(server, size, min(FEW, size.nodes), size.few_nodes_s)
     many = _fleet(server, size, size.nodes, size.nodes_s)
     return Findings(
-        {"nodes_10k_server_cores": many["server_cores"]},
+        {
+            "nodes_10k_server_cores": many["server_cores"],
+            "nodes_10k_claim_p99_vs_100": round(many["claim_p99_ms"] / few["claim_p99_ms"], 3),
+        },
         {"connections": size.connections, "few": few, "many": many},
     )
 

@@ -19,7 +19,7 @@ def measure(server: Server, size: Size) -> Findings:
     """Both with synchronous commits, the default, and without."""
     ratios: dict[str, float] = {}
     details: dict[str, Any] = {}
-    for durable in (True, False):
+    for durable in size.durable:
         queues: list[Queue] = [Argosy(durable=durable), Pgqueuer()]
         rates = _rounds(server, queues, size, size.rounds, durable=durable)
         suffix = "" if durable else "_sync_off"

@@ -133,7 +133,13 @@ class _Sleeper:
     def __init__(self, agent: Agent, started: Callable[[float], None]) -> None:
         self._agent = agent
         self._started = started
+        self._told = False
+        agent.conn.add_notify_handler(self._hear)
         agent.conn.execute(f"listen {agents.channel_of(agent.session)}".encode())
+
+    def _hear(self, _: psycopg.Notify) -> None:
+        """While a call of ours was under way: the selector will not see it."""
+        self._told = True
 
     def wake(self) -> None:
         """Something came over the connection; look if it was for us."""
@@ -149,12 +155,13 @@ class _Sleeper:
         """Claim and complete until there is nothing; the answer before last told the database that this one sleeps."""
         empty = 0
         while empty < 2:
+            self._told = False
             claimed = self._agent.claim(8, waiting=True)
             for job in claimed:
                 self._started(job.params["sent_at"])
             if claimed:
                 settle(self._agent.conn, self._agent.session, claimed)
-            empty = 0 if claimed else empty + 1
+            empty = 0 if claimed or self._told else empty + 1
 
 
 def claim_all(
