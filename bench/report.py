@@ -56,6 +56,7 @@ RATIOS = (
     Ratio("latency_trickle_p99_vs_alone", "fairness", "≤ 2", "p99 wait of a project that sends little, beside a flood, over alone"),
     Ratio("packing_vs_bound", "packing", "≥ 0.9", "memory x time used, over what any schedule could (bench/bound.py)"),
     Ratio("packing_vs_one_per_gpu", "packing", "≥ 1.5", "memory x time used, over one job per GPU"),
+    Ratio("eta_pinball_gain", "forecast", "≥ 1.43", "pinball loss of the mean wait of each kind, over that of what was told (p50 and p90)"),
     Ratio("starvation_wait_vs_bound", "starvation", "≤ 1.0", "wait of an 80 GiB job on a full fleet, over 1.1 x the longest run time left then + 5 s"),
     Ratio("starvation_wait_vs_unreserved", "starvation", "< 1", "the same wait, over that with settings.reserve off (the time given to it if it never starts)"),
     Ratio("nodes_10k_server_cores", "nodes", "< 1", "cores the server uses for 10,000 sessions over 500 connections, four 60 s jobs each, a heartbeat every 10 s, an old snapshot held"),

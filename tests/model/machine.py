@@ -383,12 +383,12 @@ class QueueMachine(RuleBasedStateMachine):
                 assert answer.outcome is expected
                 assert self.project.state(held.claimed.job_id) == before
 
-    @rule(pick=st.integers(0, 99))
-    def settle_for_another_node(self, pick: int) -> None:
+    @rule(pick=st.integers(0, 99), verb=st.sampled_from(["complete", "fail", "release"]))
+    def settle_for_another_node(self, pick: int, verb: str) -> None:
         """I2: a token is worth nothing in another session."""
         if (held := self._pick(pick)) is not None:
             other = self.nodes[NODES[1 - NODES.index(held.node)]]
-            assert other.complete(held.claimed).outcome is SettleOutcome.LEASE_LOST
+            assert getattr(other, verb)(held.claimed).outcome is SettleOutcome.LEASE_LOST
 
     @rule(node=st.sampled_from(NODES))
     def join_again(self, node: str) -> None:
@@ -447,6 +447,39 @@ class QueueMachine(RuleBasedStateMachine):
             if cancelled:
                 self.cancel(job)
                 assert self.project.state(dependent) == "failed"
+
+    @rule(pick=st.integers(0, 99))
+    def what_waits_for_a_running_job_ends_with_it(self, pick: int) -> None:
+        """Once it has failed for good; while it is tried again, it is waited for."""
+        if (held := self._pick(pick)) is not None:
+            dependent = self.project.submit(after=[str(held.claimed.job_id)])
+            self._ended(held, self.nodes[held.node].fail(held.claimed, Cause.USER_ERROR).outcome)
+            over = self.project.state(held.claimed.job_id) in ("failed", "cancelled")
+            assert self.project.state(dependent) == ("failed" if over else "waiting")
+
+    @rule(node=st.sampled_from(NODES), allowed=st.booleans())
+    def urgent_work_finds_no_room(self, node: str, *, allowed: bool) -> None:
+        """Work of class low is asked to give way if its owner allows it, and no other; nobody pays for it."""
+        for _ in range(GPUS):
+            self.project.gpu_job(SIZES[3], priority="low", preemptible=allowed)
+        self._claim(node, 6)
+        urgent = self.project.gpu_job(TOP_MIB, gpus=GPUS, priority="urgent")
+        self._advance(3)
+        chores.reserve(self.conn)
+        asked = dict(
+            self.conn.execute(
+                "select l.token, j.preemptible and j.priority = 'low' from fleet.leases l"
+                " join fleet.jobs j using (job_id) where l.command = 'preempt'"
+            ).fetchall()
+        )
+        assert all(asked.values())
+        for held in [held for token, held in self.model.leases.items() if token in asked]:
+            before = self.project.row(held.claimed.job_id)
+            self._ended(held, self.nodes[held.node].release(held.claimed, "preempted").outcome)
+            after = self.project.row(held.claimed.job_id)
+            assert after["state"] == ("cancelled" if held.commanded else "ready")
+            assert after["retries_used"] == before["retries_used"]
+        self.cancel(urgent)
 
     @rule()
     def the_scheduler_tidies_up(self) -> None:

@@ -85,6 +85,11 @@ GUARDS = {
         "select array_agg(e.job_id) into v_news from ended as e;",
         "select null::uuid[] into v_news;",
     ),
+    "work that did not allow it": (
+        "_preempt",
+        "and l.preemptible and l.command is null",
+        "and l.command is null",
+    ),
     "leases that follow a restart": (
         "join_v1",
         "update fleet.leases as l set session_id = v_session, unnamed = 0 where l.session_id = v_old.session_id;",
