@@ -369,6 +369,14 @@ class QueueMachine(RuleBasedStateMachine):
             expected = "cancelled" if held.commanded else "ready"
             assert self.project.state(held.claimed.job_id) == expected
 
+    @rule(pick=st.integers(0, 99), verb=st.sampled_from(["fail", "release"]))
+    def a_cancelled_job_ends_whatever_its_agent_says(self, pick: int, verb: str) -> None:
+        """Its runner did not get to obey."""
+        if (held := self._pick(pick)) is not None:
+            self.cancel(held.claimed.job_id)
+            self._ended(held, getattr(self.nodes[held.node], verb)(held.claimed).outcome)
+            assert self.project.state(held.claimed.job_id) == "cancelled"
+
     @rule(pick=st.integers(0, 99), verb=st.sampled_from(["complete", "fail", "release"]))
     def settle_with_a_stale_token(self, pick: int, verb: str) -> None:
         """I2: refused when it was taken back, recognised when it was spent; nothing changes."""
