@@ -1076,7 +1076,16 @@ COMMENT ON COLUMN fleet.sessions.end_reason IS 'left, rejoined or silent.';
 CREATE FUNCTION fleet._measure(p_session fleet.sessions, p_node fleet.nodes, p_booked fleet.bookings, p_sample jsonb) RETURNS fleet.room
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <d1845989dc69444ff59ce3e002148c2f>;
+    AS <a3fc588760ae39451edc2ab392dc02f8>;
+
+--
+-- Name: _note_sample(bigint, jsonb, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._note_sample(p_node bigint, p_sample jsonb, p_now timestamp with time zone) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <44b677cd9ce06c06d25756b36f31bd48>;
 
 --
 -- Name: _off(text, integer, double precision); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1732,7 +1741,7 @@ CREATE FUNCTION fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <73de5cdaeb1e205c85a8b9b4aca1b2a9>;
+    AS <fe8ceae460463a17c37845596dc36796>;
 
 --
 -- Name: complete_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -6488,6 +6497,13 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.sessions TO fleet_exec;
 
 REVOKE ALL ON FUNCTION fleet._measure(p_session fleet.sessions, p_node fleet.nodes, p_booked fleet.bookings, p_sample jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._measure(p_session fleet.sessions, p_node fleet.nodes, p_booked fleet.bookings, p_sample jsonb) TO fleet_owner;
+
+--
+-- Name: FUNCTION _note_sample(p_node bigint, p_sample jsonb, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._note_sample(p_node bigint, p_sample jsonb, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._note_sample(p_node bigint, p_sample jsonb, p_now timestamp with time zone) TO fleet_owner;
 
 --
 -- Name: FUNCTION _off(p_what text, p_class integer, p_share double precision); Type: ACL; Schema: fleet; Owner: -

@@ -33,7 +33,6 @@ def test_questions_from_python(client: argosy.Client, agent: Agent) -> None:
 
 def test_questions_from_the_shell(run: Run, agent: Agent, tmp_path: Path) -> None:
     """What `why` proposes can be typed as it stands."""
-    run("job", "submit", "noop", "--need", "ram_mib=16000000")
     assert agent.claim(1) == []  # now the database knows what is free there
     job = run("job", "submit", "noop", "--need", "ram_mib=16000000", "--run-at", "2100-01-01").out.strip()
     said = run("job", "why", job).out

@@ -291,3 +291,22 @@ def test_a_malformed_sample_is_refused(conn, agent: Agent, project: Project, bro
 
     with pytest.raises(BadRequest):
         agent.claim(sample=sample)  # type: ignore[arg-type]
+
+
+def test_an_idle_node_tells_what_is_free_on_it(conn, clock):
+    """Now and then, so that people and questions know it; an idle poll in between writes nothing."""
+    agent = Agent(conn, "gpu", gpus=[24_000])
+
+    def told() -> int | None:
+        row = conn.execute("select free_mib from fleet.v_devices where idx = 0").fetchone()
+        assert row is not None
+        return row[0]
+
+    assert told() is None
+    agent.claim(free={0: 20_000})
+    assert told() == 20_000
+    agent.claim(free={0: 10_000})
+    assert told() == 20_000
+    clock.advance(31)
+    agent.claim(free={0: 10_000})
+    assert told() == 10_000

@@ -63,12 +63,23 @@ begin
   end if;
 
   if v_old then
-    update fleet.devices as d
-       set free_mib = x.free_mib, sampled_at = v_now
-      from jsonb_to_recordset(p_sample -> 'devices') as x (idx integer, free_mib integer)
-     where d.node_id = p_node.node_id
-       and d.idx = x.idx;
+    perform fleet._note_sample(p_node.node_id, p_sample, v_now);
   end if;
   return v_room;
 end
+$$;
+
+-- _note_sample: keep what was measured, for people, and for questions and places, which have no sample of their own.
+create function fleet._note_sample(p_node bigint, p_sample jsonb, p_now timestamptz)
+  returns void
+  language sql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+  update fleet.devices as d
+     set free_mib = x.free_mib, sampled_at = p_now
+    from jsonb_to_recordset(p_sample -> 'devices') as x (idx integer, free_mib integer)
+   where d.node_id = p_node
+     and d.idx = x.idx
+     and x.free_mib is not null
 $$;

@@ -94,6 +94,10 @@ begin
     return '[]';
   end if;
   if v_shapes is null or v_set.halted then
+    if exists (select from fleet.devices as d
+                where d.node_id = v_node.node_id and (d.sampled_at is null or d.sampled_at < v_now - interval '30 s')) then
+      perform fleet._note_sample(v_node.node_id, p_sample, v_now);
+    end if;
     if p_waiting then
       insert into fleet.idle_sessions (session_id, since) values (p_session, v_now) on conflict do nothing;
     end if;
