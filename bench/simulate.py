@@ -150,10 +150,11 @@ class _Simulation:
         self._events: list[tuple[float, int, Callable[[], object]]] = []
         self._sequence = itertools.count()
         self._runs: list[Run] = []
+        self._ended = 0
         conn.add_notify_handler(self._notified)
 
     def play(self, until_s: float) -> list[Run]:
-        """Until then; then stop in the middle of everything."""
+        """Until all jobs have ended, or until then: then stop in the middle of everything."""
         arrivals: dict[float, list[int]] = {}
         for number, job in enumerate(self._jobs):
             arrivals.setdefault(job.at_s, []).append(number)
@@ -165,7 +166,7 @@ class _Simulation:
             self._every(BEAT_S, node.beat)
             self._every(POLL_S, partial(self._woken.add, node))
         self._woken.update(self._nodes)
-        while self._events and self._events[0][0] <= until_s:
+        while self._events and self._events[0][0] <= until_s and self._ended < len(self._jobs):
             now_s = self._events[0][0]
             self._clock.set(now_s)
             while self._events and self._events[0][0] == now_s:
@@ -223,6 +224,7 @@ class _Simulation:
         self._runs.append(run)
 
         def end() -> None:
+            self._ended += 1
             node.complete(claimed)
             self._woken.add(node)
 

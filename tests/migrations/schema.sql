@@ -1094,7 +1094,7 @@ CREATE FUNCTION fleet._note_sample(p_node bigint, p_sample jsonb, p_now timestam
 CREATE FUNCTION fleet._off(p_what text, p_class integer, p_share double precision) RETURNS double precision
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <59fd37e5c2b4fb4f4c8f6b7091c29935>;
+    AS <98dd4389aba4659d493413233e836a2d>;
 
 --
 -- Name: _place(fleet.room, integer, integer, integer, integer, integer, text); Type: FUNCTION; Schema: fleet; Owner: -

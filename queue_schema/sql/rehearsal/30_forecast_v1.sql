@@ -136,8 +136,9 @@ as $$
    where s.score_id < (select max(x.score_id) - 4000 from fleet.forecast_scores as x)
 $$;
 
--- _off: what share of the latest forecasts in this range of waits was off by no more than this (log); jobs that are already
--- later than that count too. With fewer than 30 to learn from, all ranges serve; with fewer still, a guess does.
+-- _off: by how much (log) forecasts in this range of waits are exceeded by no more than 1 - p_share of jobs. Jobs that are
+-- later already than was said count as they stand. A range with fewer than 30 to learn from learns from the others, but
+-- not from the jobs that start at once, which are nearly always right; and ten guesses stand in until there are more.
 create function fleet._off(p_what text, p_class integer, p_share double precision)
   returns double precision
   language sql
@@ -151,29 +152,28 @@ as $$
      order by s.score_id desc
      limit 1000
   ),
-  late as materialized (
-    -- Not over yet, and later already than what would be said in the middle.
+  known as materialized (
+    select l.off, l.class
+      from (select l.*, row_number() over (partition by l.class order by l.score_id desc) as place from latest as l) as l
+     where l.place <= 200
+     union all
     select o.off, o.class
       from (select ln((extract(epoch from fleet.now() - f.first_at)::double precision + 5) / (greatest(0, f.first_start_s) + 5)) as off,
                    fleet._wait_class(f.first_start_s) as class
               from fleet.forecasts as f
              where p_what = 'start' and f.started_at is null and f.first_start_s is not null) as o
-     where o.off > (select percentile_cont(p_share) within group (order by l.off) from latest as l)
+     where o.off > 0
   ),
-  own as (
-    (select l.off from latest as l where l.class = p_class order by l.score_id desc limit 200)
+  pool as (
+    select k.off from known as k where k.class = p_class
      union all
-    select l.off from late as l where l.class = p_class
-  ),
-  every as (
-    (select l.off from latest as l order by l.score_id desc limit 200)
+    select k.off from known as k
+     where k.class <> p_class and k.class > 0 and p_class > 0
+       and (select count(*) from known as n where n.class = p_class) < 30
      union all
-    select l.off from late as l
+    select g.off from unnest(array[-0.5, -0.3, -0.2, -0.1, 0, 0, 0.1, 0.3, 0.7, 0.9]) as g (off)
   )
-  select case when (select count(*) from own) >= 30 then (select percentile_cont(p_share) within group (order by o.off) from own as o)
-              when (select count(*) from every) >= 30 then (select percentile_cont(p_share) within group (order by e.off) from every as e)
-              when p_share > 0.5 then 0.5
-              else 0 end
+  select percentile_cont(p_share) within group (order by p.off) from pool as p
 $$;
 
 -- _wait_class: waits that are forecast about equally well.
