@@ -764,7 +764,7 @@ CREATE FUNCTION fleet._key(p_key uuid) RETURNS jsonb
 CREATE FUNCTION fleet._lanes_for(p_project uuid, p_items fleet.submission[]) RETURNS bigint[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <b44def4d52604ac5dc11a961e884a30a>;
+    AS <1956bf2aec594cc36bb263461c6751e4>;
 
 --
 -- Name: _learned(integer, integer[]); Type: FUNCTION; Schema: fleet; Owner: -

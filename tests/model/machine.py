@@ -2,6 +2,8 @@
 
 The model knows only what a person would: who holds which token, how much memory of each device outsiders use and
 how much each lease has really taken. It never computes what a claim should answer; it checks what was answered.
+
+Over 400 lines: all rules share one model and one database, and Hypothesis wants the rules of a machine in one class.
 """
 
 from __future__ import annotations

@@ -67,9 +67,7 @@ begin
     perform fleet._fit_needs(v_new);
     insert into fleet.lanes (project_id, priority, need_id, shape_id, paused)
     select distinct p_project, w.priority, n.need_id, n.shape_id,
-           w.priority = any(p.paused)
-           or exists (select from fleet.lanes as x join fleet.needs as y on y.need_id = x.need_id
-                       where x.project_id = p_project and x.priority = w.priority and y.kind = w.kind and x.paused)
+           fleet._born_paused(p, w.priority, w.kind)
       from fleet._wanted(p_items) as w
       join fleet.shapes as s
         on (s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, s.disk_mib, s.device, s.labels, s.kind)
