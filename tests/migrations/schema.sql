@@ -20,11 +20,12 @@ COMMENT ON SCHEMA fleet IS 'Argosy: the queue, the machines and the history. Sta
 
 CREATE TYPE fleet.booking AS (
 	node_id bigint,
-	devices text,
+	devices integer[],
 	vram_mib integer,
+	held integer,
 	ram_mib integer,
 	cpu_milli integer,
-	disk_mib integer
+	disk_mib bigint
 );
 
 --
@@ -291,6 +292,21 @@ CREATE TYPE fleet.submission AS (
 COMMENT ON TYPE fleet.submission IS 'One job as its owner states it; queue_schema.shapes.Submission.';
 
 --
+-- Name: taken; Type: TYPE; Schema: fleet; Owner: -
+--
+
+CREATE TYPE fleet.taken AS (
+	jobs uuid[],
+	places text[],
+	shape fleet.shapes,
+	charge double precision,
+	run_s double precision,
+	project_id uuid,
+	low boolean,
+	capped boolean
+);
+
+--
 -- Name: _absolute_inputs(jsonb, uuid[], jsonb); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -298,6 +314,87 @@ CREATE FUNCTION fleet._absolute_inputs(p_inputs jsonb, p_ids uuid[], p_refs json
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <a7699b23d146a4c602cb799dd2c2d26b>;
+
+--
+-- Name: bookings; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.bookings (
+    node_id bigint NOT NULL,
+    held integer DEFAULT 0 NOT NULL,
+    cpu_milli bigint DEFAULT 0 NOT NULL,
+    disk_mib bigint DEFAULT 0 NOT NULL,
+    idx integer[] DEFAULT '{}'::integer[] NOT NULL,
+    mib integer[] DEFAULT '{}'::integer[] NOT NULL,
+    sample_seq bigint DEFAULT 0 NOT NULL,
+    request_id uuid,
+    CONSTRAINT bookings_check CHECK ((cardinality(idx) = cardinality(mib))),
+    CONSTRAINT bookings_held_check CHECK ((held >= 0))
+)
+WITH (fillfactor='20');
+
+--
+-- Name: TABLE bookings; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.bookings IS 'What the leases of each node have booked. The row a claim locks.';
+
+--
+-- Name: COLUMN bookings.node_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.node_id IS 'The node.';
+
+--
+-- Name: COLUMN bookings.held; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.held IS 'How many leases.';
+
+--
+-- Name: COLUMN bookings.cpu_milli; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.cpu_milli IS 'CPU of all of them.';
+
+--
+-- Name: COLUMN bookings.disk_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.disk_mib IS 'Scratch space of all of them.';
+
+--
+-- Name: COLUMN bookings.idx; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.idx IS 'Devices on which something is booked.';
+
+--
+-- Name: COLUMN bookings.mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.mib IS 'How much on each of these, in the same order.';
+
+--
+-- Name: COLUMN bookings.sample_seq; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.sample_seq IS 'Of the last sample used in this session; an older one is refused.';
+
+--
+-- Name: COLUMN bookings.request_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.request_id IS 'The last claim that was given something: asked again, it gets the same answer.';
+
+--
+-- Name: _add(fleet.bookings, integer, integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._add(p_booked fleet.bookings, p_idx integer, p_mib integer) RETURNS fleet.bookings
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <341d5375d608a6a304d5fec333de4f08>;
 
 --
 -- Name: _advance(bigint); Type: FUNCTION; Schema: fleet; Owner: -
@@ -344,13 +441,249 @@ CREATE FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_pro
     RETURN json_build_object('job_id', p_job, 'token', p_token, 'attempt', p_attempt, 'project_id', p_project, 'kind', p_kind, 'params', p_params, 'timeout_s', p_timeout_s, 'exclusive', p_exclusive, 'trace', p_trace, 'grant', json_build_object('devices', p_devices, 'vram_mib', p_vram_mib, 'ram_mib', p_ram_mib, 'cpu_milli', p_cpu_milli, 'disk_mib', p_disk_mib), 'inputs', CASE WHEN (p_inputs IS NULL) THEN '[]'::jsonb ELSE fleet._resolved_inputs(p_project, p_inputs) END, 'checkpoint', CASE WHEN (p_attempt > 1) THEN fleet._last_checkpoint(p_job) ELSE NULL::json END);
 
 --
+-- Name: kinds; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.kinds (
+    kind text NOT NULL,
+    description text NOT NULL,
+    gpus integer NOT NULL,
+    vram_mib integer NOT NULL,
+    cpu_milli integer NOT NULL,
+    ram_mib integer NOT NULL,
+    disk_mib integer NOT NULL,
+    device text NOT NULL,
+    timeout_s integer NOT NULL,
+    retries integer NOT NULL,
+    model_param text,
+    size_params text[] DEFAULT '{}'::text[] NOT NULL,
+    shared_learning boolean DEFAULT false NOT NULL,
+    quarantined boolean DEFAULT false NOT NULL,
+    quarantine_reason text,
+    CONSTRAINT kinds_cpu_milli_check CHECK ((cpu_milli >= 0)),
+    CONSTRAINT kinds_device_check CHECK ((device = ANY (ARRAY['any'::text, 'gpu'::text, 'ram'::text]))),
+    CONSTRAINT kinds_disk_mib_check CHECK ((disk_mib >= 0)),
+    CONSTRAINT kinds_gpus_check CHECK (((gpus >= 0) AND (gpus <= 64))),
+    CONSTRAINT kinds_kind_check CHECK ((kind ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'::text)),
+    CONSTRAINT kinds_ram_mib_check CHECK ((ram_mib >= 0)),
+    CONSTRAINT kinds_retries_check CHECK ((retries >= 0)),
+    CONSTRAINT kinds_timeout_s_check CHECK ((timeout_s > 0)),
+    CONSTRAINT kinds_vram_mib_check CHECK ((vram_mib >= 0))
+);
+
+--
+-- Name: TABLE kinds; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.kinds IS 'What code can run, and what it needs when the job does not say.';
+
+--
+-- Name: COLUMN kinds.kind; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.kind IS 'Its name, for example diffusion.generate.';
+
+--
+-- Name: COLUMN kinds.description; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.description IS 'For people.';
+
+--
+-- Name: COLUMN kinds.gpus; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.gpus IS 'Devices, all of one node.';
+
+--
+-- Name: COLUMN kinds.vram_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.vram_mib IS 'Memory on each device.';
+
+--
+-- Name: COLUMN kinds.cpu_milli; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.cpu_milli IS 'CPU, in thousandths of a core.';
+
+--
+-- Name: COLUMN kinds.ram_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.ram_mib IS 'Host memory, on top of any device that is host memory.';
+
+--
+-- Name: COLUMN kinds.disk_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.disk_mib IS 'Scratch space.';
+
+--
+-- Name: COLUMN kinds.device; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.device IS 'any also takes the host memory of a machine without a GPU.';
+
+--
+-- Name: COLUMN kinds.timeout_s; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.timeout_s IS 'Wall time of one attempt.';
+
+--
+-- Name: COLUMN kinds.retries; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.retries IS 'Retries of failures that are the job''s own.';
+
+--
+-- Name: COLUMN kinds.model_param; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.model_param IS 'The parameter that names the model, if any: what stays warm on a node.';
+
+--
+-- Name: COLUMN kinds.size_params; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.size_params IS 'The parameters that decide how much memory and time a job takes.';
+
+--
+-- Name: COLUMN kinds.shared_learning; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.shared_learning IS 'What was learned of it holds for all projects: our code, not theirs.';
+
+--
+-- Name: COLUMN kinds.quarantined; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.quarantined IS 'Nothing of it is claimed; submissions are taken.';
+
+--
+-- Name: COLUMN kinds.quarantine_reason; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.kinds.quarantine_reason IS 'For people.';
+
+--
+-- Name: lanes; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.lanes (
+    lane_id bigint NOT NULL,
+    project_id uuid NOT NULL,
+    priority fleet.priority NOT NULL,
+    need_id bigint NOT NULL,
+    shape_id bigint NOT NULL,
+    active boolean DEFAULT false NOT NULL,
+    paused boolean DEFAULT false NOT NULL,
+    rank double precision DEFAULT 0 NOT NULL,
+    head_key bigint DEFAULT 0 NOT NULL,
+    active_at timestamp with time zone
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='500');
+
+--
+-- Name: TABLE lanes; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.lanes IS 'Project x priority x need: what a claim looks through, instead of backlogs.';
+
+--
+-- Name: COLUMN lanes.lane_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.lanes.lane_id IS 'Key.';
+
+--
+-- Name: COLUMN lanes.project_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.lanes.project_id IS 'The project.';
+
+--
+-- Name: COLUMN lanes.priority; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.lanes.priority IS 'The class.';
+
+--
+-- Name: COLUMN lanes.need_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.lanes.need_id IS 'The need.';
+
+--
+-- Name: COLUMN lanes.shape_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.lanes.shape_id IS 'The shape of its need.';
+
+--
+-- Name: COLUMN lanes.active; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.lanes.active IS 'May have ready jobs. False only while it certainly has none.';
+
+--
+-- Name: COLUMN lanes.paused; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.lanes.paused IS 'Nothing is claimed from it.';
+
+--
+-- Name: COLUMN lanes.rank; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.lanes.rank IS 'Fair share: the smaller goes first within a class. The project''s, as of the last ranking.';
+
+--
+-- Name: COLUMN lanes.head_key; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.lanes.head_key IS 'No ready job of it has a smaller order_key: where a claim begins to look, behind what is dead.';
+
+--
+-- Name: COLUMN lanes.active_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.lanes.active_at IS 'Since when it is active.';
+
+--
 -- Name: _asked(text[], jsonb, text[], double precision, boolean); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
 CREATE FUNCTION fleet._asked(p_kinds text[], p_labels jsonb, p_pools text[], p_floor double precision, p_anywhere boolean DEFAULT false) RETURNS TABLE(shape_id bigint, priority fleet.priority)
     LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <0295b2620e13971ee2f4d46a0a152e23>;
+    BEGIN ATOMIC
+ WITH RECURSIVE walk(shape_id, priority) AS (
+         ( SELECT l.shape_id,
+             l.priority
+            FROM fleet.lanes l
+           WHERE (l.active AND (NOT l.paused) AND (l.rank >= _asked.p_floor))
+           ORDER BY l.shape_id, l.priority
+          LIMIT 1)
+         UNION ALL
+          SELECT n.shape_id,
+             n.priority
+            FROM (walk w_1
+              CROSS JOIN LATERAL ( SELECT l.shape_id,
+                     l.priority
+                    FROM fleet.lanes l
+                   WHERE (l.active AND (NOT l.paused) AND (l.rank >= _asked.p_floor) AND (ROW(l.shape_id, l.priority) > ROW(w_1.shape_id, w_1.priority)))
+                   ORDER BY l.shape_id, l.priority
+                  LIMIT 1) n)
+         )
+  SELECT w.shape_id,
+     w.priority
+    FROM (walk w
+      JOIN fleet.shapes s ON ((s.shape_id = w.shape_id)))
+   WHERE ((s.kind = ANY (_asked.p_kinds)) AND (NOT (EXISTS ( SELECT
+            FROM fleet.kinds k
+           WHERE ((k.kind = s.kind) AND k.quarantined)))) AND (_asked.p_anywhere OR (s.pools IS NULL) OR (s.pools && _asked.p_pools)) AND (_asked.p_anywhere OR (s.labels = '{}'::jsonb) OR (_asked.p_labels @> s.labels)));
+END;
 
 --
 -- Name: _asked_by_all(); Type: FUNCTION; Schema: fleet; Owner: -
@@ -378,6 +711,15 @@ CREATE FUNCTION fleet._book(p_room fleet.room, p_shape fleet.shapes, p_places te
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <dd65858c076bc617e6691f63abf183a4>;
+
+--
+-- Name: _booked(fleet.bookings, fleet.room, fleet.room); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._booked(p_booked fleet.bookings, p_before fleet.room, p_room fleet.room) RETURNS fleet.bookings
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <b2a0ae897e8235f7ecac2f7b940df712>;
 
 --
 -- Name: now(); Type: FUNCTION; Schema: fleet; Owner: -
@@ -598,13 +940,13 @@ CREATE FUNCTION fleet._claimed_before(p_session uuid, p_request uuid) RETURNS uu
     AS <76d73aae871d162787fea2fc9923b353>;
 
 --
--- Name: _count_in(fleet.caps, fleet.shapes, integer, bigint, boolean, double precision); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _count_in(fleet.caps, fleet.shapes, integer); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer, p_era bigint, p_low boolean, p_charge double precision) RETURNS fleet.caps
+CREATE FUNCTION fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer) RETURNS fleet.caps
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <7e71926af0ea12f518cfd4c397ae0a65>;
+    AS <36488c0350b79d85fa8271dac5ff8e9a>;
 
 --
 -- Name: _depend(uuid, uuid[], fleet.submission[], jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -728,7 +1070,7 @@ CREATE FUNCTION fleet._judge_forecasts(p_now timestamp with time zone) RETURNS v
 CREATE FUNCTION fleet._judge_node(p_session uuid, p_jobs uuid[], p_now timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <8013941a916c2bc658e9b64a5d13f1fe>;
+    AS <42d82d88e6a836e7babd14b3b9a79fcd>;
 
 --
 -- Name: _keep_still(uuid, fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -785,90 +1127,13 @@ CREATE FUNCTION fleet._learning_with(p_needs bigint[]) RETURNS bigint[]
     AS <348fb0cfb9953445514f4c7a7517923b>;
 
 --
--- Name: nodes; Type: TABLE; Schema: fleet; Owner: -
+-- Name: _lease(uuid, uuid, bigint, fleet.bookings, integer[], bigint, fleet.taken[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE TABLE fleet.nodes (
-    node_id bigint NOT NULL,
-    node text NOT NULL,
-    labels jsonb DEFAULT '{}'::jsonb NOT NULL,
-    facts jsonb DEFAULT '{}'::jsonb NOT NULL,
-    pools text[] DEFAULT '{}'::text[] NOT NULL,
-    draining boolean DEFAULT false NOT NULL,
-    cpu_milli integer DEFAULT 0 NOT NULL,
-    disk_mib integer DEFAULT 0 NOT NULL,
-    created_at timestamp with time zone DEFAULT fleet.now() NOT NULL,
-    CONSTRAINT nodes_node_check CHECK ((node ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$'::text))
-);
-
---
--- Name: TABLE nodes; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON TABLE fleet.nodes IS 'Hosts that ever joined.';
-
---
--- Name: COLUMN nodes.node_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.node_id IS 'Key.';
-
---
--- Name: COLUMN nodes.node; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.node IS 'Its name.';
-
---
--- Name: COLUMN nodes.labels; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.labels IS 'Set by an admin; win over facts.';
-
---
--- Name: COLUMN nodes.facts; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.facts IS 'What its agent measured of itself at the last join.';
-
---
--- Name: COLUMN nodes.pools; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.pools IS 'Set by an admin: projects may trust only some pools with their data.';
-
---
--- Name: COLUMN nodes.draining; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.draining IS 'Finishes what it runs and takes nothing new.';
-
---
--- Name: COLUMN nodes.cpu_milli; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.cpu_milli IS 'CPU at the last join, in thousandths of a core.';
-
---
--- Name: COLUMN nodes.disk_mib; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.disk_mib IS 'Scratch space at the last join.';
-
---
--- Name: COLUMN nodes.created_at; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.created_at IS 'First join.';
-
---
--- Name: _lease(uuid, fleet.nodes, uuid, bigint, integer[], uuid[], bigint[], text[], double precision[], double precision[], boolean[]); Type: FUNCTION; Schema: fleet; Owner: -
---
-
-CREATE FUNCTION fleet._lease(p_session uuid, p_node fleet.nodes, p_request uuid, p_seq bigint, p_room_idx integer[], p_jobs uuid[], p_shapes bigint[], p_places text[], p_charges double precision[], p_runs double precision[], p_capped boolean[]) RETURNS json
+CREATE FUNCTION fleet._lease(p_session uuid, p_request uuid, p_seq bigint, p_booked fleet.bookings, p_idx integer[], p_era bigint, p_taken fleet.taken[]) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <8a5827bf21d6e0ab7f77aba9eaff5820>;
+    AS <95f6f92ee0353b67980f2bdb2264a529>;
 
 --
 -- Name: _least(fleet.room, fleet.room); Type: FUNCTION; Schema: fleet; Owner: -
@@ -907,176 +1172,13 @@ CREATE FUNCTION fleet._matching(p_project uuid, p_states text[], p_filter jsonb,
     AS <e3289b7d5ae60554bdbc8b2240651b89>;
 
 --
--- Name: bookings; Type: TABLE; Schema: fleet; Owner: -
+-- Name: _measure(uuid, integer, integer, fleet.bookings, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE TABLE fleet.bookings (
-    node_id bigint NOT NULL,
-    held integer DEFAULT 0 NOT NULL,
-    cpu_milli bigint DEFAULT 0 NOT NULL,
-    disk_mib bigint DEFAULT 0 NOT NULL,
-    idx integer[] DEFAULT '{}'::integer[] NOT NULL,
-    mib integer[] DEFAULT '{}'::integer[] NOT NULL,
-    sample_seq bigint DEFAULT 0 NOT NULL,
-    request_id uuid,
-    CONSTRAINT bookings_check CHECK ((cardinality(idx) = cardinality(mib))),
-    CONSTRAINT bookings_held_check CHECK ((held >= 0))
-)
-WITH (fillfactor='20');
-
---
--- Name: TABLE bookings; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON TABLE fleet.bookings IS 'What the leases of each node have booked. The row a claim locks.';
-
---
--- Name: COLUMN bookings.node_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.bookings.node_id IS 'The node.';
-
---
--- Name: COLUMN bookings.held; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.bookings.held IS 'How many leases.';
-
---
--- Name: COLUMN bookings.cpu_milli; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.bookings.cpu_milli IS 'CPU of all of them.';
-
---
--- Name: COLUMN bookings.disk_mib; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.bookings.disk_mib IS 'Scratch space of all of them.';
-
---
--- Name: COLUMN bookings.idx; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.bookings.idx IS 'Devices on which something is booked.';
-
---
--- Name: COLUMN bookings.mib; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.bookings.mib IS 'How much on each of these, in the same order.';
-
---
--- Name: COLUMN bookings.sample_seq; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.bookings.sample_seq IS 'Of the last sample used in this session; an older one is refused.';
-
---
--- Name: COLUMN bookings.request_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.bookings.request_id IS 'The last claim that was given something: asked again, it gets the same answer.';
-
---
--- Name: sessions; Type: TABLE; Schema: fleet; Owner: -
---
-
-CREATE TABLE fleet.sessions (
-    session_id uuid DEFAULT gen_random_uuid() NOT NULL,
-    node_id bigint NOT NULL,
-    instance text NOT NULL,
-    boot text NOT NULL,
-    version text NOT NULL,
-    kinds text[] NOT NULL,
-    slots integer NOT NULL,
-    secret_hash bytea NOT NULL,
-    joined_at timestamp with time zone DEFAULT fleet.now() NOT NULL,
-    ended_at timestamp with time zone,
-    end_reason text,
-    CONSTRAINT sessions_slots_check CHECK ((slots >= 1))
-);
-
---
--- Name: TABLE sessions; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON TABLE fleet.sessions IS 'One row per boot of an agent.';
-
---
--- Name: COLUMN sessions.session_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.sessions.session_id IS 'Key.';
-
---
--- Name: COLUMN sessions.node_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.sessions.node_id IS 'Its node.';
-
---
--- Name: COLUMN sessions.instance; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.sessions.instance IS 'Of the agent''s state folder: a restart has the same, a second machine another.';
-
---
--- Name: COLUMN sessions.boot; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.sessions.boot IS 'pid and start time of the agent.';
-
---
--- Name: COLUMN sessions.version; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.sessions.version IS 'Of the agent.';
-
---
--- Name: COLUMN sessions.kinds; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.sessions.kinds IS 'What it can run.';
-
---
--- Name: COLUMN sessions.slots; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.sessions.slots IS 'Most jobs at once.';
-
---
--- Name: COLUMN sessions.secret_hash; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.sessions.secret_hash IS 'sha256 of the secret join gave out.';
-
---
--- Name: COLUMN sessions.joined_at; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.sessions.joined_at IS 'Start.';
-
---
--- Name: COLUMN sessions.ended_at; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.sessions.ended_at IS 'End; null while it lasts.';
-
---
--- Name: COLUMN sessions.end_reason; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.sessions.end_reason IS 'left, rejoined or silent.';
-
---
--- Name: _measure(fleet.sessions, fleet.nodes, fleet.bookings, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
---
-
-CREATE FUNCTION fleet._measure(p_session fleet.sessions, p_node fleet.nodes, p_booked fleet.bookings, p_sample jsonb) RETURNS fleet.room
+CREATE FUNCTION fleet._measure(p_session uuid, p_slots integer, p_cpu_milli integer, p_booked fleet.bookings, p_sample jsonb) RETURNS fleet.room
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <a3fc588760ae39451edc2ab392dc02f8>;
+    AS <ef0271c667db426369d39b8eeddd60ca>;
 
 --
 -- Name: _note_sample(bigint, jsonb, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1337,13 +1439,22 @@ CREATE FUNCTION fleet._room_then(p_node bigint, p_session uuid, p_at timestamp w
     AS <2bff57a5fac67746c57cbdd29c500cf7>;
 
 --
--- Name: _roomy(fleet.room, bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _roomy(fleet.room, bigint[], fleet.priority[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[]) RETURNS bigint[]
+CREATE FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[], p_classes fleet.priority[]) RETURNS TABLE(shape_id bigint, priority fleet.priority)
     LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <4f0bad8f931e6b13f91c4e2cc5843bc9>;
+    BEGIN ATOMIC
+ SELECT a.shape_id,
+     a.priority
+    FROM ((UNNEST(_roomy.p_shapes, _roomy.p_classes) a(shape_id, priority)
+      JOIN fleet.shapes s ON ((s.shape_id = a.shape_id)))
+      CROSS JOIN ( SELECT ARRAY( SELECT c.mib
+                    FROM UNNEST((_roomy.p_room).claimable, (_roomy.p_room).takes) c(mib, takes)
+                   WHERE c.takes
+                   ORDER BY c.mib DESC) AS mib) big)
+   WHERE ((s.cpu_milli <= (_roomy.p_room).cpu_milli) AND (s.disk_mib <= (_roomy.p_room).disk_mib) AND (s.ram_mib <= (_roomy.p_room).claimable[cardinality((_roomy.p_room).claimable)]) AND ((s.gpus = 0) OR (s.vram_mib <= big.mib[s.gpus])));
+END;
 
 --
 -- Name: _rungs(uuid, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1353,6 +1464,97 @@ CREATE FUNCTION fleet._rungs(p_session uuid, p_items jsonb) RETURNS fleet.rung[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <9e80bb545efde158c89e40a3d937e47e>;
+
+--
+-- Name: sessions; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.sessions (
+    session_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    node_id bigint NOT NULL,
+    instance text NOT NULL,
+    boot text NOT NULL,
+    version text NOT NULL,
+    kinds text[] NOT NULL,
+    slots integer NOT NULL,
+    secret_hash bytea NOT NULL,
+    joined_at timestamp with time zone DEFAULT fleet.now() NOT NULL,
+    ended_at timestamp with time zone,
+    end_reason text,
+    CONSTRAINT sessions_slots_check CHECK ((slots >= 1))
+);
+
+--
+-- Name: TABLE sessions; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.sessions IS 'One row per boot of an agent.';
+
+--
+-- Name: COLUMN sessions.session_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.sessions.session_id IS 'Key.';
+
+--
+-- Name: COLUMN sessions.node_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.sessions.node_id IS 'Its node.';
+
+--
+-- Name: COLUMN sessions.instance; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.sessions.instance IS 'Of the agent''s state folder: a restart has the same, a second machine another.';
+
+--
+-- Name: COLUMN sessions.boot; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.sessions.boot IS 'pid and start time of the agent.';
+
+--
+-- Name: COLUMN sessions.version; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.sessions.version IS 'Of the agent.';
+
+--
+-- Name: COLUMN sessions.kinds; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.sessions.kinds IS 'What it can run.';
+
+--
+-- Name: COLUMN sessions.slots; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.sessions.slots IS 'Most jobs at once.';
+
+--
+-- Name: COLUMN sessions.secret_hash; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.sessions.secret_hash IS 'sha256 of the secret join gave out.';
+
+--
+-- Name: COLUMN sessions.joined_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.sessions.joined_at IS 'Start.';
+
+--
+-- Name: COLUMN sessions.ended_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.sessions.ended_at IS 'End; null while it lasts.';
+
+--
+-- Name: COLUMN sessions.end_reason; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.sessions.end_reason IS 'left, rejoined or silent.';
 
 --
 -- Name: _session(uuid, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1382,7 +1584,7 @@ CREATE FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_b
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <2ddc60f8a47a3b1ba718c6bd925c2e54>;
+    AS <365b9b3fb571c49afecb4a4c439302ff>;
 
 --
 -- Name: _settled_before(uuid, uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1419,133 +1621,6 @@ CREATE FUNCTION fleet._size_key(p_names text[], p_params jsonb, p_gpus integer, 
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <e861e574037eac1d99e0c3d86c75682e>;
-
---
--- Name: kinds; Type: TABLE; Schema: fleet; Owner: -
---
-
-CREATE TABLE fleet.kinds (
-    kind text NOT NULL,
-    description text NOT NULL,
-    gpus integer NOT NULL,
-    vram_mib integer NOT NULL,
-    cpu_milli integer NOT NULL,
-    ram_mib integer NOT NULL,
-    disk_mib integer NOT NULL,
-    device text NOT NULL,
-    timeout_s integer NOT NULL,
-    retries integer NOT NULL,
-    model_param text,
-    size_params text[] DEFAULT '{}'::text[] NOT NULL,
-    shared_learning boolean DEFAULT false NOT NULL,
-    quarantined boolean DEFAULT false NOT NULL,
-    quarantine_reason text,
-    CONSTRAINT kinds_cpu_milli_check CHECK ((cpu_milli >= 0)),
-    CONSTRAINT kinds_device_check CHECK ((device = ANY (ARRAY['any'::text, 'gpu'::text, 'ram'::text]))),
-    CONSTRAINT kinds_disk_mib_check CHECK ((disk_mib >= 0)),
-    CONSTRAINT kinds_gpus_check CHECK (((gpus >= 0) AND (gpus <= 64))),
-    CONSTRAINT kinds_kind_check CHECK ((kind ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$'::text)),
-    CONSTRAINT kinds_ram_mib_check CHECK ((ram_mib >= 0)),
-    CONSTRAINT kinds_retries_check CHECK ((retries >= 0)),
-    CONSTRAINT kinds_timeout_s_check CHECK ((timeout_s > 0)),
-    CONSTRAINT kinds_vram_mib_check CHECK ((vram_mib >= 0))
-);
-
---
--- Name: TABLE kinds; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON TABLE fleet.kinds IS 'What code can run, and what it needs when the job does not say.';
-
---
--- Name: COLUMN kinds.kind; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.kind IS 'Its name, for example diffusion.generate.';
-
---
--- Name: COLUMN kinds.description; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.description IS 'For people.';
-
---
--- Name: COLUMN kinds.gpus; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.gpus IS 'Devices, all of one node.';
-
---
--- Name: COLUMN kinds.vram_mib; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.vram_mib IS 'Memory on each device.';
-
---
--- Name: COLUMN kinds.cpu_milli; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.cpu_milli IS 'CPU, in thousandths of a core.';
-
---
--- Name: COLUMN kinds.ram_mib; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.ram_mib IS 'Host memory, on top of any device that is host memory.';
-
---
--- Name: COLUMN kinds.disk_mib; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.disk_mib IS 'Scratch space.';
-
---
--- Name: COLUMN kinds.device; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.device IS 'any also takes the host memory of a machine without a GPU.';
-
---
--- Name: COLUMN kinds.timeout_s; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.timeout_s IS 'Wall time of one attempt.';
-
---
--- Name: COLUMN kinds.retries; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.retries IS 'Retries of failures that are the job''s own.';
-
---
--- Name: COLUMN kinds.model_param; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.model_param IS 'The parameter that names the model, if any: what stays warm on a node.';
-
---
--- Name: COLUMN kinds.size_params; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.size_params IS 'The parameters that decide how much memory and time a job takes.';
-
---
--- Name: COLUMN kinds.shared_learning; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.shared_learning IS 'What was learned of it holds for all projects: our code, not theirs.';
-
---
--- Name: COLUMN kinds.quarantined; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.quarantined IS 'Nothing of it is claimed; submissions are taken.';
-
---
--- Name: COLUMN kinds.quarantine_reason; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.kinds.quarantine_reason IS 'For people.';
 
 --
 -- Name: _size_of(fleet.kinds, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1589,7 +1664,7 @@ CREATE FUNCTION fleet._submit_plain(p_project uuid, p_jobs jsonb, p_key uuid, p_
 CREATE FUNCTION fleet._succeed(p_session uuid, p_items jsonb, p_by text) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <f68a7f1dc84a5ad8e77905fbf1179f1a>;
+    AS <af85631fbc54a6a584938539b576957e>;
 
 --
 -- Name: _take(bigint, bigint, bigint, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1634,7 +1709,7 @@ CREATE FUNCTION fleet._top_mib(p_shape fleet.shapes, p_memory text) RETURNS inte
 CREATE FUNCTION fleet._unbook(p_freed fleet.booking[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <009cdeaeabdf9c1785a5a696a7bce687>;
+    AS <7077eb24ca1fc6ff9c2d56970ced365f>;
 
 --
 -- Name: _under_cap(fleet.caps, fleet.shapes); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1741,7 +1816,7 @@ CREATE FUNCTION fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <fe8ceae460463a17c37845596dc36796>;
+    AS <206e03430e549a973747c5ffd0ccedde>;
 
 --
 -- Name: complete_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -3391,90 +3466,6 @@ CREATE TABLE fleet.job_events_default (
 );
 
 --
--- Name: lanes; Type: TABLE; Schema: fleet; Owner: -
---
-
-CREATE TABLE fleet.lanes (
-    lane_id bigint NOT NULL,
-    project_id uuid NOT NULL,
-    priority fleet.priority NOT NULL,
-    need_id bigint NOT NULL,
-    shape_id bigint NOT NULL,
-    active boolean DEFAULT false NOT NULL,
-    paused boolean DEFAULT false NOT NULL,
-    rank double precision DEFAULT 0 NOT NULL,
-    head_key bigint DEFAULT 0 NOT NULL,
-    active_at timestamp with time zone
-)
-WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='500');
-
---
--- Name: TABLE lanes; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON TABLE fleet.lanes IS 'Project x priority x need: what a claim looks through, instead of backlogs.';
-
---
--- Name: COLUMN lanes.lane_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.lanes.lane_id IS 'Key.';
-
---
--- Name: COLUMN lanes.project_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.lanes.project_id IS 'The project.';
-
---
--- Name: COLUMN lanes.priority; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.lanes.priority IS 'The class.';
-
---
--- Name: COLUMN lanes.need_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.lanes.need_id IS 'The need.';
-
---
--- Name: COLUMN lanes.shape_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.lanes.shape_id IS 'The shape of its need.';
-
---
--- Name: COLUMN lanes.active; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.lanes.active IS 'May have ready jobs. False only while it certainly has none.';
-
---
--- Name: COLUMN lanes.paused; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.lanes.paused IS 'Nothing is claimed from it.';
-
---
--- Name: COLUMN lanes.rank; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.lanes.rank IS 'Fair share: the smaller goes first within a class. The project''s, as of the last ranking.';
-
---
--- Name: COLUMN lanes.head_key; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.lanes.head_key IS 'No ready job of it has a smaller order_key: where a claim begins to look, behind what is dead.';
-
---
--- Name: COLUMN lanes.active_at; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.lanes.active_at IS 'Since when it is active.';
-
---
 -- Name: lanes_lane_id_seq; Type: SEQUENCE; Schema: fleet; Owner: -
 --
 
@@ -3908,6 +3899,83 @@ COMMENT ON COLUMN fleet.node_health.node_id IS 'The node.';
 --
 
 COMMENT ON COLUMN fleet.node_health.failing IS 'Different jobs; from three on the node gets one job at a time.';
+
+--
+-- Name: nodes; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.nodes (
+    node_id bigint NOT NULL,
+    node text NOT NULL,
+    labels jsonb DEFAULT '{}'::jsonb NOT NULL,
+    facts jsonb DEFAULT '{}'::jsonb NOT NULL,
+    pools text[] DEFAULT '{}'::text[] NOT NULL,
+    draining boolean DEFAULT false NOT NULL,
+    cpu_milli integer DEFAULT 0 NOT NULL,
+    disk_mib integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT fleet.now() NOT NULL,
+    CONSTRAINT nodes_node_check CHECK ((node ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$'::text))
+);
+
+--
+-- Name: TABLE nodes; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.nodes IS 'Hosts that ever joined.';
+
+--
+-- Name: COLUMN nodes.node_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.node_id IS 'Key.';
+
+--
+-- Name: COLUMN nodes.node; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.node IS 'Its name.';
+
+--
+-- Name: COLUMN nodes.labels; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.labels IS 'Set by an admin; win over facts.';
+
+--
+-- Name: COLUMN nodes.facts; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.facts IS 'What its agent measured of itself at the last join.';
+
+--
+-- Name: COLUMN nodes.pools; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.pools IS 'Set by an admin: projects may trust only some pools with their data.';
+
+--
+-- Name: COLUMN nodes.draining; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.draining IS 'Finishes what it runs and takes nothing new.';
+
+--
+-- Name: COLUMN nodes.cpu_milli; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.cpu_milli IS 'CPU at the last join, in thousandths of a core.';
+
+--
+-- Name: COLUMN nodes.disk_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.disk_mib IS 'Scratch space at the last join.';
+
+--
+-- Name: COLUMN nodes.created_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.created_at IS 'First join.';
 
 --
 -- Name: nodes_node_id_seq; Type: SEQUENCE; Schema: fleet; Owner: -
@@ -6152,6 +6220,19 @@ REVOKE ALL ON FUNCTION fleet._absolute_inputs(p_inputs jsonb, p_ids uuid[], p_re
 GRANT ALL ON FUNCTION fleet._absolute_inputs(p_inputs jsonb, p_ids uuid[], p_refs jsonb) TO fleet_owner;
 
 --
+-- Name: TABLE bookings; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.bookings TO fleet_exec;
+
+--
+-- Name: FUNCTION _add(p_booked fleet.bookings, p_idx integer, p_mib integer); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._add(p_booked fleet.bookings, p_idx integer, p_mib integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._add(p_booked fleet.bookings, p_idx integer, p_mib integer) TO fleet_owner;
+
+--
 -- Name: FUNCTION _advance(p_lane bigint); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -6187,6 +6268,18 @@ REVOKE ALL ON FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer
 GRANT ALL ON FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer) TO fleet_owner;
 
 --
+-- Name: TABLE kinds; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.kinds TO fleet_exec;
+
+--
+-- Name: TABLE lanes; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.lanes TO fleet_exec;
+
+--
 -- Name: FUNCTION _asked(p_kinds text[], p_labels jsonb, p_pools text[], p_floor double precision, p_anywhere boolean); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -6213,6 +6306,13 @@ GRANT ALL ON FUNCTION fleet._best_place(p_shape fleet.shapes, p_now timestamp wi
 
 REVOKE ALL ON FUNCTION fleet._book(p_room fleet.room, p_shape fleet.shapes, p_places text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._book(p_room fleet.room, p_shape fleet.shapes, p_places text[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _booked(p_booked fleet.bookings, p_before fleet.room, p_room fleet.room); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._booked(p_booked fleet.bookings, p_before fleet.room, p_room fleet.room) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._booked(p_booked fleet.bookings, p_before fleet.room, p_room fleet.room) TO fleet_owner;
 
 --
 -- Name: FUNCTION now(); Type: ACL; Schema: fleet; Owner: -
@@ -6305,11 +6405,11 @@ REVOKE ALL ON FUNCTION fleet._claimed_before(p_session uuid, p_request uuid) FRO
 GRANT ALL ON FUNCTION fleet._claimed_before(p_session uuid, p_request uuid) TO fleet_owner;
 
 --
--- Name: FUNCTION _count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer, p_era bigint, p_low boolean, p_charge double precision); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer, p_era bigint, p_low boolean, p_charge double precision) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer, p_era bigint, p_low boolean, p_charge double precision) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer) TO fleet_owner;
 
 --
 -- Name: FUNCTION _depend(p_project uuid, p_ids uuid[], p_items fleet.submission[], p_refs jsonb); Type: ACL; Schema: fleet; Owner: -
@@ -6439,17 +6539,11 @@ REVOKE ALL ON FUNCTION fleet._learning_with(p_needs bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._learning_with(p_needs bigint[]) TO fleet_owner;
 
 --
--- Name: TABLE nodes; Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _lease(p_session uuid, p_request uuid, p_seq bigint, p_booked fleet.bookings, p_idx integer[], p_era bigint, p_taken fleet.taken[]); Type: ACL; Schema: fleet; Owner: -
 --
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.nodes TO fleet_exec;
-
---
--- Name: FUNCTION _lease(p_session uuid, p_node fleet.nodes, p_request uuid, p_seq bigint, p_room_idx integer[], p_jobs uuid[], p_shapes bigint[], p_places text[], p_charges double precision[], p_runs double precision[], p_capped boolean[]); Type: ACL; Schema: fleet; Owner: -
---
-
-REVOKE ALL ON FUNCTION fleet._lease(p_session uuid, p_node fleet.nodes, p_request uuid, p_seq bigint, p_room_idx integer[], p_jobs uuid[], p_shapes bigint[], p_places text[], p_charges double precision[], p_runs double precision[], p_capped boolean[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._lease(p_session uuid, p_node fleet.nodes, p_request uuid, p_seq bigint, p_room_idx integer[], p_jobs uuid[], p_shapes bigint[], p_places text[], p_charges double precision[], p_runs double precision[], p_capped boolean[]) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._lease(p_session uuid, p_request uuid, p_seq bigint, p_booked fleet.bookings, p_idx integer[], p_era bigint, p_taken fleet.taken[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._lease(p_session uuid, p_request uuid, p_seq bigint, p_booked fleet.bookings, p_idx integer[], p_era bigint, p_taken fleet.taken[]) TO fleet_owner;
 
 --
 -- Name: FUNCTION _least(p_one fleet.room, p_other fleet.room); Type: ACL; Schema: fleet; Owner: -
@@ -6480,23 +6574,11 @@ REVOKE ALL ON FUNCTION fleet._matching(p_project uuid, p_states text[], p_filter
 GRANT ALL ON FUNCTION fleet._matching(p_project uuid, p_states text[], p_filter jsonb, p_after uuid, p_limit integer) TO fleet_owner;
 
 --
--- Name: TABLE bookings; Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _measure(p_session uuid, p_slots integer, p_cpu_milli integer, p_booked fleet.bookings, p_sample jsonb); Type: ACL; Schema: fleet; Owner: -
 --
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.bookings TO fleet_exec;
-
---
--- Name: TABLE sessions; Type: ACL; Schema: fleet; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.sessions TO fleet_exec;
-
---
--- Name: FUNCTION _measure(p_session fleet.sessions, p_node fleet.nodes, p_booked fleet.bookings, p_sample jsonb); Type: ACL; Schema: fleet; Owner: -
---
-
-REVOKE ALL ON FUNCTION fleet._measure(p_session fleet.sessions, p_node fleet.nodes, p_booked fleet.bookings, p_sample jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._measure(p_session fleet.sessions, p_node fleet.nodes, p_booked fleet.bookings, p_sample jsonb) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._measure(p_session uuid, p_slots integer, p_cpu_milli integer, p_booked fleet.bookings, p_sample jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._measure(p_session uuid, p_slots integer, p_cpu_milli integer, p_booked fleet.bookings, p_sample jsonb) TO fleet_owner;
 
 --
 -- Name: FUNCTION _note_sample(p_node bigint, p_sample jsonb, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
@@ -6645,11 +6727,11 @@ REVOKE ALL ON FUNCTION fleet._room_then(p_node bigint, p_session uuid, p_at time
 GRANT ALL ON FUNCTION fleet._room_then(p_node bigint, p_session uuid, p_at timestamp with time zone) TO fleet_owner;
 
 --
--- Name: FUNCTION _roomy(p_room fleet.room, p_shapes bigint[]); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _roomy(p_room fleet.room, p_shapes bigint[], p_classes fleet.priority[]); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[]) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[], p_classes fleet.priority[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[], p_classes fleet.priority[]) TO fleet_owner;
 
 --
 -- Name: FUNCTION _rungs(p_session uuid, p_items jsonb); Type: ACL; Schema: fleet; Owner: -
@@ -6657,6 +6739,12 @@ GRANT ALL ON FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[]) TO flee
 
 REVOKE ALL ON FUNCTION fleet._rungs(p_session uuid, p_items jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._rungs(p_session uuid, p_items jsonb) TO fleet_owner;
+
+--
+-- Name: TABLE sessions; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.sessions TO fleet_exec;
 
 --
 -- Name: FUNCTION _session(p_session uuid, p_secret text); Type: ACL; Schema: fleet; Owner: -
@@ -6706,12 +6794,6 @@ GRANT ALL ON FUNCTION fleet._sister_lane(p_lane bigint, p_priority fleet.priorit
 
 REVOKE ALL ON FUNCTION fleet._size_key(p_names text[], p_params jsonb, p_gpus integer, p_usual_gpus integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._size_key(p_names text[], p_params jsonb, p_gpus integer, p_usual_gpus integer) TO fleet_owner;
-
---
--- Name: TABLE kinds; Type: ACL; Schema: fleet; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.kinds TO fleet_exec;
 
 --
 -- Name: FUNCTION _size_of(p_kind fleet.kinds, p_params jsonb); Type: ACL; Schema: fleet; Owner: -
@@ -7325,12 +7407,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.job_events TO fleet_exec;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.job_events_default TO fleet_exec;
 
 --
--- Name: TABLE lanes; Type: ACL; Schema: fleet; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.lanes TO fleet_exec;
-
---
 -- Name: SEQUENCE lanes_lane_id_seq; Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -7377,6 +7453,12 @@ GRANT USAGE ON SEQUENCE fleet.needs_need_id_seq TO fleet_exec;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.node_health TO fleet_exec;
+
+--
+-- Name: TABLE nodes; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.nodes TO fleet_exec;
 
 --
 -- Name: SEQUENCE nodes_node_id_seq; Type: ACL; Schema: fleet; Owner: -

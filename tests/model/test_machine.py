@@ -21,12 +21,12 @@ GUARDS = {
     "the token of a settle": ("_settle", "and l.token = i.token\n", "\n"),
     "the session of a settle": ("_settle", "and (p_session is null or l.session_id = p_session)", ""),
     "a cancel that was asked": ("_settle", "t.command = 'cancel' or ", ""),
-    "bookings not yet realised": ("_measure", "- coalesce(b.mib, 0) + coalesce(r.mib, 0)", ""),
-    "bookings against the whole device": (
+    "bookings not yet realised": (
         "_measure",
-        "d.total_mib - coalesce(b.mib, 0))",
-        "d.total_mib)",
+        "x.free_mib - b.mib + coalesce(v_real[array_position(v_idx, d.idx)], 0)",
+        "x.free_mib",
     ),
+    "bookings against the whole device": ("_measure", "d.total_mib - b.mib)", "d.total_mib)"),
     "the headroom": ("_measure", "- d.headroom_mib as claimable", "as claimable"),
     "the order of samples": ("_measure", "v_seq <= p_booked.sample_seq", "false"),
     "the booking within one claim": (

@@ -2,14 +2,13 @@
 --
 -- p_floor no active lane has a smaller rank; p_anywhere whatever the labels and pools
 --
--- Walks from one (shape, class) to the next in the index: its cost is that of the distinct ones, whatever stands in them.
+-- Without a SET clause, so that it is inlined. Walks from one (shape, class) to the next in the index: its cost is that of the distinct ones, whatever stands in them.
 create function fleet._asked(p_kinds text[], p_labels jsonb, p_pools text[], p_floor double precision,
                              p_anywhere boolean default false)
   returns table (shape_id bigint, priority fleet.priority)
   language sql
   stable
-  set search_path = pg_catalog, pg_temp
-as $$
+begin atomic
   with recursive walk (shape_id, priority) as (
     (select l.shape_id, l.priority
        from fleet.lanes as l
@@ -32,24 +31,22 @@ as $$
    where s.kind = any(p_kinds)
      and not exists (select from fleet.kinds as k where k.kind = s.kind and k.quarantined)
      and (p_anywhere or s.pools is null or s.pools && p_pools)
-     and (p_anywhere or s.labels = '{}' or p_labels @> s.labels)
-$$;
+     and (p_anywhere or s.labels = '{}' or p_labels @> s.labels);
+end;
 
--- _roomy: of these shapes, those for which there may be room; a cheap look, _places has the last word.
-create function fleet._roomy(p_room fleet.room, p_shapes bigint[])
-  returns bigint[]
+-- _roomy: of these shapes, those for which there may be room; a cheap look, _places has the last word. Inlined, as _asked.
+create function fleet._roomy(p_room fleet.room, p_shapes bigint[], p_classes fleet.priority[])
+  returns table (shape_id bigint, priority fleet.priority)
   language sql
   stable
-  set search_path = pg_catalog, pg_temp
-as $$
-  with big as (
-    select array(select c.mib from unnest((p_room).claimable, (p_room).takes) as c (mib, takes) where c.takes order by c.mib desc) as mib
-  )
-  select coalesce(array_agg(s.shape_id), '{}')
-    from fleet.shapes as s, big
-   where s.shape_id = any(p_shapes)
-     and s.cpu_milli <= (p_room).cpu_milli
+begin atomic
+  select a.shape_id, a.priority
+    from unnest(p_shapes, p_classes) as a (shape_id, priority)
+    join fleet.shapes as s on s.shape_id = a.shape_id
+   cross join (select array(select c.mib from unnest((p_room).claimable, (p_room).takes) as c (mib, takes)
+                             where c.takes order by c.mib desc) as mib) as big
+   where s.cpu_milli <= (p_room).cpu_milli
      and s.disk_mib <= (p_room).disk_mib
      and s.ram_mib <= (p_room).claimable[cardinality((p_room).claimable)]
-     and (s.gpus = 0 or s.vram_mib <= big.mib[s.gpus])
-$$;
+     and (s.gpus = 0 or s.vram_mib <= big.mib[s.gpus]);
+end;

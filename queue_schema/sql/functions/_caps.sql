@@ -43,9 +43,8 @@ create function fleet._under_cap(p_cap fleet.caps, p_shape fleet.shapes)
                case when p_cap.max_vram_mib is not null and p_shape.gpus * p_shape.vram_mib > 0
                     then greatest(0, (p_cap.max_vram_mib - p_cap.vram_mib) / (p_shape.gpus * p_shape.vram_mib)) end)::integer;
 
--- _count_in: jobs of a shape were taken: count them in the caps, if there are any, and charge the project.
-create function fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer, p_era bigint, p_low boolean,
-                                p_charge double precision)
+-- _count_in: jobs of a shape were taken: count them in the caps, if there are any.
+create function fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer)
   returns fleet.caps
   language plpgsql
   volatile
@@ -54,7 +53,6 @@ as $$
 declare
   v_cap fleet.caps := p_cap;
 begin
-  insert into fleet.charges (era, project_id, low, amount) values (p_era, p_cap.project_id, p_low, p_charge);
   if num_nonnulls(p_cap.max_running, p_cap.max_vram_mib) > 0 then
     update fleet.caps as c
        set running = c.running + p_count, vram_mib = c.vram_mib + p_count * p_shape.gpus * p_shape.vram_mib::bigint

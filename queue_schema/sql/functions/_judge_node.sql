@@ -1,4 +1,4 @@
--- _judge_node: remember which different jobs failed on a node in a row; a success wipes the slate (I8).
+-- _judge_node: remember which different jobs failed on a node in a row (I8); a success (_succeed) wipes the slate.
 --
 -- Reads what _settle has just written of these jobs on the node of p_session.
 create function fleet._judge_node(p_session uuid, p_jobs uuid[], p_now timestamptz)
@@ -12,10 +12,6 @@ declare
   v_failed uuid[];
 begin
   select s.node_id into v_node from fleet.sessions as s where s.session_id = p_session;
-  if exists (select from fleet.jobs as j where j.job_id = any(p_jobs) and j.outcome = 'succeeded') then
-    update fleet.node_health as h set failing = '{}' where h.node_id = v_node and h.failing <> '{}';
-    return;
-  end if;
   v_failed := array(select distinct a.job_id
                       from fleet.jobs as j
                       join fleet.attempts as a on a.job_id = j.job_id and a.attempt = j.attempts

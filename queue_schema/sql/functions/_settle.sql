@@ -168,9 +168,15 @@ begin
            case when d.token is not null then 'settled'
                 when fleet._settled_before(i.job_id, i.token) then 'already_settled'
                 else 'lease_lost' end as outcome,
-           d.next, d.pause, d.webhook, d.node_id, d.devices::text as devices, d.vram_mib, d.ram_mib, d.cpu_milli, d.disk_mib
+           d.next, d.pause, d.webhook
       from item as i
       left join decided as d on d.job_id = i.job_id and d.token = i.token
+  ),
+  freed as (
+    select d.node_id, d.devices, d.vram_mib, count(*) as held, sum(d.ram_mib) as ram_mib, sum(d.cpu_milli) as cpu_milli,
+           sum(d.disk_mib) as disk_mib
+      from decided as d
+     group by d.node_id, d.devices, d.vram_mib
   )
   select json_agg(json_build_object(
            'job_id', a.job_id, 'token', a.token, 'outcome', a.outcome,
@@ -184,8 +190,8 @@ begin
          array_agg(a.job_id) filter (where a.next in ('failed', 'cancelled')),
          array_agg(distinct a.job_id) filter (where a.next in ('retrying', 'released') and a.pause <= interval '0'),
          array_agg(a.job_id) filter (where a.webhook is not null and a.next in ('failed', 'cancelled')),
-         array_agg(row(a.node_id, a.devices, a.vram_mib, a.ram_mib, a.cpu_milli, a.disk_mib)::fleet.booking)
-           filter (where a.outcome = 'settled')
+         (select array_agg(row(f.node_id, f.devices, f.vram_mib, f.held, f.ram_mib, f.cpu_milli, f.disk_mib)::fleet.booking
+                           order by f.node_id) from freed as f)
     into v_answer, v_settled, v_failed, v_requeued, v_hooked, v_freed
     from answered as a;
   if v_settled is null then
@@ -227,6 +233,7 @@ $$;
 
 -- _unbook: leases have ended; take them off the sums of their nodes.
 --
+-- p_freed  sums of leases on the same devices of one node, in the order of the nodes
 -- Locks    rows of bookings, ascending; last of all, since a claim of that node waits for it
 create function fleet._unbook(p_freed fleet.booking[])
   returns void
@@ -235,33 +242,30 @@ create function fleet._unbook(p_freed fleet.booking[])
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_node bigint;
+  v_booked fleet.bookings;
+  v_freed  fleet.booking;
+  v_idx    integer;
+  v_node   bigint;
 begin
-  for v_node in select distinct f.node_id from unnest(p_freed) as f order by f.node_id loop
-    perform 1 from fleet.bookings as b where b.node_id = v_node for no key update;
-    with freed as (
-      select f.* from unnest(p_freed) as f where f.node_id = v_node
-    ),
-    rest as (
-      select r.idx, sum(r.mib)::integer as mib
-        from (select b.idx, b.mib
-                from fleet.bookings as o cross join lateral unnest(o.idx, o.mib) as b (idx, mib)
-               where o.node_id = v_node
-               union all
-              select -1, -f.ram_mib from freed as f where f.ram_mib > 0
-               union all
-              select d.idx, -f.vram_mib from freed as f cross join lateral unnest(f.devices::integer[]) as d (idx)
-               where f.devices <> '{}') as r
-       group by r.idx
-      having sum(r.mib) <> 0
-    )
-    update fleet.bookings as b
-       set held = b.held - (select count(*) from freed),
-           cpu_milli = b.cpu_milli - (select sum(f.cpu_milli) from freed as f),
-           disk_mib = b.disk_mib - (select sum(f.disk_mib) from freed as f),
-           idx = coalesce((select array_agg(r.idx) from rest as r), '{}'),
-           mib = coalesce((select array_agg(r.mib) from rest as r), '{}')
-     where b.node_id = v_node;
+  for v_at in 1..cardinality(p_freed) loop
+    v_freed := p_freed[v_at];
+    if v_freed.node_id is distinct from v_node then
+      v_node := v_freed.node_id;
+      select b.* into strict v_booked from fleet.bookings as b where b.node_id = v_node for no key update;
+    end if;
+    v_booked.held := v_booked.held - v_freed.held;
+    v_booked.cpu_milli := v_booked.cpu_milli - v_freed.cpu_milli;
+    v_booked.disk_mib := v_booked.disk_mib - v_freed.disk_mib;
+    v_booked := fleet._add(v_booked, -1, -v_freed.ram_mib);
+    foreach v_idx in array v_freed.devices loop
+      v_booked := fleet._add(v_booked, v_idx, -v_freed.vram_mib * v_freed.held);
+    end loop;
+    if v_at = cardinality(p_freed) or p_freed[v_at + 1].node_id <> v_node then
+      update fleet.bookings as b
+         set held = v_booked.held, cpu_milli = v_booked.cpu_milli, disk_mib = v_booked.disk_mib, idx = v_booked.idx,
+             mib = v_booked.mib
+       where b.node_id = v_node;
+    end if;
   end loop;
 end
 $$;

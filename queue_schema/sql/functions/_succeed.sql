@@ -12,11 +12,14 @@ declare
   v_hooked uuid[];
   v_freed  fleet.booking[];
   v_event  bigint;
-  v_count  bigint;
+  v_leads  boolean;
   v_answer json;
 begin
-  v_ids := array(select i.job_id from jsonb_to_recordset(p_items) as i (job_id uuid));
-  perform 1 from fleet.jobs as j where j.job_id = any(v_ids) order by j.job_id for no key update;
+  perform 1
+    from fleet.jobs as j
+   where j.job_id = any(array(select i.job_id from jsonb_to_recordset(p_items) as i (job_id uuid)))
+   order by j.job_id
+     for no key update;
   v_event := fleet.event_id();
 
   with item as materialized (
@@ -68,6 +71,15 @@ begin
   returned as (
     insert into fleet.cap_returns (project_id, running, vram_mib)
     select w.project_id, count(*), sum(w.vram_mib) from written as w where w.capped group by w.project_id
+  ),
+  forgotten as (
+    delete from fleet.progress as g using taken as t where g.job_id = t.job_id
+  ),
+  freed as (
+    select t.node_id, t.devices, t.vram_mib, count(*) as held, sum(t.ram_mib) as ram_mib, sum(t.cpu_milli) as cpu_milli,
+           sum(t.disk_mib) as disk_mib
+      from taken as t
+     group by t.node_id, t.devices, t.vram_mib
   )
   select json_agg(json_build_object(
            'job_id', i.job_id, 'token', i.token,
@@ -77,10 +89,11 @@ begin
            'state', case when t.token is not null then 'succeeded'
                          when fleet._settled_before(i.job_id, i.token) then fleet.state_of(i.job_id)::text end) order by i.place),
          array_agg(t.job_id) filter (where t.token is not null), array_agg(t.token) filter (where t.token is not null),
-         array_agg(row(t.node_id, t.devices::text, t.vram_mib, t.ram_mib, t.cpu_milli, t.disk_mib)::fleet.booking)
-           filter (where t.token is not null),
-         (select array_agg(w.job_id) from written as w where w.hooked)
-    into v_answer, v_ids, v_tokens, v_freed, v_hooked
+         (select array_agg(row(f.node_id, f.devices, f.vram_mib, f.held, f.ram_mib, f.cpu_milli, f.disk_mib)::fleet.booking
+                           order by f.node_id) from freed as f),
+         (select array_agg(w.job_id) from written as w where w.hooked),
+         exists (select from taken as t join fleet.dependencies as d on d.after_job_id = t.job_id and not d.satisfied)
+    into v_answer, v_ids, v_tokens, v_freed, v_hooked, v_leads
     from item as i
     left join taken as t on t.place = i.place;
   if v_ids is null then
@@ -88,16 +101,16 @@ begin
   end if;
 
   -- What is done from here on is done with those that held: a stale item publishes and judges nothing.
-  delete from fleet.progress as g where g.job_id = any(v_ids);
   perform fleet._publish(v_ids, v_tokens, p_items);
-  if exists (select from fleet.dependencies as d where d.after_job_id = any(v_ids) and not d.satisfied) then
+  if v_leads then
     perform fleet._resolve(v_ids);
   end if;
   if v_hooked is not null then
     perform fleet._announce(v_hooked);
   end if;
   if p_by = 'agent' then
-    perform fleet._judge_node(p_session, v_ids, v_now);
+    -- A success wipes the slate of its node (I8).
+    update fleet.node_health as h set failing = '{}' where h.node_id = v_freed[1].node_id and h.failing <> '{}';
   end if;
   perform fleet._unbook(v_freed);
   return v_answer;

@@ -142,8 +142,8 @@ declare
   v_big   boolean;
   v_at    timestamptz;
 begin
-  v_room := rehearsal._measure((select s from rehearsal.sessions as s where s.session_id = p_session),
-                               (select n from rehearsal.nodes as n where n.node_id = p_node),
+  v_room := rehearsal._measure(p_session, (select s.slots from rehearsal.sessions as s where s.session_id = p_session),
+                               (select n.cpu_milli from rehearsal.nodes as n where n.node_id = p_node),
                                (select b from rehearsal.bookings as b where b.node_id = p_node), rehearsal._sample(p_node));
   v_free := v_room;
   v_fit := cardinality(rehearsal._places(v_room, p_shape, 1)) = 1;

@@ -50,12 +50,25 @@ create type fleet.lesson as (
   grew_mib   integer
 );
 
--- What one lease had booked, where.
+-- What leases on the same devices of one node had booked: vram_mib on each device for each of them, the rest summed.
 create type fleet.booking as (
   node_id   bigint,
-  devices   text,
+  devices   integer[],
   vram_mib  integer,
+  held      integer,
   ram_mib   integer,
   cpu_milli integer,
-  disk_mib  integer
+  disk_mib  bigint
+);
+
+-- What one visit of a lane took: its jobs, where each goes, and what a job of it is charged and expected to take.
+create type fleet.taken as (
+  jobs       uuid[],
+  places     text[],
+  shape      fleet.shapes,
+  charge     double precision,
+  run_s      double precision,
+  project_id uuid,
+  low        boolean,
+  capped     boolean
 );
