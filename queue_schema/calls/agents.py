@@ -180,15 +180,20 @@ def only(settled: list[Settled]) -> Settled:
     return answer
 
 
-def wake(conn: Connection) -> int:
+def wake(conn: Connection, *, asleep_within_s: float | None = None) -> int:
     """After work became ready: notify as many waiting sessions as there are jobs for, one each.
 
-    Called after the commit of submit, settle, retry and the chores; under load nobody waits and nothing is sent.
+    Called after the commit of settle, retry and the chores; under load nobody waits and nothing is sent. A submission
+    wakes by itself; only who fell asleep while it was under way may have missed it.
+
+    Args:
+        conn: An autocommit connection.
+        asleep_within_s: Only sessions that fell asleep in the last so many seconds; None: all.
 
     Returns:
         How many sessions were notified.
     """
-    return call(conn, "wake_v1", int)
+    return call(conn, "wake_v1", int, p_asleep_within_s=asleep_within_s)
 
 
 def channel_of(session: Session) -> str:

@@ -1220,10 +1220,10 @@ CREATE FUNCTION fleet._places(p_room fleet.room, p_shape fleet.shapes, p_most in
 -- Name: _plain_lane(uuid, text, text, text, uuid, bigint); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._plain_lane(p_project uuid, p_kind text, p_model_key text, p_size_key text, p_key uuid, p_order bigint, OUT lane_id bigint, OUT open boolean, OUT timeout_s integer, OUT retries integer, OUT held text) RETURNS record
+CREATE FUNCTION fleet._plain_lane(p_project uuid, p_kind text, p_model_key text, p_size_key text, p_key uuid, p_order bigint, OUT lane_id bigint, OUT open boolean, OUT idle boolean, OUT timeout_s integer, OUT retries integer, OUT held text) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <12064bb0bc488d3a2ee252f7f8c66391>;
+    AS <1c5fd4511a3faf5d39ebae785bbedd11>;
 
 --
 -- Name: _preempt(fleet.shapes, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1457,6 +1457,25 @@ CREATE FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[], p_classes fle
 END;
 
 --
+-- Name: _rouse(bigint[], bigint, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._rouse(p_shapes bigint[], p_most bigint, p_since timestamp with time zone DEFAULT '-infinity'::timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <6c8f49aea1955a95ff98819e268e8101>;
+
+--
+-- Name: _rouse_for(bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._rouse_for(p_lanes bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_sort TO 'off'
+    AS <a6cf248f352ce6fa680b98fc06d10cfe>;
+
+--
 -- Name: _rungs(uuid, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1646,7 +1665,7 @@ CREATE FUNCTION fleet._starving(p_since timestamp with time zone, p_most integer
 CREATE FUNCTION fleet._submit_one(p_project uuid, p_job jsonb, p_key uuid, p_trace text, p_now timestamp with time zone) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <fb355f66bcf0f7ff58620fede4c73191>;
+    AS <36df3672c455e4278c136bc1fe4c6e8a>;
 
 --
 -- Name: _submit_plain(uuid, jsonb, uuid, text, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1655,7 +1674,7 @@ CREATE FUNCTION fleet._submit_one(p_project uuid, p_job jsonb, p_key uuid, p_tra
 CREATE FUNCTION fleet._submit_plain(p_project uuid, p_jobs jsonb, p_key uuid, p_trace text, p_now timestamp with time zone) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <d92ad8e357d5666463ae829e6f6e8263>;
+    AS <f582f0ee25488e040507402cdc655f50>;
 
 --
 -- Name: _succeed(uuid, jsonb, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1816,7 +1835,7 @@ CREATE FUNCTION fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <206e03430e549a973747c5ffd0ccedde>;
+    AS <01d1e47a073b9caec95b7ba9e24fe3d2>;
 
 --
 -- Name: complete_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2039,9 +2058,9 @@ CREATE FUNCTION fleet.make_partitions_v1(p_days_ahead integer) RETURNS jsonb
 --
 
 CREATE FUNCTION fleet.new_id() RETURNS uuid
-    LANGUAGE sql
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <9656e7e81bce5db5dcaf959e922e3384>;
+    AS <4f6511fddd957bd8acd8ef14fca2355b>;
 
 --
 -- Name: FUNCTION new_id(); Type: COMMENT; Schema: fleet; Owner: -
@@ -2056,7 +2075,7 @@ COMMENT ON FUNCTION fleet.new_id() IS 'A new job id: uuid version 7.';
 CREATE FUNCTION fleet.new_ids(p_count integer) RETURNS SETOF uuid
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <fbcc0216da8e85c2fdc34748dfe88e27>;
+    AS <7463d0aa2462e49015f906495f71c690>;
 
 --
 -- Name: FUNCTION new_ids(p_count integer); Type: COMMENT; Schema: fleet; Owner: -
@@ -2215,7 +2234,7 @@ CREATE FUNCTION fleet.submit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <90e782b3aad1cd8be9fb0110920170e5>;
+    AS <67fbe372fb4151efbd87a2aaced425a2>;
 
 --
 -- Name: tick_v1(uuid, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2227,16 +2246,16 @@ CREATE FUNCTION fleet.tick_v1(p_schedule uuid, p_tick timestamp with time zone, 
     AS <169639e21ca3820547e1b02f8508dd89>;
 
 --
--- Name: wake_v1(); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: wake_v1(double precision); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet.wake_v1() RETURNS jsonb
+CREATE FUNCTION fleet.wake_v1(p_asleep_within_s double precision DEFAULT NULL::double precision) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET enable_sort TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <86c67c9db1bda53c18f58a92359c4116>;
+    AS <2c11aeeaae0c3e225b37e04443efd1f3>;
 
 --
 -- Name: webhook_done_v1(bigint, boolean, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -3375,7 +3394,8 @@ COMMENT ON COLUMN fleet.idempotency.created_at IS 'Kept for a day.';
 
 CREATE TABLE fleet.idle_sessions (
     session_id uuid NOT NULL,
-    since timestamp with time zone DEFAULT fleet.now() NOT NULL
+    since timestamp with time zone NOT NULL,
+    joined_at timestamp with time zone NOT NULL
 );
 
 --
@@ -3395,6 +3415,12 @@ COMMENT ON COLUMN fleet.idle_sessions.session_id IS 'The session.';
 --
 
 COMMENT ON COLUMN fleet.idle_sessions.since IS 'Since when.';
+
+--
+-- Name: COLUMN idle_sessions.joined_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.idle_sessions.joined_at IS 'Since when the session lives: the oldest is woken first.';
 
 --
 -- Name: job_events; Type: TABLE; Schema: fleet; Owner: -
@@ -5964,10 +5990,10 @@ CREATE INDEX dependencies_by_after ON fleet.dependencies USING btree (after_job_
 CREATE INDEX idempotency_by_age ON fleet.idempotency USING btree (created_at);
 
 --
--- Name: idle_sessions_by_since; Type: INDEX; Schema: fleet; Owner: -
+-- Name: idle_sessions_by_joined; Type: INDEX; Schema: fleet; Owner: -
 --
 
-CREATE INDEX idle_sessions_by_since ON fleet.idle_sessions USING btree (since);
+CREATE INDEX idle_sessions_by_joined ON fleet.idle_sessions USING btree (joined_at);
 
 --
 -- Name: job_events_by_job; Type: INDEX; Schema: fleet; Owner: -
@@ -6609,11 +6635,11 @@ REVOKE ALL ON FUNCTION fleet._places(p_room fleet.room, p_shape fleet.shapes, p_
 GRANT ALL ON FUNCTION fleet._places(p_room fleet.room, p_shape fleet.shapes, p_most integer) TO fleet_owner;
 
 --
--- Name: FUNCTION _plain_lane(p_project uuid, p_kind text, p_model_key text, p_size_key text, p_key uuid, p_order bigint, OUT lane_id bigint, OUT open boolean, OUT timeout_s integer, OUT retries integer, OUT held text); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _plain_lane(p_project uuid, p_kind text, p_model_key text, p_size_key text, p_key uuid, p_order bigint, OUT lane_id bigint, OUT open boolean, OUT idle boolean, OUT timeout_s integer, OUT retries integer, OUT held text); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._plain_lane(p_project uuid, p_kind text, p_model_key text, p_size_key text, p_key uuid, p_order bigint, OUT lane_id bigint, OUT open boolean, OUT timeout_s integer, OUT retries integer, OUT held text) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._plain_lane(p_project uuid, p_kind text, p_model_key text, p_size_key text, p_key uuid, p_order bigint, OUT lane_id bigint, OUT open boolean, OUT timeout_s integer, OUT retries integer, OUT held text) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._plain_lane(p_project uuid, p_kind text, p_model_key text, p_size_key text, p_key uuid, p_order bigint, OUT lane_id bigint, OUT open boolean, OUT idle boolean, OUT timeout_s integer, OUT retries integer, OUT held text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._plain_lane(p_project uuid, p_kind text, p_model_key text, p_size_key text, p_key uuid, p_order bigint, OUT lane_id bigint, OUT open boolean, OUT idle boolean, OUT timeout_s integer, OUT retries integer, OUT held text) TO fleet_owner;
 
 --
 -- Name: FUNCTION _preempt(p_shape fleet.shapes, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
@@ -6732,6 +6758,20 @@ GRANT ALL ON FUNCTION fleet._room_then(p_node bigint, p_session uuid, p_at times
 
 REVOKE ALL ON FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[], p_classes fleet.priority[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[], p_classes fleet.priority[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _rouse(p_shapes bigint[], p_most bigint, p_since timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._rouse(p_shapes bigint[], p_most bigint, p_since timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._rouse(p_shapes bigint[], p_most bigint, p_since timestamp with time zone) TO fleet_owner;
+
+--
+-- Name: FUNCTION _rouse_for(p_lanes bigint[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._rouse_for(p_lanes bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._rouse_for(p_lanes bigint[]) TO fleet_owner;
 
 --
 -- Name: FUNCTION _rungs(p_session uuid, p_items jsonb); Type: ACL; Schema: fleet; Owner: -
@@ -7271,15 +7311,15 @@ GRANT ALL ON FUNCTION fleet.tick_v1(p_schedule uuid, p_tick timestamp with time 
 GRANT ALL ON FUNCTION fleet.tick_v1(p_schedule uuid, p_tick timestamp with time zone, p_next timestamp with time zone) TO fleet_scheduler;
 
 --
--- Name: FUNCTION wake_v1(); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION wake_v1(p_asleep_within_s double precision); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet.wake_v1() FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet.wake_v1() TO fleet_owner;
-GRANT ALL ON FUNCTION fleet.wake_v1() TO fleet_agent;
-GRANT ALL ON FUNCTION fleet.wake_v1() TO fleet_api;
-GRANT ALL ON FUNCTION fleet.wake_v1() TO fleet_scheduler;
-GRANT ALL ON FUNCTION fleet.wake_v1() TO fleet_admin;
+REVOKE ALL ON FUNCTION fleet.wake_v1(p_asleep_within_s double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.wake_v1(p_asleep_within_s double precision) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.wake_v1(p_asleep_within_s double precision) TO fleet_agent;
+GRANT ALL ON FUNCTION fleet.wake_v1(p_asleep_within_s double precision) TO fleet_api;
+GRANT ALL ON FUNCTION fleet.wake_v1(p_asleep_within_s double precision) TO fleet_scheduler;
+GRANT ALL ON FUNCTION fleet.wake_v1(p_asleep_within_s double precision) TO fleet_admin;
 
 --
 -- Name: FUNCTION webhook_done_v1(p_delivery bigint, p_delivered boolean, p_detail text); Type: ACL; Schema: fleet; Owner: -

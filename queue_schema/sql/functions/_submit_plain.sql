@@ -4,7 +4,7 @@
 --          its lane: then the long way knows what to do or to say
 -- Locks    the lanes, KEY SHARE, before the insert, as _enqueue
 --
--- The long way takes twenty statements, and looks at each job in each of them; a few do here. A lane that is there has seen
+-- The long way takes twenty statements, and looks at each job in each of them; one does here. A lane that is there has seen
 -- its kind, model and size pass every check; what is left to check is that params is an object.
 create function fleet._submit_plain(p_project uuid, p_jobs jsonb, p_key uuid, p_trace text, p_now timestamptz)
   returns json
@@ -14,81 +14,54 @@ create function fleet._submit_plain(p_project uuid, p_jobs jsonb, p_key uuid, p_
 as $$
 declare
   v_order  bigint := (extract(epoch from p_now) * 1000000)::bigint;
-  v_left   bigint := jsonb_array_length(p_jobs);
-  v_ids    uuid[];
-  v_sort   record;
-  v_lane   record;
-  v_open   boolean := true;
+  v_ids    uuid[] := array(select fleet.new_ids(jsonb_array_length(p_jobs)));
+  v_closed uuid[];
+  v_lanes  bigint[];
   v_answer json;
-  l_kind   text[] := '{}';      -- of each lane, what its jobs have in common
-  l_model  text[] := '{}';
-  l_size   text[] := '{}';
-  l_lane   bigint[] := '{}';
-  l_limit  integer[] := '{}';
-  l_tries  integer[] := '{}';
-  l_held   text[] := '{}';
 begin
-  if v_left = 1 then
-    return fleet._submit_one(p_project, p_jobs -> 0, p_key, p_trace, p_now);
-  end if;
-  for v_sort in
-    select k.kind, coalesce(e.item -> 'params' ->> k.model_param, '') as model_key,
-           fleet._size_of(k, e.item -> 'params') as size_key, count(*) as jobs
-      from jsonb_array_elements(p_jobs) as e (item)
+  with item as materialized (
+    select e.place, k.kind, p.params, coalesce(p.params ->> k.model_param, '') as model_key, fleet._size_of(k, p.params) as size_key
+      from jsonb_array_elements(p_jobs) with ordinality as e (item, place)
+     cross join lateral (select e.item -> 'params' as params) as p
       join fleet.kinds as k on k.kind = e.item ->> 'kind'
      where jsonb_typeof(e.item) = 'object'
        and e.item - '{kind,params}'::text[] = '{}'
-       and jsonb_typeof(e.item -> 'params') = 'object'
-     group by 1, 2, 3
-  loop
-    select l.* into v_lane from fleet._plain_lane(p_project, v_sort.kind, v_sort.model_key, v_sort.size_key, p_key, v_order) as l;
-    if v_lane.lane_id is null then
-      return null;
-    end if;
-    v_left := v_left - v_sort.jobs;
-    v_open := v_open and v_lane.open;
-    l_kind := l_kind || v_sort.kind;
-    l_model := l_model || v_sort.model_key;
-    l_size := l_size || v_sort.size_key;
-    l_lane := l_lane || v_lane.lane_id;
-    l_limit := l_limit || v_lane.timeout_s;
-    l_tries := l_tries || v_lane.retries;
-    l_held := l_held || v_lane.held;
-  end loop;
-  if v_left > 0 then
-    return null;
-  end if;
-
-  v_ids := array(select fleet.new_ids(jsonb_array_length(p_jobs)));
-  with item as materialized (
-    select e.place, v_ids[e.place] as job_id, l.lane_id, l.kind, l.model_key, e.item -> 'params' as params, l.timeout_s, l.retries,
-           l.held
-      from jsonb_array_elements(p_jobs) with ordinality as e (item, place)
-      join fleet.kinds as k on k.kind = e.item ->> 'kind'
-      join unnest(l_kind, l_model, l_size, l_lane, l_limit, l_tries, l_held)
-           as l (kind, model_key, size_key, lane_id, timeout_s, retries, held)
-        on l.kind = k.kind
-       and l.model_key = coalesce(e.item -> 'params' ->> k.model_param, '')
-       and l.size_key = fleet._size_of(k, e.item -> 'params')
+       and jsonb_typeof(p.params) = 'object'
   ),
-  job as (
+  sort as materialized (
+    select s.*, l.lane_id, l.open, l.idle, l.timeout_s, l.retries, l.held, sum(s.jobs) filter (where l.lane_id is not null) over () as plain
+      from (select i.kind, i.model_key, i.size_key, count(*) as jobs, min(i.place) as place
+              from item as i
+             group by i.kind, i.model_key, i.size_key) as s
+     cross join lateral fleet._plain_lane(p_project, s.kind, s.model_key, s.size_key, p_key, v_order + s.place) as l
+  ),
+  job as materialized (
+    select v_ids[i.place] as job_id, v_order + i.place as order_key, i.params, s.*
+      from item as i
+      join sort as s on (s.kind, s.model_key, s.size_key) = (i.kind, i.model_key, i.size_key)
+     where s.plain = cardinality(v_ids)
+  ),
+  told as (
     insert into fleet.jobs (job_id, project_id, kind, priority, lane_id, order_key, model_key, params, timeout_s, retries, key_id,
                             trace, created_at)
-    select i.job_id, p_project, i.kind, 'normal', i.lane_id, v_order + i.place, i.model_key, i.params, i.timeout_s, i.retries,
-           p_key, p_trace, p_now
-      from item as i
-     order by i.place
+    select j.job_id, p_project, j.kind, 'normal', j.lane_id, j.order_key, j.model_key, j.params, j.timeout_s, j.retries, p_key,
+           p_trace, p_now
+      from job as j
   ),
   stands as (
     insert into fleet.ready (lane_id, order_key, job_id, model_key)
-    select i.lane_id, v_order + i.place, i.job_id, i.model_key from item as i where v_open order by i.place
+    select j.lane_id, j.order_key, j.job_id, j.model_key from job as j where j.open
   )
-  select json_agg(json_build_object('job_id', i.job_id, 'ref', null, 'created', true, 'state', 'ready', 'held', i.held)
-                  order by i.place)
-    into v_answer
-    from item as i;
-  if not v_open then
-    perform fleet._enqueue(v_ids);
+  select json_agg(json_build_object('job_id', j.job_id, 'ref', null, 'created', true, 'state', 'ready', 'held', j.held)
+                  order by j.order_key),
+         array_agg(j.job_id) filter (where not j.open), array_agg(j.lane_id) filter (where j.idle)
+    into v_answer, v_closed, v_lanes
+    from job as j;
+  if v_closed is not null then
+    perform fleet._enqueue(v_closed);
+  end if;
+  if v_lanes is not null then
+    perform fleet._rouse_for(v_lanes);
   end if;
   return v_answer;
 end
@@ -114,8 +87,7 @@ begin
   end if;
   select k.* into v_kind from fleet.kinds as k where k.kind = p_job ->> 'kind';
   v_model := coalesce(v_params ->> v_kind.model_param, '');
-  select l.* into v_lane
-    from fleet._plain_lane(p_project, v_kind.kind, v_model, fleet._size_of(v_kind, v_params), p_key, v_order) as l;
+  v_lane := fleet._plain_lane(p_project, v_kind.kind, v_model, fleet._size_of(v_kind, v_params), p_key, v_order);
   if v_lane.lane_id is null then
     return null;
   end if;
@@ -130,22 +102,26 @@ begin
   else
     perform fleet._enqueue(array[v_id]);
   end if;
+  if v_lane.idle then
+    perform fleet._rouse_for(array[v_lane.lane_id]);
+  end if;
   return json_build_array(json_build_object('job_id', v_id, 'ref', null, 'created', true, 'state', 'ready', 'held', v_lane.held));
 end
 $$;
 
 -- _plain_lane: the lane, locked, of jobs that say a kind and params and no more; all null when there is none yet, or the key
--- may not submit to it. open: a job may be put in as it is.
+-- may not submit to it. open: a job may be put in as it is; idle: somebody sleeps.
 create function fleet._plain_lane(p_project uuid, p_kind text, p_model_key text, p_size_key text, p_key uuid, p_order bigint,
-                                  out lane_id bigint, out open boolean, out timeout_s integer, out retries integer, out held text)
+                                  out lane_id bigint, out open boolean, out idle boolean, out timeout_s integer, out retries integer, out held text)
   returns record
   language plpgsql
   volatile
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  select l.lane_id, l.active and l.head_key <= p_order, k.timeout_s, k.retries, fleet._held(t.halted, k.quarantined, l.paused)
-    into lane_id, open, timeout_s, retries, held
+  select l.lane_id, l.active and l.head_key <= p_order, exists (select from fleet.idle_sessions), k.timeout_s, k.retries,
+         fleet._held(t.halted, k.quarantined, l.paused)
+    into lane_id, open, idle, timeout_s, retries, held
     from fleet.kinds as k
     join fleet.projects as p on p.project_id = p_project
     join fleet.needs as n

@@ -61,7 +61,7 @@ declare
   v_long    boolean;
   v_taken   fleet.taken[] := '{}';
 begin
-  select s.kinds, s.slots, n.node_id, n.facts || n.labels as labels, n.pools, n.draining, n.cpu_milli, t.halted, t.reserve,
+  select s.kinds, s.slots, s.joined_at, n.node_id, n.facts || n.labels as labels, n.pools, n.draining, n.cpu_milli, t.halted, t.reserve,
          t.fair_quantum, t.fair_half_life_s, r as ranking,
          exists (select from fleet.reservations as k where k.node_id = n.node_id) as keeps
     into v_self
@@ -105,7 +105,8 @@ begin
       perform fleet._note_sample(v_self.node_id, p_sample, v_now);
     end if;
     if p_waiting then
-      insert into fleet.idle_sessions (session_id, since) values (p_session, v_now) on conflict do nothing;
+      insert into fleet.idle_sessions (session_id, since, joined_at) values (p_session, v_now, v_self.joined_at)
+          on conflict do nothing;
     end if;
     return '[]';
   end if;
@@ -289,7 +290,8 @@ begin
 
   if v_taken = '{}' then
     if p_waiting then
-      insert into fleet.idle_sessions (session_id, since) values (p_session, v_now) on conflict do nothing;
+      insert into fleet.idle_sessions (session_id, since, joined_at) values (p_session, v_now, v_self.joined_at)
+          on conflict do nothing;
     end if;
     return '[]';
   end if;

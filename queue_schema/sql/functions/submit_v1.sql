@@ -62,7 +62,11 @@ begin
     end if;
   end if;
 
-  v_plain := fleet._submit_plain(p_project, p_jobs, p_key, p_trace, v_now);
+  if jsonb_array_length(p_jobs) = 1 then
+    v_plain := fleet._submit_one(p_project, p_jobs -> 0, p_key, p_trace, v_now);
+  else
+    v_plain := fleet._submit_plain(p_project, p_jobs, p_key, p_trace, v_now);
+  end if;
   if v_plain is not null then
     if p_idempotency_key is not null then
       update fleet.idempotency as i
@@ -122,6 +126,9 @@ begin
     select j.job_id, j.start_by from fleet.jobs as j where j.job_id = any(v_ids) and j.start_by is not null;
   end if;
   perform fleet._enqueue(v_ready);
+  if exists (select from fleet.idle_sessions) then
+    perform fleet._rouse_for(array(select j.lane_id from fleet.jobs as j where j.job_id = any(v_ready)));
+  end if;
 
   if p_idempotency_key is not null then
     update fleet.idempotency as i set job_ids = v_ids where i.project_id = p_project and i.key = p_idempotency_key;

@@ -108,12 +108,14 @@ comment on column fleet.session_beats.beat_at is 'Last heartbeat.';
 
 create table fleet.idle_sessions (
   session_id uuid primary key,
-  since      timestamptz not null default fleet.now()
+  since      timestamptz not null,
+  joined_at  timestamptz not null
 );
-create index idle_sessions_by_since on fleet.idle_sessions (since);
+create index idle_sessions_by_joined on fleet.idle_sessions (joined_at);
 comment on table fleet.idle_sessions is 'Sessions that found nothing and sleep: the ones wake may notify.';
 comment on column fleet.idle_sessions.session_id is 'The session.';
 comment on column fleet.idle_sessions.since is 'Since when.';
+comment on column fleet.idle_sessions.joined_at is 'Since when the session lives: the oldest is woken first.';
 
 create table fleet.node_health (
   node_id bigint primary key references fleet.nodes,
