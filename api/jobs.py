@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -23,8 +22,6 @@ from queue_schema.shapes import Principal, Submission, Submitted
 from queue_schema.states import JobState, Priority, Scope
 
 _MOST_JOBS = 5000
-_CLAIM_S = 1.0
-"""A claim that puts its session to sleep takes no longer."""
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,200}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -160,7 +157,6 @@ def _submit(
             fix="Use 1 to 200 visible ASCII characters, no blanks.",
         )
     with services.pool.connection() as conn:
-        began = time.monotonic()
         answers = clients.submit(
             conn,
             who.project_id,
@@ -169,8 +165,7 @@ def _submit(
             idempotency_key=idempotency_key,
             trace=trace if trace and _TRACEPARENT.fullmatch(trace) else None,
         )
-        # Who slept before was told with the commit.
-        wake(conn, asleep_within_s=time.monotonic() - began + _CLAIM_S)
+        wake(conn)
     return answers
 
 

@@ -92,9 +92,9 @@ def sha256_of(value: str) -> str:
     return value
 
 
-def wake(conn: psycopg.Connection[Any], *, asleep_within_s: float | None = None) -> None:
+def wake(conn: psycopg.Connection[Any]) -> None:
     """Tell sleeping agents that there is work. Only makes it quicker: they look by themselves, too."""
     try:
-        agents.wake(conn, asleep_within_s=asleep_within_s)
+        agents.wake(conn)
     except psycopg.Error as exc:
         log.warning("wake.failed", error=str(exc))

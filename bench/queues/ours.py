@@ -118,13 +118,13 @@ class Argosy(Queue):
                     key.data.wake()
 
     def trickle(self, url: str, jobs: int, every_s: float) -> None:
-        """Submit, then wake who fell asleep meanwhile, as the API does."""
+        """Submit, then wake who did not hear of it, as the API does."""
         with psycopg.connect(url, autocommit=True) as conn:
             project = project_id(conn)
             for pause_s in paces(jobs, every_s):
                 time.sleep(pause_s)
                 clients.submit(conn, project, [noop(time.monotonic())])
-                agents.wake(conn, asleep_within_s=1.0)
+                agents.wake(conn)
 
 
 class _Sleeper:

@@ -180,20 +180,17 @@ def only(settled: list[Settled]) -> Settled:
     return answer
 
 
-def wake(conn: Connection, *, asleep_within_s: float | None = None) -> int:
-    """After work became ready: notify as many waiting sessions as there are jobs for, one each.
+def wake(conn: Connection) -> int:
+    """After work became ready: notify waiting sessions, one for each job for which none is on its way yet.
 
-    Called after the commit of settle, retry and the chores; under load nobody waits and nothing is sent. A submission
-    wakes by itself; only who fell asleep while it was under way may have missed it.
-
-    Args:
-        conn: An autocommit connection.
-        asleep_within_s: Only sessions that fell asleep in the last so many seconds; None: all.
+    Called after the commit of submit, settle, retry and the chores; under load nobody waits and nothing is sent. A
+    submission wakes with its own commit: there this finds who fell asleep at that moment, and who is far down a long
+    line of sleepers.
 
     Returns:
         How many sessions were notified.
     """
-    return call(conn, "wake_v1", int, p_asleep_within_s=asleep_within_s)
+    return call(conn, "wake_v1", int)
 
 
 def channel_of(session: Session) -> str:

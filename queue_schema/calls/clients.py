@@ -57,10 +57,9 @@ def submit(
     idempotency_key: str | None = None,
     trace: str | None = None,
 ) -> list[Submitted]:
-    """Add jobs, all or none; ids in the same order. Sessions that sleep hear of it with the commit.
+    """Add jobs, all or none; ids in the same order.
 
-    One that falls asleep at that very moment may not: call `agents.wake` for those that did in the last seconds, or let
-    them look by themselves.
+    Sessions that sleep hear of it with the commit; `agents.wake` after it finds the few that did not.
 
     Raises:
         BadRequest: The field names the job and the argument, for example `jobs[2].after[0]`.

@@ -1223,7 +1223,7 @@ CREATE FUNCTION fleet._places(p_room fleet.room, p_shape fleet.shapes, p_most in
 CREATE FUNCTION fleet._plain_lane(p_project uuid, p_kind text, p_model_key text, p_size_key text, p_key uuid, p_order bigint, OUT lane_id bigint, OUT open boolean, OUT idle boolean, OUT timeout_s integer, OUT retries integer, OUT held text) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <1c5fd4511a3faf5d39ebae785bbedd11>;
+    AS <9f579c96edb5539529b48e8dff56f83e>;
 
 --
 -- Name: _preempt(fleet.shapes, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1412,13 +1412,13 @@ CREATE FUNCTION fleet._resolve(p_ended uuid[]) RETURNS void
     AS <a2e7ffe8be74f81cdeb83a871e368cef>;
 
 --
--- Name: _retire(bigint, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _retire(bigint[], timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._retire(p_lane bigint, p_now timestamp with time zone) RETURNS void
+CREATE FUNCTION fleet._retire(p_lanes bigint[], p_now timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <b0b26cbea0d2fde89e71572b6c8cb700>;
+    AS <f31b3d36bc693b099703a53917595cad>;
 
 --
 -- Name: _retire_lanes(integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1457,13 +1457,13 @@ CREATE FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[], p_classes fle
 END;
 
 --
--- Name: _rouse(bigint[], bigint, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _rouse(bigint[], bigint, integer); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._rouse(p_shapes bigint[], p_most bigint, p_since timestamp with time zone DEFAULT '-infinity'::timestamp with time zone) RETURNS integer
+CREATE FUNCTION fleet._rouse(p_shapes bigint[], p_most bigint, p_look integer) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <6c8f49aea1955a95ff98819e268e8101>;
+    AS <0f91600a6426859a78b26b610613278d>;
 
 --
 -- Name: _rouse_for(bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1473,7 +1473,7 @@ CREATE FUNCTION fleet._rouse_for(p_lanes bigint[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_sort TO 'off'
-    AS <a6cf248f352ce6fa680b98fc06d10cfe>;
+    AS <7a31175fd922842ec83e9cfc377eac7f>;
 
 --
 -- Name: _rungs(uuid, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1650,6 +1650,15 @@ CREATE FUNCTION fleet._size_of(p_kind fleet.kinds, p_params jsonb) RETURNS text
     RETURN CASE WHEN ((p_kind).size_params = '{}'::text[]) THEN ''::text ELSE fleet._size_key((p_kind).size_params, p_params, (p_kind).gpus, (p_kind).gpus) END;
 
 --
+-- Name: _sleep(uuid, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._sleep(p_session uuid, p_joined_at timestamp with time zone, p_now timestamp with time zone) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <a355ba1a5ce1c5a60f1b864e1b4303d9>;
+
+--
 -- Name: _starving(timestamp with time zone, integer); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1689,10 +1698,10 @@ CREATE FUNCTION fleet._succeed(p_session uuid, p_items jsonb, p_by text) RETURNS
 -- Name: _take(bigint, bigint, bigint, integer); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._take(p_lane bigint, p_head bigint, p_bound bigint, p_most integer) RETURNS uuid[]
+CREATE FUNCTION fleet._take(p_lane bigint, p_head bigint, p_bound bigint, p_most integer, OUT jobs uuid[], OUT next bigint) RETURNS record
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <6976fb3f80251d0ca579b5738ce3c322>;
+    AS <8e81cdc08ccf0d095496575d69031779>;
 
 --
 -- Name: _take_one(uuid, bigint, bigint); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1835,7 +1844,7 @@ CREATE FUNCTION fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <01d1e47a073b9caec95b7ba9e24fe3d2>;
+    AS <ee7e47b8ca1e8e5df222e35f14547f93>;
 
 --
 -- Name: complete_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2234,7 +2243,7 @@ CREATE FUNCTION fleet.submit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <67fbe372fb4151efbd87a2aaced425a2>;
+    AS <0aa5efb79f101eb8b8a819df80f67408>;
 
 --
 -- Name: tick_v1(uuid, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2246,16 +2255,16 @@ CREATE FUNCTION fleet.tick_v1(p_schedule uuid, p_tick timestamp with time zone, 
     AS <169639e21ca3820547e1b02f8508dd89>;
 
 --
--- Name: wake_v1(double precision); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: wake_v1(); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet.wake_v1(p_asleep_within_s double precision DEFAULT NULL::double precision) RETURNS jsonb
+CREATE FUNCTION fleet.wake_v1() RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET enable_sort TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <2c11aeeaae0c3e225b37e04443efd1f3>;
+    AS <f6b2d1d08f0e0a38f558e2a77020a67b>;
 
 --
 -- Name: webhook_done_v1(bigint, boolean, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -3395,8 +3404,10 @@ COMMENT ON COLUMN fleet.idempotency.created_at IS 'Kept for a day.';
 CREATE TABLE fleet.idle_sessions (
     session_id uuid NOT NULL,
     since timestamp with time zone NOT NULL,
-    joined_at timestamp with time zone NOT NULL
-);
+    joined_at timestamp with time zone NOT NULL,
+    told_at timestamp with time zone
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='500');
 
 --
 -- Name: TABLE idle_sessions; Type: COMMENT; Schema: fleet; Owner: -
@@ -3421,6 +3432,12 @@ COMMENT ON COLUMN fleet.idle_sessions.since IS 'Since when.';
 --
 
 COMMENT ON COLUMN fleet.idle_sessions.joined_at IS 'Since when the session lives: the oldest is woken first.';
+
+--
+-- Name: COLUMN idle_sessions.told_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.idle_sessions.told_at IS 'When it was woken: it is on its way to claim; null: it sleeps.';
 
 --
 -- Name: job_events; Type: TABLE; Schema: fleet; Owner: -
@@ -5993,7 +6010,13 @@ CREATE INDEX idempotency_by_age ON fleet.idempotency USING btree (created_at);
 -- Name: idle_sessions_by_joined; Type: INDEX; Schema: fleet; Owner: -
 --
 
-CREATE INDEX idle_sessions_by_joined ON fleet.idle_sessions USING btree (joined_at);
+CREATE INDEX idle_sessions_by_joined ON fleet.idle_sessions USING btree (joined_at) WHERE (told_at IS NULL);
+
+--
+-- Name: idle_sessions_told; Type: INDEX; Schema: fleet; Owner: -
+--
+
+CREATE INDEX idle_sessions_told ON fleet.idle_sessions USING btree (told_at) WHERE (told_at IS NOT NULL);
 
 --
 -- Name: job_events_by_job; Type: INDEX; Schema: fleet; Owner: -
@@ -6732,11 +6755,11 @@ REVOKE ALL ON FUNCTION fleet._resolve(p_ended uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._resolve(p_ended uuid[]) TO fleet_owner;
 
 --
--- Name: FUNCTION _retire(p_lane bigint, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _retire(p_lanes bigint[], p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._retire(p_lane bigint, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._retire(p_lane bigint, p_now timestamp with time zone) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._retire(p_lanes bigint[], p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._retire(p_lanes bigint[], p_now timestamp with time zone) TO fleet_owner;
 
 --
 -- Name: FUNCTION _retire_lanes(p_limit integer); Type: ACL; Schema: fleet; Owner: -
@@ -6760,11 +6783,11 @@ REVOKE ALL ON FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[], p_clas
 GRANT ALL ON FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[], p_classes fleet.priority[]) TO fleet_owner;
 
 --
--- Name: FUNCTION _rouse(p_shapes bigint[], p_most bigint, p_since timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _rouse(p_shapes bigint[], p_most bigint, p_look integer); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._rouse(p_shapes bigint[], p_most bigint, p_since timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._rouse(p_shapes bigint[], p_most bigint, p_since timestamp with time zone) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._rouse(p_shapes bigint[], p_most bigint, p_look integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._rouse(p_shapes bigint[], p_most bigint, p_look integer) TO fleet_owner;
 
 --
 -- Name: FUNCTION _rouse_for(p_lanes bigint[]); Type: ACL; Schema: fleet; Owner: -
@@ -6843,6 +6866,13 @@ REVOKE ALL ON FUNCTION fleet._size_of(p_kind fleet.kinds, p_params jsonb) FROM P
 GRANT ALL ON FUNCTION fleet._size_of(p_kind fleet.kinds, p_params jsonb) TO fleet_owner;
 
 --
+-- Name: FUNCTION _sleep(p_session uuid, p_joined_at timestamp with time zone, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._sleep(p_session uuid, p_joined_at timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._sleep(p_session uuid, p_joined_at timestamp with time zone, p_now timestamp with time zone) TO fleet_owner;
+
+--
 -- Name: FUNCTION _starving(p_since timestamp with time zone, p_most integer); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -6871,11 +6901,11 @@ REVOKE ALL ON FUNCTION fleet._succeed(p_session uuid, p_items jsonb, p_by text) 
 GRANT ALL ON FUNCTION fleet._succeed(p_session uuid, p_items jsonb, p_by text) TO fleet_owner;
 
 --
--- Name: FUNCTION _take(p_lane bigint, p_head bigint, p_bound bigint, p_most integer); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _take(p_lane bigint, p_head bigint, p_bound bigint, p_most integer, OUT jobs uuid[], OUT next bigint); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._take(p_lane bigint, p_head bigint, p_bound bigint, p_most integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._take(p_lane bigint, p_head bigint, p_bound bigint, p_most integer) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._take(p_lane bigint, p_head bigint, p_bound bigint, p_most integer, OUT jobs uuid[], OUT next bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._take(p_lane bigint, p_head bigint, p_bound bigint, p_most integer, OUT jobs uuid[], OUT next bigint) TO fleet_owner;
 
 --
 -- Name: FUNCTION _take_one(p_job uuid, p_lane bigint, p_order_key bigint); Type: ACL; Schema: fleet; Owner: -
@@ -7311,15 +7341,15 @@ GRANT ALL ON FUNCTION fleet.tick_v1(p_schedule uuid, p_tick timestamp with time 
 GRANT ALL ON FUNCTION fleet.tick_v1(p_schedule uuid, p_tick timestamp with time zone, p_next timestamp with time zone) TO fleet_scheduler;
 
 --
--- Name: FUNCTION wake_v1(p_asleep_within_s double precision); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION wake_v1(); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet.wake_v1(p_asleep_within_s double precision) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet.wake_v1(p_asleep_within_s double precision) TO fleet_owner;
-GRANT ALL ON FUNCTION fleet.wake_v1(p_asleep_within_s double precision) TO fleet_agent;
-GRANT ALL ON FUNCTION fleet.wake_v1(p_asleep_within_s double precision) TO fleet_api;
-GRANT ALL ON FUNCTION fleet.wake_v1(p_asleep_within_s double precision) TO fleet_scheduler;
-GRANT ALL ON FUNCTION fleet.wake_v1(p_asleep_within_s double precision) TO fleet_admin;
+REVOKE ALL ON FUNCTION fleet.wake_v1() FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.wake_v1() TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.wake_v1() TO fleet_agent;
+GRANT ALL ON FUNCTION fleet.wake_v1() TO fleet_api;
+GRANT ALL ON FUNCTION fleet.wake_v1() TO fleet_scheduler;
+GRANT ALL ON FUNCTION fleet.wake_v1() TO fleet_admin;
 
 --
 -- Name: FUNCTION webhook_done_v1(p_delivery bigint, p_delivered boolean, p_detail text); Type: ACL; Schema: fleet; Owner: -

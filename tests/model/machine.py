@@ -500,7 +500,9 @@ class QueueMachine(RuleBasedStateMachine):
         chores.learn(self.conn)
         for (lane,) in self.conn.execute("select lane_id from fleet.lanes").fetchall():
             self.conn.execute("select fleet._advance(%s)", (lane,))
-            self.conn.execute("select fleet._retire(%s, fleet.now() + interval '1 h')", (lane,))
+            self.conn.execute(
+                "select fleet._retire(array[%s]::bigint[], fleet.now() + interval '1 h')", (lane,)
+            )
 
     # -- what time does
 

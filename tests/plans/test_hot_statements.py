@@ -61,7 +61,9 @@ def world(postgres: str) -> Iterator[World]:
             sleeper = Agent(conn, f"sleeper-{number}", kinds=["selftest.allocate"])
             assert not sleeper.claim(waiting=True)
         # The one that can is the last one in line.
-        conn.execute("insert into fleet.idle_sessions values (%s, '-infinity')", (busy.session.session_id,))
+        conn.execute(
+            "insert into fleet.idle_sessions values (%s, fleet.now(), 'infinity')", (busy.session.session_id,)
+        )
         yield World(conn, project, Agent(conn, "node-1", slots=ROWS))
 
 
@@ -119,7 +121,10 @@ GUARDS = {
     "settle": Guard(_settle, 1200, "alter table fleet.leases drop constraint leases_pkey"),
     "heartbeat": Guard(_heartbeat, 100, "drop index fleet.leases_by_session"),
     "submit": Guard(
-        _submit, 150, "alter table fleet.jobs drop constraint jobs_pkey; drop index fleet.jobs_by_project"
+        # Of the sleepers, none of which can run it, it looks at 32.
+        _submit,
+        400,
+        "alter table fleet.jobs drop constraint jobs_pkey; drop index fleet.jobs_by_project",
     ),
     "promote": Guard(_promote, 150, "drop index fleet.waiting_due"),
     "wake": Guard(_wake, 2500, "alter table fleet.ready drop constraint ready_pkey"),

@@ -7,8 +7,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from queue_schema.calls import agents, chores
+from queue_schema.calls import agents, chores, clients
 from queue_schema.errors import BadRequest, NodeNameTaken, SessionLost
+from queue_schema.shapes import Submission
+from tests.support.interleave import held_open
 from tests.support.verbs import Agent, Project, reap, reaper_at_work
 
 LEASE_S = 30
@@ -218,7 +220,7 @@ def test_a_bad_node_name_is_refused(conn):
     assert caught.value.field == "node"
 
 
-def test_work_wakes_a_session_that_waits(database_url, project: Project, agent: Agent):
+def test_a_submission_wakes_a_session_that_waits(database_url, project: Project, agent: Agent):
     """Polling is the truth, NOTIFY makes it quick: one sleeping session that fits, one notification."""
     other = Agent(agent.conn, "node-2", kinds=["command"])
     with psycopg.connect(database_url, autocommit=True) as ear:
@@ -226,11 +228,49 @@ def test_work_wakes_a_session_that_waits(database_url, project: Project, agent: 
             ear.execute(f"listen {agents.channel_of(who.session)}")
             who.claim(waiting=True)
         project.submit()
-        assert agents.wake(agent.conn) == 1
         heard = list(ear.notifies(timeout=5, stop_after=1))
 
     assert [(note.channel, note.payload) for note in heard] == [(agents.channel_of(agent.session), "work")]
-    assert agents.wake(agent.conn) == 0
+
+
+def test_who_is_on_its_way_is_not_doubled(conn, project: Project, agent: Agent):
+    """One job, two sleepers: the second sleeps on, until the first has found nothing and there is still a job."""
+    Agent(conn, "node-2").claim(waiting=True)
+    agent.claim(waiting=True)
+    project.submit()
+    assert told(conn) == ["node-1"], "the one that has been there longest"
+    assert agents.wake(conn) == 0
+    project.submit()
+    assert told(conn) == ["node-1", "node-2"]
+
+    assert len(agent.claim(waiting=True)) == 2
+    agent.claim(waiting=True)
+    assert told(conn) == ["node-2"]
+    project.submit()
+    assert told(conn) == ["node-1", "node-2"]
+
+
+def test_who_fell_asleep_at_that_moment_is_woken_after(database_url, conn, project: Project, agent: Agent):
+    """The submission does not see a sleeper that has not committed, and its second look does not see the job."""
+    with held_open(database_url) as other:
+        clients.submit(other, project.id, [Submission(kind="noop")])
+        agent.claim(waiting=True)
+        agent.claim(waiting=True)
+    assert told(conn) == []
+
+    assert agents.wake(conn) == 1
+    assert told(conn) == ["node-1"]
+
+
+def told(conn) -> list[str]:
+    """Nodes that were woken and have not claimed since."""
+    return [
+        node
+        for (node,) in conn.execute(
+            "select n.node from fleet.idle_sessions d join fleet.sessions s using (session_id)"
+            " join fleet.nodes n using (node_id) where d.told_at is not null order by n.node"
+        )
+    ]
 
 
 def test_an_unknown_session_is_refused(conn, agent: Agent):

@@ -1,21 +1,24 @@
--- _retire: this lane was found dry; make it idle, unless somebody is adding to it, or it has only just become active
--- (one that gets a job a moment would be written twice for each).
+-- _retire: these lanes were found dry; make them idle, unless somebody is adding to them, or they have only just become
+-- active (one that gets a job a moment would be written twice for each).
 --
--- Locks    the lane FOR UPDATE, SKIP LOCKED: whoever is adding a job to it holds it KEY SHARE
-create function fleet._retire(p_lane bigint, p_now timestamptz)
+-- Locks    the lanes FOR UPDATE, SKIP LOCKED: whoever is adding a job to one holds it KEY SHARE
+create function fleet._retire(p_lanes bigint[], p_now timestamptz)
   returns void
   language plpgsql
   volatile
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_lanes bigint[] := array(select l.lane_id
+                              from fleet.lanes as l
+                             where l.lane_id = any(p_lanes) and l.active and l.active_at < p_now - interval '1 s'
+                               for update skip locked);
 begin
-  perform 1 from fleet.lanes as l
-    where l.lane_id = p_lane and l.active and l.active_at < p_now - interval '1 s' for update skip locked;
-  if found then
-    -- Looked at again under the lock: a job may have come before it.
+  if v_lanes <> '{}' then
+    -- Looked at again under the locks: a job may have come before them.
     update fleet.lanes as l
        set active = false
-     where l.lane_id = p_lane
+     where l.lane_id = any(v_lanes)
        and not exists (select from fleet.ready as r where r.lane_id = l.lane_id and r.order_key >= l.head_key);
   end if;
 end

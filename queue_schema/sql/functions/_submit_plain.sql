@@ -119,7 +119,7 @@ create function fleet._plain_lane(p_project uuid, p_kind text, p_model_key text,
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  select l.lane_id, l.active and l.head_key <= p_order, exists (select from fleet.idle_sessions), k.timeout_s, k.retries,
+  select l.lane_id, l.active and l.head_key <= p_order, exists (select from fleet.idle_sessions as d where d.told_at is null), k.timeout_s, k.retries,
          fleet._held(t.halted, k.quarantined, l.paused)
     into lane_id, open, idle, timeout_s, retries, held
     from fleet.kinds as k

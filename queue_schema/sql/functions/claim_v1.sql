@@ -43,7 +43,7 @@ declare
   v_base    double precision[];  -- the rank of their lanes, and
   v_rank    double precision[];  -- the rank they have now
   v_dry     bigint[] := '{}';    -- lanes that have nothing for this claim
-  v_past    bigint[] := '{}';    -- lanes whose oldest are being taken by others: look past them
+  v_empty   bigint[] := '{}';    -- those of them in which no job was found
   v_turn    record;
   v_next    double precision;
   v_scale   double precision;
@@ -51,13 +51,17 @@ declare
   v_at      integer;
   v_cap     fleet.caps;
   v_spent   double precision;
-  v_lane    record;
+  l_lane    bigint[];            -- the lanes of the project whose turn it is,
+  l_head    bigint[];            -- the age of the oldest job of each; null: nothing more for this claim,
+  l_shape   fleet.shapes[];
+  l_run_s   double precision[];
+  v_took    record;
   v_shape   fleet.shapes;
   v_cost    double precision;
   v_places  text[];
   v_jobs    uuid[];
   v_count   integer;
-  v_bound   boolean;
+  v_bound   bigint;
   v_long    boolean;
   v_taken   fleet.taken[] := '{}';
 begin
@@ -105,8 +109,7 @@ begin
       perform fleet._note_sample(v_self.node_id, p_sample, v_now);
     end if;
     if p_waiting then
-      insert into fleet.idle_sessions (session_id, since, joined_at) values (p_session, v_now, v_self.joined_at)
-          on conflict do nothing;
+      perform fleet._sleep(p_session, v_self.joined_at, v_now);
     end if;
     return '[]';
   end if;
@@ -183,115 +186,130 @@ begin
       v_spent := 0;
       v_weight := null;
 
-      <<lanes>>
-      while v_budget > 0 loop
-        -- The lane of this project whose head is the oldest. No head is before its head_key, which a few lanes share.
-        select l.lane_id, l.head, l.bound, l.lanes, s as shape, n.run_s
-          into v_lane
-          from (select l.*, h.order_key as head, lead(h.order_key) over (order by h.order_key) as bound, count(*) over () as lanes
-                  from (select l.*
-                          from unnest(v_shapes, v_classes) as f (shape_id, priority)
-                         cross join lateral (select l.lane_id, l.shape_id, l.need_id, l.head_key
-                                               from fleet.lanes as l
-                                              where l.active and not l.paused
-                                                and l.shape_id = f.shape_id and l.priority = f.priority
-                                                and l.rank = v_turn.base and l.project_id = v_turn.project_id
-                                                and not l.lane_id = any(v_dry)
-                                              order by l.head_key
-                                              limit 16) as l
-                         where f.priority = v_class
-                         order by l.head_key
-                         limit 16) as l
-                  left join lateral (select r.order_key
-                                       from fleet.ready as r
-                                      where r.lane_id = l.lane_id and r.order_key >= l.head_key
-                                      order by r.order_key
-                                      limit 1) as h on true
-                 order by h.order_key
-                 limit 1) as l
+      <<loads>>
+      loop
+        -- The lanes of this project, each with its oldest job. No job is before the head_key, which a few lanes share.
+        select array_agg(l.lane_id), array_agg(h.order_key), array_agg(s), array_agg(n.run_s)
+          into l_lane, l_head, l_shape, l_run_s
+          from (select l.*
+                  from unnest(v_shapes, v_classes) as f (shape_id, priority)
+                 cross join lateral (select l.lane_id, l.shape_id, l.need_id, l.head_key
+                                       from fleet.lanes as l
+                                      where l.active and not l.paused
+                                        and l.shape_id = f.shape_id and l.priority = f.priority
+                                        and l.rank = v_turn.base and l.project_id = v_turn.project_id
+                                        and not l.lane_id = any(v_dry)
+                                      order by l.head_key
+                                      limit 16) as l
+                 where f.priority = v_class
+                 order by l.head_key
+                 limit 16) as l
           join fleet.shapes as s on s.shape_id = l.shape_id
-          join fleet.needs as n on n.need_id = l.need_id;
-        exit lanes when v_lane.lane_id is null;
-        if v_lane.head is null then
-          perform fleet._retire(v_lane.lane_id, v_now);
-          v_dry := v_dry || v_lane.lane_id;
-          continue lanes;
-        end if;
-        v_shape := v_lane.shape;
-
-        -- How many of it: as the caps allow, as the turn allows, as there is room for.
-        v_most := least(v_budget, fleet._under_cap(v_cap, v_shape));
-        v_cost := fleet._charge(v_shape, v_lane.run_s);
-        if v_spent + v_most * v_cost > v_self.fair_quantum then
-          if v_weight is null then
-            select p.weight into strict v_weight from fleet.projects as p where p.project_id = v_turn.project_id;
-            v_scale := v_ranking.scale * 2 ^ (greatest(0, extract(epoch from v_now - v_ranking.at)) / v_self.fair_half_life_s);
-            v_next := least((select min(l.rank)
-                               from unnest(v_shapes, v_classes) as f (shape_id, priority)
-                              cross join lateral (select l.rank
-                                                    from fleet.lanes as l
-                                                   where l.active and not l.paused
-                                                     and l.shape_id = f.shape_id and l.priority = f.priority
-                                                     and l.rank >= v_ranking.floor
-                                                     and not l.project_id = any(v_gone) and not l.lane_id = any(v_dry)
-                                                   order by l.rank
-                                                   limit 1) as l
-                              where f.priority = v_class),
-                            (select min(r) from unnest(v_rank) as r), 'infinity');
+          join fleet.needs as n on n.need_id = l.need_id
+          left join lateral (select r.order_key
+                               from fleet.ready as r
+                              where r.lane_id = l.lane_id and r.order_key >= l.head_key
+                              order by r.order_key
+                              limit 1) as h on true;
+        exit loads when l_lane is null;
+        for k in 1..cardinality(l_lane) loop
+          if l_head[k] is null then
+            v_dry := v_dry || l_lane[k];
+            v_empty := v_empty || l_lane[k];
           end if;
-          if v_next < 'infinity' then
-            v_most := least(v_most, greatest((v_spent = 0)::integer,
-              floor(least(1e6, ((v_next - v_turn.rank) * v_weight / v_scale + v_self.fair_quantum - v_spent) / v_cost))::integer));
-            if v_most < 1 then
-              v_again := v_again || v_turn.project_id;
-              v_base := v_base || v_turn.base;
-              v_rank := v_rank || v_turn.rank + v_spent * v_scale / v_weight;
+        end loop;
+
+        <<lanes>>
+        while v_budget > 0 loop
+          -- The lane whose head is the oldest, and the head after that.
+          v_at := null;
+          v_bound := null;
+          for k in 1..cardinality(l_lane) loop
+            if l_head[k] < l_head[v_at] or v_at is null and l_head[k] is not null then
+              v_bound := l_head[v_at];
+              v_at := k;
+            elsif l_head[k] < v_bound or v_bound is null then
+              v_bound := l_head[k];
+            end if;
+          end loop;
+          exit lanes when v_at is null;
+          v_shape := l_shape[v_at];
+
+          -- How many of it: as the caps allow, as the turn allows, as there is room for.
+          v_most := least(v_budget, fleet._under_cap(v_cap, v_shape));
+          v_cost := fleet._charge(v_shape, l_run_s[v_at]);
+          if v_spent + v_most * v_cost > v_self.fair_quantum then
+            if v_weight is null then
+              select p.weight into strict v_weight from fleet.projects as p where p.project_id = v_turn.project_id;
+              v_scale := v_ranking.scale * 2 ^ (greatest(0, extract(epoch from v_now - v_ranking.at)) / v_self.fair_half_life_s);
+              v_next := least((select min(l.rank)
+                                 from unnest(v_shapes, v_classes) as f (shape_id, priority)
+                                cross join lateral (select l.rank
+                                                      from fleet.lanes as l
+                                                     where l.active and not l.paused
+                                                       and l.shape_id = f.shape_id and l.priority = f.priority
+                                                       and l.rank >= v_ranking.floor
+                                                       and not l.project_id = any(v_gone) and not l.lane_id = any(v_dry)
+                                                     order by l.rank
+                                                     limit 1) as l
+                                where f.priority = v_class),
+                              (select min(r) from unnest(v_rank) as r), 'infinity');
+            end if;
+            if v_next < 'infinity' then
+              v_most := least(v_most, greatest((v_spent = 0)::integer,
+                floor(least(1e6, ((v_next - v_turn.rank) * v_weight / v_scale + v_self.fair_quantum - v_spent) / v_cost))::integer));
+              if v_most < 1 then
+                v_again := v_again || v_turn.project_id;
+                v_base := v_base || v_turn.base;
+                v_rank := v_rank || v_turn.rank + v_spent * v_scale / v_weight;
+              end if;
             end if;
           end if;
-        end if;
-        exit lanes when v_most < 1;
-        v_long := v_kept.job_id is not null
-                  and coalesce(v_now + make_interval(secs => v_lane.run_s) > v_kept.begins_at, true);
-        v_places := fleet._places(case when v_long then fleet._least(v_room, v_kept.rest) else v_room end, v_shape, v_most);
-        if cardinality(v_places) = 0 then
-          v_dry := v_dry || v_lane.lane_id;
-          continue lanes;
-        end if;
-
-        v_most := cardinality(v_places);
-        v_bound := v_lane.bound is not null and not v_lane.lane_id = any(v_past);
-        v_jobs := fleet._take(v_lane.lane_id, v_lane.head, case when v_bound then v_lane.bound + 1000000 else 9223372036854775807 end,
-                              v_most);
-        v_count := coalesce(cardinality(v_jobs), 0);
-        if v_count > 0 then
-          v_places := v_places[:v_count];
-          v_room := fleet._book(v_room, v_shape, v_places);
-          if v_long then
-            v_kept.rest := fleet._book(v_kept.rest, v_shape, v_places);
+          exit loads when v_most < 1;
+          v_long := v_kept.job_id is not null
+                    and coalesce(v_now + make_interval(secs => l_run_s[v_at]) > v_kept.begins_at, true);
+          v_places := fleet._places(case when v_long then fleet._least(v_room, v_kept.rest) else v_room end, v_shape, v_most);
+          if cardinality(v_places) = 0 then
+            v_dry := v_dry || l_lane[v_at];
+            l_head[v_at] := null;
+            continue lanes;
           end if;
-          v_cap := fleet._count_in(v_cap, v_shape, v_count);
-          v_spent := v_spent + v_count * v_cost;
-          v_budget := v_budget - v_count;
-          v_taken := v_taken || row(v_jobs, v_places, v_shape, v_cost, v_lane.run_s, v_turn.project_id, v_class = 'low',
-                                    num_nonnulls(v_cap.max_running, v_cap.max_vram_mib) > 0)::fleet.taken;
-        end if;
-        if v_bound and v_count = 0 then
-          v_past := v_past || v_lane.lane_id;  -- others are taking all up to the bound
-        elsif not v_bound and v_count < v_most then
-          perform fleet._retire(v_lane.lane_id, v_now);
-          v_dry := v_dry || v_lane.lane_id;
-        elsif random() * 2000 < v_count or v_lane.lanes = 16 then
-          perform fleet._advance(v_lane.lane_id);
-        end if;
-      end loop lanes;
+
+          v_took := fleet._take(l_lane[v_at], l_head[v_at], coalesce(v_bound + 1000000, 9223372036854775807),
+                                cardinality(v_places));
+          v_count := coalesce(cardinality(v_took.jobs), 0);
+          if v_count > 0 then
+            v_places := v_places[:v_count];
+            v_room := fleet._book(v_room, v_shape, v_places);
+            if v_long then
+              v_kept.rest := fleet._book(v_kept.rest, v_shape, v_places);
+            end if;
+            v_cap := fleet._count_in(v_cap, v_shape, v_count);
+            v_spent := v_spent + v_count * v_cost;
+            v_budget := v_budget - v_count;
+            v_taken := v_taken || row(v_took.jobs, v_places, v_shape, v_cost, l_run_s[v_at], v_turn.project_id, v_class = 'low',
+                                      num_nonnulls(v_cap.max_running, v_cap.max_vram_mib) > 0)::fleet.taken;
+          end if;
+          l_head[v_at] := v_took.next;
+          if v_took.next is null then
+            v_dry := v_dry || l_lane[v_at];
+            v_empty := v_empty || l_lane[v_at];
+          elsif random() * 2000 < v_count or cardinality(l_lane) = 16 then
+            perform fleet._advance(l_lane[v_at]);
+          end if;
+        end loop lanes;
+        exit loads when v_budget = 0 or cardinality(l_lane) < 16;
+      end loop loads;
     end loop turns;
     v_left := v_left + v_budget;
   end loop classes;
 
+  if v_empty <> '{}' then
+    perform fleet._retire(v_empty, v_now);
+  end if;
   if v_taken = '{}' then
     if p_waiting then
-      insert into fleet.idle_sessions (session_id, since, joined_at) values (p_session, v_now, v_self.joined_at)
-          on conflict do nothing;
+      perform fleet._sleep(p_session, v_self.joined_at, v_now);
     end if;
     return '[]';
   end if;

@@ -126,7 +126,7 @@ begin
     select j.job_id, j.start_by from fleet.jobs as j where j.job_id = any(v_ids) and j.start_by is not null;
   end if;
   perform fleet._enqueue(v_ready);
-  if exists (select from fleet.idle_sessions) then
+  if exists (select from fleet.idle_sessions as d where d.told_at is null) then
     perform fleet._rouse_for(array(select j.lane_id from fleet.jobs as j where j.job_id = any(v_ready)));
   end if;
 

@@ -1,12 +1,12 @@
--- wake_v1: work became ready; notify as many sleeping sessions that could run some of it as there are jobs, one each.
+-- wake_v1: work became ready; notify sleeping sessions that could run some of it, one for each job for which nobody is on
+-- the way yet.
 --
 -- Caller   all
--- p_asleep_within_s  only those that fell asleep in the last so many seconds: who was asleep before, a submission has woken
---          in its own commit; null: all
+-- Returns  how many were told
 -- Locks    rows of idle_sessions, SKIP LOCKED
 --
 -- Nothing is lost with a wake, so its commit does not wait for the disk: the sessions look by themselves now and then.
-create function fleet.wake_v1(p_asleep_within_s double precision default null)
+create function fleet.wake_v1()
   returns jsonb
   language plpgsql
   volatile
@@ -17,12 +17,11 @@ create function fleet.wake_v1(p_asleep_within_s double precision default null)
   set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_since  timestamptz := coalesce(fleet.now() - make_interval(secs => p_asleep_within_s), '-infinity');
   v_shapes bigint[];
   v_most   bigint;
 begin
   perform set_config('synchronous_commit', 'off', true);
-  if not exists (select from fleet.idle_sessions as d where d.since >= v_since) then
+  if not exists (select from fleet.idle_sessions as d where d.told_at is null) then
     return '0';
   end if;
   -- What is ready, and how much, once for all sessions.
@@ -36,39 +35,46 @@ begin
                                                      limit 64) as r
                                 where l.active and not l.paused and l.shape_id = a.shape_id and l.priority = a.priority
                                 limit 64) as r) as r;
-  return to_jsonb(fleet._rouse(v_shapes, v_most, v_since));
+  if v_most > 0 then
+    v_most := v_most - (select count(*) from fleet.idle_sessions as d where d.told_at > fleet.now() - interval '2 s');
+  end if;
+  return to_jsonb(fleet._rouse(v_shapes, v_most, null));
 end
 $$;
 
 -- _rouse: notify sleeping sessions that could run jobs of these shapes, one for each job, 64 at most.
 --
+-- p_look   no more sessions than this are looked at; null: any number
 -- Returns  how many were told
 -- Locks    rows of idle_sessions, SKIP LOCKED
 -- Index    idle_sessions_by_joined: looked through in order, and no further than needed
 --
 -- Who has been there longest is told first: always the same ones while there is little to do, so that their connections are
 -- warm (one that claims for the first time plans everything, 30 ms instead of 2), and early in the order in which PostgreSQL
--- tells listeners, all of which it wakes for each notification: among 100 on two cores the last hears of it 4 ms later.
-create function fleet._rouse(p_shapes bigint[], p_most bigint, p_since timestamptz default '-infinity')
+-- tells listeners, all of whose backends it wakes for each notification.
+create function fleet._rouse(p_shapes bigint[], p_most bigint, p_look integer)
   returns integer
   language plpgsql
   volatile
   set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_now  timestamptz := fleet.now();
   v_idle record;
   v_sent integer := 0;
 begin
-  if (select s.halted from fleet.settings as s) then
+  if p_most < 1 or (select s.halted from fleet.settings as s) then
     return 0;
   end if;
   for v_idle in select d.session_id, s.kinds, s.node_id, n.pools, n.facts || n.labels as labels
-                  from fleet.idle_sessions as d
+                  from (select d.session_id, d.joined_at
+                          from fleet.idle_sessions as d
+                         where d.told_at is null
+                         order by d.joined_at
+                         limit p_look) as d
                   join fleet.sessions as s on s.session_id = d.session_id and s.ended_at is null
                   join fleet.nodes as n on n.node_id = s.node_id and not n.draining
-                 where d.since >= p_since
                  order by d.joined_at loop
-    exit when v_sent >= least(p_most, 64);
     continue when not exists (
       select from fleet.shapes as p
        where p.shape_id = any(p_shapes)
@@ -78,19 +84,22 @@ begin
          and p.gpus <= (select count(*) from fleet.devices as v
                          where v.node_id = v_idle.node_id and v.takes_vram and v.total_mib >= p.vram_mib
                            and (p.device = 'any' or p.device = v.kind)));
-    delete from fleet.idle_sessions as i
+    update fleet.idle_sessions as i
+       set told_at = v_now
      where i.session_id = (select d.session_id from fleet.idle_sessions as d
-                            where d.session_id = v_idle.session_id for update skip locked);
+                            where d.session_id = v_idle.session_id and d.told_at is null for update skip locked);
     if found then
       perform pg_notify('fleet_' || replace(v_idle.session_id::text, '-', ''), 'work');
       v_sent := v_sent + 1;
+      exit when v_sent >= least(p_most, 64);
     end if;
   end loop;
   return v_sent;
 end
 $$;
 
--- _rouse_for: jobs were put into these lanes, if they are not held: tell who sleeps, with the commit.
+-- _rouse_for: jobs were put into these lanes: tell who sleeps with the very commit. Of many sleepers only some are looked
+-- at, so that a submission does not pay for a large idle fleet; wake_v1, after it, looks at all of them.
 create function fleet._rouse_for(p_lanes bigint[])
   returns void
   language plpgsql
@@ -103,7 +112,19 @@ declare
                               where l.lane_id = any(p_lanes) and l.active and not l.paused);
 begin
   if v_shapes <> '{}' then
-    perform fleet._rouse(v_shapes, cardinality(p_lanes));
+    perform fleet._rouse(v_shapes, cardinality(p_lanes), 32);
   end if;
 end
+$$;
+
+-- _sleep: a session found nothing and goes to sleep until it is woken, or looks by itself.
+create function fleet._sleep(p_session uuid, p_joined_at timestamptz, p_now timestamptz)
+  returns void
+  language sql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+  insert into fleet.idle_sessions as i (session_id, since, joined_at)
+  values (p_session, p_now, p_joined_at)
+      on conflict (session_id) do update set since = excluded.since, told_at = null where i.told_at is not null
 $$;
