@@ -679,7 +679,19 @@ CREATE FUNCTION fleet._asked(p_kinds text[], p_labels jsonb, p_pools text[], p_f
   SELECT w.shape_id,
      w.priority
     FROM (walk w
-      JOIN fleet.shapes s ON ((s.shape_id = w.shape_id)))
+      CROSS JOIN LATERAL ( SELECT s_1.shape_id,
+             s_1.gpus,
+             s_1.vram_mib,
+             s_1.cpu_milli,
+             s_1.ram_mib,
+             s_1.disk_mib,
+             s_1.device,
+             s_1.labels,
+             s_1.kind,
+             s_1.pools
+            FROM fleet.shapes s_1
+           WHERE (s_1.shape_id = w.shape_id)
+          LIMIT 1) s)
    WHERE ((s.kind = ANY (_asked.p_kinds)) AND (NOT (EXISTS ( SELECT
             FROM fleet.kinds k
            WHERE ((k.kind = s.kind) AND k.quarantined)))) AND (_asked.p_anywhere OR (s.pools IS NULL) OR (s.pools && _asked.p_pools)) AND (_asked.p_anywhere OR (s.labels = '{}'::jsonb) OR (_asked.p_labels @> s.labels)));
@@ -1133,7 +1145,7 @@ CREATE FUNCTION fleet._learning_with(p_needs bigint[]) RETURNS bigint[]
 CREATE FUNCTION fleet._lease(p_session uuid, p_request uuid, p_seq bigint, p_booked fleet.bookings, p_idx integer[], p_era bigint, p_taken fleet.taken[]) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <95f6f92ee0353b67980f2bdb2264a529>;
+    AS <ec94ff4e53eb74e5f876a5f2bccd38dd>;
 
 --
 -- Name: _least(fleet.room, fleet.room); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1448,7 +1460,19 @@ CREATE FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[], p_classes fle
  SELECT a.shape_id,
      a.priority
     FROM ((UNNEST(_roomy.p_shapes, _roomy.p_classes) a(shape_id, priority)
-      JOIN fleet.shapes s ON ((s.shape_id = a.shape_id)))
+      CROSS JOIN LATERAL ( SELECT s_1.shape_id,
+             s_1.gpus,
+             s_1.vram_mib,
+             s_1.cpu_milli,
+             s_1.ram_mib,
+             s_1.disk_mib,
+             s_1.device,
+             s_1.labels,
+             s_1.kind,
+             s_1.pools
+            FROM fleet.shapes s_1
+           WHERE (s_1.shape_id = a.shape_id)
+          LIMIT 1) s)
       CROSS JOIN ( SELECT ARRAY( SELECT c.mib
                     FROM UNNEST((_roomy.p_room).claimable, (_roomy.p_room).takes) c(mib, takes)
                    WHERE c.takes
@@ -1603,7 +1627,7 @@ CREATE FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_b
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <365b9b3fb571c49afecb4a4c439302ff>;
+    AS <58576405896455f2bfca49d8a6646464>;
 
 --
 -- Name: _settled_before(uuid, uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1692,7 +1716,7 @@ CREATE FUNCTION fleet._submit_plain(p_project uuid, p_jobs jsonb, p_key uuid, p_
 CREATE FUNCTION fleet._succeed(p_session uuid, p_items jsonb, p_by text) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <af85631fbc54a6a584938539b576957e>;
+    AS <b01af88cbec5e28274a7cd20bc6049e0>;
 
 --
 -- Name: _take(bigint, bigint, bigint, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1844,7 +1868,7 @@ CREATE FUNCTION fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <ee7e47b8ca1e8e5df222e35f14547f93>;
+    AS <9e5f1755c8950637d00663f27cc53141>;
 
 --
 -- Name: complete_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -

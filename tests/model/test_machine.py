@@ -71,7 +71,7 @@ GUARDS = {
     "the pause of a project": ("pause_v1", "set paused = p_paused", "set paused = l.paused"),
     "the place that is kept": ("claim_v1", "fleet._least(v_room, v_kept.rest)", "v_room"),
     "the end of what waited for a success": ("_settle", "perform fleet._resolve(v_failed);", ""),
-    "the start of what waited for a success": ("_succeed", "perform fleet._resolve(v_ids);", ""),
+    "the start of what waited for a success": ("_succeed", "perform fleet._resolve(v_held);", ""),
     "the token of a success": ("_succeed", "and l.token = i.token\n", "\n"),
     "the session of a success": ("_succeed", "and (p_session is null or l.session_id = p_session)", ""),
     "what a success gives back": ("_succeed", "perform fleet._unbook(v_freed);", ""),

@@ -21,11 +21,11 @@ class Ran:
     """Touched by the whole call: 8 KiB pages, however often."""
 
     def read_whole(self, *tables: str) -> list[str]:
-        """Those of these tables (and their partitions) that were read from end to end."""
+        """Those of these tables (and their partitions) that were read from end to end, be it along an index."""
         return sorted({
             node["Relation Name"]
             for node in self.nodes
-            if node["Node Type"] == "Seq Scan"
+            if (node["Node Type"] == "Seq Scan" or node["Node Type"].startswith("Index") and "Index Cond" not in node)
             and node["Actual Loops"] > 0
             and node["Relation Name"].startswith(tables)
         })  # fmt: skip

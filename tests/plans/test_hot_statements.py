@@ -20,7 +20,10 @@ from tests.support.verbs import Agent, Project
 
 READY = 100_000
 ROWS = 30_000
-BIG = ("ready", "waiting", "leases", "jobs", "job_events", "attempts", "charges")
+BIG = (
+    "ready", "waiting", "leases", "jobs", "job_events", "attempts", "charges", "progress", "dependencies", "artifacts",
+    "checkpoints", "needs", "shapes",
+)  # fmt: skip
 SLEEPERS = 100
 
 
@@ -49,6 +52,10 @@ def world(postgres: str) -> Iterator[World]:
     with psycopg.connect(url, autocommit=True) as conn:
         project = Project(conn)
         busy = Agent(conn, "busy", slots=1)
+        # Plans are made while all is small, by this connection, and kept.
+        for _ in range(2):
+            project.submit()
+            busy.complete(busy.claim_one())
         multiply(conn, _claimed(project, busy), ROWS)
         multiply(conn, project.submit(run_at=datetime.now(tz=UTC) + timedelta(days=1)), ROWS)
         multiply(conn, project.submit(), READY)

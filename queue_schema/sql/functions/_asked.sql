@@ -27,7 +27,7 @@ begin atomic
   )
   select w.shape_id, w.priority
     from walk as w
-    join fleet.shapes as s on s.shape_id = w.shape_id
+   cross join lateral (select s.* from fleet.shapes as s where s.shape_id = w.shape_id limit 1) as s
    where s.kind = any(p_kinds)
      and not exists (select from fleet.kinds as k where k.kind = s.kind and k.quarantined)
      and (p_anywhere or s.pools is null or s.pools && p_pools)
@@ -42,7 +42,7 @@ create function fleet._roomy(p_room fleet.room, p_shapes bigint[], p_classes fle
 begin atomic
   select a.shape_id, a.priority
     from unnest(p_shapes, p_classes) as a (shape_id, priority)
-    join fleet.shapes as s on s.shape_id = a.shape_id
+   cross join lateral (select s.* from fleet.shapes as s where s.shape_id = a.shape_id limit 1) as s
    cross join (select array(select c.mib from unnest((p_room).claimable, (p_room).takes) as c (mib, takes)
                              where c.takes order by c.mib desc) as mib) as big
    where s.cpu_milli <= (p_room).cpu_milli

@@ -35,7 +35,7 @@ begin
       from (select uuid_send(gen_random_uuid()) as bytes) as e
      cross join unnest(p_taken) with ordinality as v (jobs, places, shape, charge, run_s, project_id, low, capped, visit)
      cross join lateral unnest(v.jobs, v.places) with ordinality as t (job_id, places, place)
-      join fleet.jobs as j on j.job_id = t.job_id
+     cross join lateral (select j.* from fleet.jobs as j where j.job_id = t.job_id limit 1) as j  -- by key, as in claim_v1
   ),
   leased as (
     insert into fleet.leases (job_id, token, session_id, node_id, project_id, request_id, attempt, devices, vram_mib, ram_mib,

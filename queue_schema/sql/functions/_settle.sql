@@ -67,7 +67,8 @@ begin
   taken as (
     delete from fleet.leases as l
      using item as i
-     where l.job_id = i.job_id
+     where l.job_id = any(v_ids)  -- by key, as in _succeed
+       and l.job_id = i.job_id
        and l.token = i.token
        and (p_session is null or l.session_id = p_session)
     returning l.*, i.verdict, i.cause, i.message, i.traceback, i.peak_mib, i.unstarted, i.memory, i.to_mib
@@ -88,7 +89,7 @@ begin
              else least(p.max_s, p.base_s * 2 ^ least(case p.charged when 'user' then j.retries_used else j.infra_used end, 20))
            end) as pause
       from taken as t
-      join fleet.jobs as j on j.job_id = t.job_id
+     cross join lateral (select j.* from fleet.jobs as j where j.job_id = t.job_id limit 1) as j
       join fleet.settings as s on s.one
       left join fleet.retry_policies as p on p.cause = t.cause
      cross join lateral (select case when t.to_mib is not null and j.rungs < s.oom_rungs then 'ladder' else p.charged end

@@ -7,7 +7,8 @@ create function fleet._succeed(p_session uuid, p_items jsonb, p_by text)
 as $$
 declare
   v_now    timestamptz := fleet.now();
-  v_ids    uuid[];
+  v_ids    uuid[] := array(select i.job_id from jsonb_to_recordset(p_items) as i (job_id uuid));
+  v_held   uuid[];
   v_tokens uuid[];
   v_hooked uuid[];
   v_freed  fleet.booking[];
@@ -15,11 +16,7 @@ declare
   v_leads  boolean;
   v_answer json;
 begin
-  perform 1
-    from fleet.jobs as j
-   where j.job_id = any(array(select i.job_id from jsonb_to_recordset(p_items) as i (job_id uuid)))
-   order by j.job_id
-     for no key update;
+  perform 1 from fleet.jobs as j where j.job_id = any(v_ids) order by j.job_id for no key update;
   v_event := fleet.event_id();
 
   with item as materialized (
@@ -30,7 +27,10 @@ begin
   taken as materialized (
     delete from fleet.leases as l
      using item as i
-     where l.job_id = i.job_id
+     -- Each table is looked into by these keys, whatever it looked like when the plan was made: with the join alone, a plan
+     -- that was made while little ran walks all leases there are or, under an old snapshot, were.
+     where l.job_id = any(v_ids)
+       and l.job_id = i.job_id
        and l.token = i.token
        and (p_session is null or l.session_id = p_session)
     returning l.*, i.peak_mib, i."values", i.place
@@ -73,7 +73,7 @@ begin
     select w.project_id, count(*), sum(w.vram_mib) from written as w where w.capped group by w.project_id
   ),
   forgotten as (
-    delete from fleet.progress as g using taken as t where g.job_id = t.job_id
+    delete from fleet.progress as g where g.job_id = any(array(select t.job_id from taken as t))
   ),
   freed as (
     select t.node_id, t.devices, t.vram_mib, count(*) as held, sum(t.ram_mib) as ram_mib, sum(t.cpu_milli) as cpu_milli,
@@ -92,18 +92,18 @@ begin
          (select array_agg(row(f.node_id, f.devices, f.vram_mib, f.held, f.ram_mib, f.cpu_milli, f.disk_mib)::fleet.booking
                            order by f.node_id) from freed as f),
          (select array_agg(w.job_id) from written as w where w.hooked),
-         exists (select from taken as t join fleet.dependencies as d on d.after_job_id = t.job_id and not d.satisfied)
-    into v_answer, v_ids, v_tokens, v_freed, v_hooked, v_leads
+         exists (select from fleet.dependencies as d where d.after_job_id = any(v_ids) and not d.satisfied)
+    into v_answer, v_held, v_tokens, v_freed, v_hooked, v_leads
     from item as i
     left join taken as t on t.place = i.place;
-  if v_ids is null then
+  if v_held is null then
     return coalesce(v_answer, '[]');
   end if;
 
   -- What is done from here on is done with those that held: a stale item publishes and judges nothing.
-  perform fleet._publish(v_ids, v_tokens, p_items);
+  perform fleet._publish(v_held, v_tokens, p_items);
   if v_leads then
-    perform fleet._resolve(v_ids);
+    perform fleet._resolve(v_held);
   end if;
   if v_hooked is not null then
     perform fleet._announce(v_hooked);

@@ -189,7 +189,7 @@ begin
       <<loads>>
       loop
         -- The lanes of this project, each with its oldest job. No job is before the head_key, which a few lanes share.
-        select array_agg(l.lane_id), array_agg(h.order_key), array_agg(s), array_agg(n.run_s)
+        select array_agg(l.lane_id), array_agg(h.order_key), array_agg(row(s.*)::fleet.shapes), array_agg(n.run_s)
           into l_lane, l_head, l_shape, l_run_s
           from (select l.*
                   from unnest(v_shapes, v_classes) as f (shape_id, priority)
@@ -204,8 +204,9 @@ begin
                  where f.priority = v_class
                  order by l.head_key
                  limit 16) as l
-          join fleet.shapes as s on s.shape_id = l.shape_id
-          join fleet.needs as n on n.need_id = l.need_id
+         -- With a limit, so that it is looked up by key: a plan made while a table was small would read it whole for a join.
+         cross join lateral (select s.* from fleet.shapes as s where s.shape_id = l.shape_id limit 1) as s
+         cross join lateral (select n.run_s from fleet.needs as n where n.need_id = l.need_id limit 1) as n
           left join lateral (select r.order_key
                                from fleet.ready as r
                               where r.lane_id = l.lane_id and r.order_key >= l.head_key
