@@ -4,7 +4,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from agent import processes
 from agent.attempt import Attempt, Workshop
 from agent.checkpoints import Checkpoints
 from agent.devices.host import HostMemory
@@ -29,24 +28,11 @@ from agent.settings import AgentSettings
 from agent.spool import Settlement
 from agent.watchdog import Watchdog
 from queue_schema.shapes import Claimed, Grant, Join, Joined, Session
+from tests.agent.daemons import LIGHT, Fleet
+from tests.agent.proxy import Proxy
+from tests.agent.waiting import eventually
 
-LIGHT = ("workloads.runner", "workloads.trivial", "workloads.command")
 NOWHERE = "postgresql://127.0.0.1:1/none"
-
-
-def eventually(true: Callable[[], Any], within_s: float = 10.0) -> Any:
-    """Wait for a condition, and answer with what it gave."""
-    until = time.monotonic() + within_s
-    while not (found := true()):
-        assert time.monotonic() < until, f"not within {within_s} s"
-        time.sleep(0.01)
-    return found
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; a zombie does not."""
-    found = processes.look_up(pid)
-    return found is not None and not found.zombie
 
 
 class Blobs(ThreadingHTTPServer):
@@ -263,3 +249,17 @@ def bench(
     leases.wait_until_empty(5.0)
     watchdog.stop()
     watchdog.join()
+
+
+@pytest.fixture
+def fleet(database_url: str, blobs: Blobs, tmp_path: Path) -> Iterator[Fleet]:
+    found = Fleet(database_url, blobs.url, tmp_path)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def proxy(database_url: str) -> Iterator[Proxy]:
+    found = Proxy(database_url)
+    yield found
+    found.close()
