@@ -103,11 +103,9 @@ class Attempt(threading.Thread):
             settlement = self._failed(Cause.INFRASTRUCTURE, f"the agent failed: {type(exc).__name__}: {exc}")
         if settlement is None or self._lease.ending is Ending.LOST:
             self._log.warning("attempt.dropped")
-            self._shop.reporter.forget(self._lease.token)
+            self._shop.reporter.forget([self._lease.token])
             self._shop.leases.remove(self._lease.token)
         else:
-            if isinstance(settlement, Failed):
-                self.printed("agent", [f"[ended as {settlement.cause}: {settlement.message}]"])
             self._shop.settler.settle(settlement)
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -222,9 +220,7 @@ class Attempt(threading.Thread):
             began = time.monotonic()
             runner = shop.forkserver.launch(lease.token, self._environment(), folder=str(self._folder))
             shop.records.put(runner)
-            lease.runner = runner
-        with shop.leases.changed:
-            shop.leases.changed.notify_all()  # the watchdog has one more to watch
+            shop.leases.watch(lease, runner)
         self._log.info("runner.started", pid=runner.pid, took_s=round(time.monotonic() - began, 3))
         return runner
 

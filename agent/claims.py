@@ -37,7 +37,7 @@ class Claims(threading.Thread):
         leases: Leases,
         sampler: Sampler,
         *,
-        begin: Callable[[Lease], None],
+        begin: Callable[[list[Lease]], None],
     ) -> None:
         super().__init__(name="claims", daemon=True)
         self._settings = settings
@@ -93,14 +93,13 @@ class Claims(threading.Thread):
         if self._membership.draining or self._membership.lost:
             self._waiting = False
             return False
-        return self._leases.busy() < self._settings.slots
+        return self._leases.held() < self._settings.slots
 
     def _round(self, session: Session) -> bool:
         """One look; says whether to look again at once."""
         claimed = self._claim(session, self._sampler.look())
-        for each in claimed:
-            self._take_up(session, each)
         if claimed:
+            self._take_up(session, claimed)
             self._waiting = False
             return True
         # The first empty answer told the database that we sleep; work that came just before that told nobody.
@@ -112,7 +111,7 @@ class Claims(threading.Thread):
         """Claim under one request id until there is an answer: the same answer comes again, not a second lot."""
         request_id: UUID = uuid4()
         backoff = Backoff(0.1, 3.0)
-        want = self._settings.slots - self._leases.busy()
+        want = max(1, self._settings.slots - self._leases.held())  # a join may have brought leases meanwhile
         self._sent_at = time.monotonic()
         while True:
             try:
@@ -128,11 +127,14 @@ class Claims(threading.Thread):
                 self._look.wait(backoff.next_s())
                 self._look.clear()
 
-    def _take_up(self, session: Session, claimed: Claimed) -> None:
-        lease = Lease(claimed.job_id, claimed.token, claimed, self._sent_at)
-        facts = {"job_id": str(claimed.job_id), "token": str(claimed.token), "attempt": claimed.attempt}
-        if not self._membership.admit(session, lease):
-            log.warning("job.claimed_too_late", **facts)
-            return
-        log.info("job.claimed", kind=claimed.kind, devices=claimed.grant.devices, **facts)
-        self._begin(lease)
+    def _take_up(self, session: Session, claimed: list[Claimed]) -> None:
+        leases = [Lease(each.job_id, each.token, each, self._sent_at) for each in claimed]
+        admitted = self._membership.admit(session, leases)
+        for each in claimed:
+            facts = {"job_id": str(each.job_id), "token": str(each.token), "attempt": each.attempt}
+            if admitted:
+                log.info("job.claimed", kind=each.kind, devices=each.grant.devices, **facts)
+            else:
+                log.warning("job.claimed_too_late", **facts)
+        if admitted:
+            self._begin(leases)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from uuid import UUID
 
@@ -49,8 +49,8 @@ class Lease:
         """MiB held and booked on the device where it outgrew its booking."""
         self._ending: Ending | None = None
         self._ending_at = 0.0
-        self.ended = threading.Event()
-        """Set with the first `end`: for those who wait before the runner exists."""
+        self.when_ended: Callable[[], None] | None = None
+        """Called with every `end` that is news, by whoever asked for it: must not wait."""
         self._lock = threading.Lock()
 
     @property
@@ -73,28 +73,50 @@ class Lease:
             if self._ending is not None and self._ending >= why:
                 return False
             self._ending, self._ending_at = why, time.monotonic()
-        self.ended.set()
+        if self.when_ended is not None:
+            self.when_ended()
         return True
 
 
 class Leases:
-    """Every lease held, by token; `changed` is notified whenever one comes, goes, or is to end."""
+    """Every lease held, by token.
+
+    `changed` is notified whenever one comes, goes, or has its outcome written down; `to_watch` whenever there is a
+    runner more to watch, or one to end. Two, for the watchdog should not be woken by every job that comes and goes.
+    """
 
     def __init__(self) -> None:
         self._held: dict[UUID, Lease] = {}
-        self.changed = threading.Condition()
+        lock = threading.RLock()
+        self.changed = threading.Condition(lock)
+        self.to_watch = threading.Condition(lock)
 
-    def add(self, lease: Lease) -> None:
-        """From now on every heartbeat names it."""
+    def add(self, *leases: Lease) -> None:
+        """From now on every heartbeat names them."""
         with self.changed:
-            self._held[lease.token] = lease
+            self._held.update((lease.token, lease) for lease in leases)
             self.changed.notify_all()
 
-    def remove(self, token: UUID) -> None:
+    def remove(self, *tokens: UUID) -> None:
         """Settled, or lost."""
         with self.changed:
-            self._held.pop(token, None)
+            for token in tokens:
+                self._held.pop(token, None)
             self.changed.notify_all()
+
+    def settling(self, tokens: Iterable[UUID]) -> None:
+        """The outcomes of these are written down."""
+        with self.changed:
+            for token in tokens:
+                if (lease := self._held.get(token)) is not None:
+                    lease.settling = True
+            self.changed.notify_all()
+
+    def watch(self, lease: Lease, runner: Runner) -> None:
+        """This lease has a runner from now on."""
+        with self.to_watch:
+            lease.runner = runner
+            self.to_watch.notify_all()
 
     def get(self, token: UUID) -> Lease | None:
         """One lease, if it is still held."""
@@ -110,8 +132,13 @@ class Leases:
         with self.changed:
             return list(self._held)
 
+    def held(self) -> int:
+        """How many slots are taken, as the database counts them: until the settle's answer."""
+        with self.changed:
+            return len(self._held)
+
     def busy(self) -> int:
-        """How many slots are taken: attempts whose outcome is not written down yet."""
+        """How many attempts have no outcome yet."""
         with self.changed:
             return sum(not lease.settling for lease in self._held.values())
 
@@ -121,11 +148,11 @@ class Leases:
         Returns:
             Those for whom it was news.
         """
-        with self.changed:
+        with self.to_watch:
             news = [
                 lease for token in tokens if (lease := self._held.get(token)) is not None and lease.end(why)
             ]
-            self.changed.notify_all()
+            self.to_watch.notify_all()
         return news
 
     def wait_until_empty(self, timeout_s: float, *, settled: bool = True) -> bool:

@@ -7,7 +7,7 @@ an outage joins once per agent and not once per thread.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -78,15 +78,15 @@ class Membership:
         if unknown:
             self.unknown(unknown)
 
-    def admit(self, session: Session, lease: Lease) -> bool:
-        """Take up a claimed lease, unless the session it was claimed for has been replaced meanwhile.
+    def admit(self, session: Session, leases: Sequence[Lease]) -> bool:
+        """Take up claimed leases, unless the session they were claimed for has been replaced meanwhile.
 
-        Then the join has seen the lease already, as one that nobody knows, and it is being handed back.
+        Then the join has seen the leases already, as ones that nobody knows, and they are being handed back.
         """
         with self._changed:
             if session != self._session:
                 return False
-            self._leases.add(lease)
+            self._leases.add(*leases)
             return True
 
     def mark_lost(self, session: Session) -> None:

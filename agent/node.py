@@ -113,9 +113,16 @@ class Node:
             log.info("agent.left", unsettled=len(self.leases.tokens()))
 
     def _work(self, spooled: list[Settlement]) -> None:
-        for settlement in spooled:
-            self.settler.resume(settlement)
-        for thread in (self.keeper, self._watchdog, self._gauge, self._reporter, self.settler, self.claims):
+        if spooled:
+            self.settler.resume(spooled)
+        parts = (
+            self._reporter,
+            self.settler,
+            self.keeper,
+            self._gauge,
+            self._watchdog,
+        )
+        for thread in (*reversed(parts), self.claims):
             thread.start()
         log.info("agent.ready", slots=self._settings.slots, spooled=len(spooled))
         self._signals.wait()
@@ -123,7 +130,6 @@ class Node:
         self.claims.join(timeout=5.0)
         shutdown.drain(self._settings, self.leases, self._signals)
         self.leases.wait_until_empty(SETTLE_S if self._signals.count < 3 else 1.0)
-        parts = (self._reporter, self.settler, self.keeper, self._gauge, self._watchdog)
         for part in parts:
             part.stop()
         for part in parts:
@@ -139,10 +145,11 @@ class Node:
             self._keeping.close()
             self._telling.close()
 
-    def _begin(self, lease: Lease) -> None:
-        Attempt(self._shop, lease).start()
+    def _begin(self, leases: list[Lease]) -> None:
+        for lease in leases:
+            Attempt(self._shop, lease).start()
 
-    def _settled(self, _: Settlement) -> None:
+    def _settled(self) -> None:
         self.claims.look()
 
     def _lost(self, tokens: list[UUID]) -> None:

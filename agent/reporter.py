@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 from uuid import UUID
 
@@ -149,19 +149,20 @@ class Reporter(threading.Thread):
         with self._lock:
             self._of(job_id, token).add_lines(stream, lines)
 
-    def forget(self, token: UUID) -> None:
-        """The attempt is settled, or lost: nobody wants its news."""
+    def forget(self, tokens: Iterable[UUID]) -> None:
+        """The attempts are settled, or lost: nobody wants their news."""
         with self._lock:
-            self._news.pop(token, None)
+            for token in tokens:
+                self._news.pop(token, None)
 
-    def flush(self, token: UUID) -> None:
-        """Send what there is of one attempt now, before it is settled and the database takes no more.
+    def flush(self, tokens: Sequence[UUID]) -> None:
+        """Send what there is of some attempts now, before they are settled and the database takes no more.
 
         Raises:
             DatabaseAway: It stays for later.
             SessionLost: As before.
         """
-        while self._round([token]):
+        while self._round(tokens):
             pass
 
     def run(self) -> None:
@@ -183,7 +184,7 @@ class Reporter(threading.Thread):
             except Exception:
                 log.exception("reporter.failed")
 
-    def _round(self, tokens: Iterable[UUID] | None) -> bool:
+    def _round(self, tokens: Sequence[UUID] | None) -> bool:
         """Send what could not be sent before, then one batch of news; says whether there was any."""
         with self._sending:
             if self._pending:

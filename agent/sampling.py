@@ -59,13 +59,13 @@ class Sampler:
             source.close()
 
     def _groups(self, leases: Sequence[Lease]) -> dict[UUID, Group]:
+        running = [(lease, runner) for lease in leases if (runner := lease.runner) is not None]
+        if not running:
+            return {}  # the process table of a host costs more than all the rest of a look
         seen = processes.table()
         inherited = self._forkserver.footprint()
         groups = {}
-        for lease in leases:
-            runner = lease.runner
-            if runner is None:
-                continue
+        for lease, runner in running:
             pids = frozenset(process.pid for process in runner.family(seen))
             ram_mib = processes.realised_mib(pids, inherited)
             lease.peak_ram_mib = max(lease.peak_ram_mib, ram_mib)

@@ -1,13 +1,14 @@
-"""Tell the database how attempts ended: once each, in order, however long it takes (I12).
+"""Tell the database how attempts ended: once each, however long it takes (I12).
 
-A settlement is on disk before the first try and is removed after the answer, whatever the answer was.
+A settlement is on disk before the first try and is removed after the answer, whatever the answer was. What has
+ended meanwhile goes in one call, since a commit costs the same for one as for a hundred.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -18,15 +19,18 @@ from agent.membership import Membership
 from agent.reporter import Reporter
 from agent.spool import Settlement, Spool
 from queue_schema.calls import agents
-from queue_schema.errors import FleetError, LeaseLost, SessionLost
+from queue_schema.errors import FleetError, SessionLost
 from queue_schema.shapes import Completion, Failed, Released, Session, Settled
-from queue_schema.states import Cause, JobState
+from queue_schema.states import Cause, JobState, SettleOutcome
 
 log = structlog.get_logger(__name__)
 
+MOST = 500
+"""Settlements in one batch, or a few more: those that ended together stay together."""
+
 
 class Settler(threading.Thread):
-    """Works off settlements, oldest first."""
+    """Works off settlements, oldest first, all that wait in one go."""
 
     def __init__(
         self,
@@ -36,7 +40,7 @@ class Settler(threading.Thread):
         spool: Spool,
         reporter: Reporter,
         *,
-        settled: Callable[[Settlement], None],
+        settled: Callable[[], None],
     ) -> None:
         """Build it; `start` after the first join.
 
@@ -55,7 +59,7 @@ class Settler(threading.Thread):
         self._spool = spool
         self._reporter = reporter
         self._settled = settled
-        self._queue: queue.SimpleQueue[Settlement | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Sequence[Settlement] | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -63,79 +67,101 @@ class Settler(threading.Thread):
         self._stopping.set()
         self._queue.put(None)
 
-    def settle(self, settlement: Settlement) -> None:
-        """Write *settlement* to disk and settle it as soon as the database answers."""
+    def settle(self, *settlements: Settlement) -> None:
+        """Write *settlements* to disk, and settle them as soon as the database answers."""
         try:
-            self._spool.put(settlement)
-        except OSError as exc:  # a full disk must not cost the result as well
-            log.error("spool.failed", token=str(settlement.token), error=str(exc))  # noqa: TRY400  # expected: the text says it all
-        lease = self._leases.get(settlement.token)
-        if lease is not None:
-            lease.settling = True
-            with self._leases.changed:
-                self._leases.changed.notify_all()
-        self._queue.put(settlement)
+            self._spool.put(*settlements)
+        except OSError as exc:  # a full disk must not cost the results as well
+            log.error("spool.failed", tokens=[str(s.token) for s in settlements], error=str(exc))  # noqa: TRY400  # expected: the text says it all
+        for each in settlements:
+            if isinstance(each, Failed):
+                self._reporter.tell_lines(
+                    each.job_id, each.token, "agent", [f"[ended as {each.cause}: {each.message}]"]
+                )
+        self._leases.settling(settlement.token for settlement in settlements)
+        self._queue.put(settlements)
 
-    def resume(self, settlement: Settlement) -> None:
-        """Settle something the spool has from the last life."""
-        self._queue.put(settlement)
+    def resume(self, settlements: Sequence[Settlement]) -> None:
+        """Settle what the spool has from the last life."""
+        self._queue.put(settlements)
 
     def run(self) -> None:
-        """Settle one after the other until stopped."""
-        while (settlement := self._queue.get()) is not None:
+        """Settle until stopped."""
+        while left := self._waiting():
             backoff = Backoff(0.1, 3.0)
-            while not self._stopping.is_set():
+            while left and not self._stopping.is_set():
                 try:
-                    if self._tell(settlement):
-                        break
+                    self._tell(left)
                 except DatabaseAway as exc:
-                    log.warning("settle.waits", token=str(settlement.token), error=str(exc))
+                    log.warning("settle.waits", settlements=len(left), error=str(exc))
                     self._stopping.wait(backoff.next_s())
                 except Exception:
-                    log.exception("settler.failed", token=str(settlement.token))
+                    log.exception("settler.failed", tokens=[str(settlement.token) for settlement in left])
                     self._stopping.wait(backoff.next_s())
 
-    def _tell(self, settlement: Settlement) -> bool:
-        """Try once; says whether it is done with."""
+    def _waiting(self) -> list[Settlement]:
+        """Wait for settlements, and take all there are up to a batch; none when it is time to stop."""
+        found: list[Settlement] = []
+        more = self._queue.get()
+        while more is not None:
+            found.extend(more)
+            if len(found) >= MOST:
+                break
+            try:
+                more = self._queue.get_nowait()
+            except queue.Empty:
+                break
+        return [] if self._stopping.is_set() else found
+
+    def _tell(self, left: list[Settlement]) -> None:
+        """Try once; what is done with is taken off *left*, also when the rest fails."""
         session = self._membership.session
         try:
-            self._reporter.flush(settlement.token)
+            self._reporter.flush([settlement.token for settlement in left])
         except SessionLost:
             return self._rejoin(session)
         except FleetError as exc:
             log.error("report.refused", code=exc.code, error=str(exc))  # noqa: TRY400  # expected: the text says it all
+        for kind in _EVENT:
+            batch = [settlement for settlement in left if isinstance(settlement, kind)]
+            try:
+                self._tell_alike(session, batch, left)
+            except SessionLost:
+                return self._rejoin(session)
+        return None
+
+    def _tell_alike(self, session: Session, batch: list[Settlement], left: list[Settlement]) -> None:
+        """One call for settlements of one verb; one each where that is refused, to find out which one it is for."""
+        if not batch:
+            return
         try:
-            answer = self._line.do(lambda conn: _verb(conn, session, settlement))
+            answers = self._line.do(lambda conn: _verb(conn, session, batch))
         except SessionLost:
-            return self._rejoin(session)
-        except LeaseLost:
-            log.warning("job.lease_lost", job_id=str(settlement.job_id), token=str(settlement.token))
-            self._forget(settlement)
-            return True
+            raise
         except FleetError as exc:
-            return self._refused(settlement, exc)
-        log.info(
-            _EVENT[type(settlement)],
-            job_id=str(settlement.job_id),
-            token=str(settlement.token),
-            outcome=answer.outcome,
-            state=answer.state,
-            **_facts(settlement),
-        )
-        self._forget(settlement)
-        if isinstance(settlement, Completion) or answer.state is JobState.READY:
+            if len(batch) == 1:
+                self._refused(batch[0], exc)
+                left.remove(batch[0])
+                return
+            for settlement in batch:
+                self._tell_alike(session, [settlement], left)
+            return
+        for settlement, answer in zip(batch, answers, strict=True):
+            _say(settlement, answer)
+        self._forget(batch)
+        told = {settlement.token for settlement in batch}
+        left[:] = [settlement for settlement in left if settlement.token not in told]
+        if any(answer.state in (JobState.SUCCEEDED, JobState.READY) for answer in answers):
             try:
                 self._line.do(agents.wake)
             except (DatabaseAway, FleetError) as exc:
                 log.warning("wake.failed", error=str(exc))  # polling is the truth, waking only makes it quick
-        return True
 
-    def _rejoin(self, session: Session) -> bool:
+    def _rejoin(self, session: Session) -> None:
         self._membership.mark_lost(session)
         self._membership.wait_for_change(session, 1.0)
-        return False
 
-    def _refused(self, settlement: Settlement, exc: FleetError) -> bool:
+    def _refused(self, settlement: Settlement, exc: FleetError) -> None:
         """A settle that the database will never take: say so to the job's owner, or give up aloud."""
         log.error("settle.refused", token=str(settlement.token), code=exc.code, error=str(exc), fix=exc.fix)
         self._spool.remove(settlement.token)
@@ -143,14 +169,14 @@ class Settler(threading.Thread):
             message = f"the result was refused: {exc}"
             self.settle(Failed(settlement.job_id, settlement.token, Cause.USER_ERROR, message))
         else:
-            self._forget(settlement)  # unnamed from now on, so the database takes the lease back (I14)
-        return True
+            self._forget([settlement])  # unnamed from now on, so the database takes the lease back (I14)
 
-    def _forget(self, settlement: Settlement) -> None:
-        self._spool.remove(settlement.token)
-        self._reporter.forget(settlement.token)
-        self._leases.remove(settlement.token)
-        self._settled(settlement)
+    def _forget(self, batch: Sequence[Settlement]) -> None:
+        tokens = [settlement.token for settlement in batch]
+        self._spool.remove(*tokens)
+        self._reporter.forget(tokens)
+        self._leases.remove(*tokens)
+        self._settled()
 
 
 _EVENT: dict[type[Settlement], str] = {
@@ -170,11 +196,22 @@ def _facts(settlement: Settlement) -> dict[str, object]:
             return {"artifacts": len(settlement.artifacts), "peak_mib": settlement.peak_mib}
 
 
-def _verb(conn: Connection, session: Session, settlement: Settlement) -> Settled:
-    match settlement:
+def _say(settlement: Settlement, answer: Settled) -> None:
+    ids = {"job_id": str(settlement.job_id), "token": str(settlement.token)}
+    if answer.outcome is SettleOutcome.LEASE_LOST:
+        log.warning("job.lease_lost", **ids)
+        return
+    log.info(
+        _EVENT[type(settlement)], outcome=answer.outcome, state=answer.state, **ids, **_facts(settlement)
+    )
+
+
+def _verb(conn: Connection, session: Session, batch: Sequence[Settlement]) -> list[Settled]:
+    """The one call for settlements that are all of the first one's kind."""
+    match batch[0]:
         case Completion():
-            return agents.only(agents.complete(conn, session, [settlement]))
+            return agents.complete(conn, session, [each for each in batch if isinstance(each, Completion)])
         case Failed():
-            return agents.only(agents.fail(conn, session, [settlement]))
+            return agents.fail(conn, session, [each for each in batch if isinstance(each, Failed)])
         case Released():
-            return agents.only(agents.release(conn, session, [settlement]))
+            return agents.release(conn, session, [each for each in batch if isinstance(each, Released)])

@@ -47,9 +47,9 @@ class Watchdog(threading.Thread):
 
     def stop(self) -> None:
         """End the thread."""
-        with self._leases.changed:
+        with self._leases.to_watch:
             self._stopping = True
-            self._leases.changed.notify_all()
+            self._leases.to_watch.notify_all()
 
     def run(self) -> None:
         """Watch until stopped."""
@@ -68,9 +68,12 @@ class Watchdog(threading.Thread):
                 for key, done in self._done.items()
                 if any(key == (r.pid, r.started) for _, r in running)
             }
-            with self._leases.changed:
-                if not self._stopping:
-                    self._leases.changed.wait(_TICK_S if running else None)
+            with self._leases.to_watch:
+                if not self._stopping and (running or not self._any()):
+                    self._leases.to_watch.wait(_TICK_S if running else None)
+
+    def _any(self) -> bool:
+        return any(lease.runner is not None for lease in self._leases.all())
 
     def _watch(self, lease: Lease, runner: Runner) -> None:
         assert lease.claimed is not None

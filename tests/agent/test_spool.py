@@ -47,10 +47,40 @@ def test_it_is_on_disk_before_put_returns(tmp_path, monkeypatch):
         real(handle)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    done = Released(uuid4(), uuid4(), "drain")
-    Spool(tmp_path).put(done)
+    Spool(tmp_path).put(Released(uuid4(), uuid4(), "drain"))
 
-    assert synced == [str(tmp_path / f"{done.token}.part"), str(tmp_path)]
+    [kept] = tmp_path.iterdir()
+    assert kept.suffix == ".json"
+    assert synced == [str(kept.with_suffix(".part")), str(tmp_path)]
+
+
+def test_what_ended_together_is_one_file_until_the_last_is_removed(tmp_path):
+    """One sync for a batch; what a crash brings back of it is all of it, and settles once more."""
+    together = [Released(uuid4(), uuid4(), "drain") for _ in range(3)]
+    spool = Spool(tmp_path)
+    spool.put(*together)
+    spool.remove(together[0].token, together[1].token)
+    assert len(list(tmp_path.iterdir())) == 1
+
+    second = Spool(tmp_path)
+    assert second.load() == together
+    second.remove(*(each.token for each in together))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_in_the_place_of_a_refused_result_is_kept(tmp_path):
+    """The refused result leaves its batch alone, and both copies go with the answer."""
+    refused = Completion(uuid4(), uuid4(), [], {"text": "x"})
+    other = Released(uuid4(), uuid4(), "drain")
+    spool = Spool(tmp_path)
+    spool.put(refused, other)
+    spool.remove(refused.token)
+    spool.put(Failed(refused.job_id, refused.token, Cause.USER_ERROR, "refused"))
+
+    second = Spool(tmp_path)
+    assert {type(each) for each in second.load() if each.token == refused.token} == {Completion, Failed}
+    second.remove(refused.token, other.token)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_torn_files_are_set_aside_with_a_warning(tmp_path):
@@ -58,7 +88,8 @@ def test_torn_files_are_set_aside_with_a_warning(tmp_path):
     spool = Spool(tmp_path)
     good = Released(uuid4(), uuid4(), "drain")
     spool.put(good)
-    whole = (tmp_path / f"{good.token}.json").read_bytes()
+    [kept] = tmp_path.iterdir()
+    whole = kept.read_bytes()
     (tmp_path / f"{uuid4()}.json").write_bytes(whole[: len(whole) // 2])
     (tmp_path / f"{uuid4()}.json").write_bytes(b"")
     (tmp_path / f"{uuid4()}.part").write_bytes(whole[:10])
