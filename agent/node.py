@@ -16,6 +16,7 @@ from agent.devices import DeviceSource
 from agent.files.cache import Cache
 from agent.files.transfer import Transfer
 from agent.gauge import Gauge
+from agent.in_process import InProcess
 from agent.keeper import Keeper
 from agent.leases import Ending, Lease, Leases
 from agent.line import DatabaseAway, Line
@@ -63,6 +64,13 @@ class Node:
         self._reporter = Reporter(self._telling, self.membership, every_s=settings.report_s, lost=self._lost)
         self.settler = Settler(
             self._telling, self.membership, self.leases, self._spool, self._reporter, settled=self._settled
+        )
+        self._in_process = InProcess(
+            settings.in_process,
+            work_dir=settings.state_dir / "work",
+            leases=self.leases,
+            reporter=self._reporter,
+            settler=self.settler,
         )
         self.claims = Claims(
             settings,
@@ -116,6 +124,7 @@ class Node:
         if spooled:
             self.settler.resume(spooled)
         parts = (
+            self._in_process,
             self._reporter,
             self.settler,
             self.keeper,
@@ -146,8 +155,14 @@ class Node:
             self._telling.close()
 
     def _begin(self, leases: list[Lease]) -> None:
+        here: list[Lease] = []
         for lease in leases:
-            Attempt(self._shop, lease).start()
+            if lease.claimed is not None and self._in_process.takes(lease.claimed):
+                here.append(lease)
+            else:
+                Attempt(self._shop, lease).start()
+        if here:
+            self._in_process.begin(here)
 
     def _settled(self) -> None:
         self.claims.look()

@@ -40,6 +40,9 @@ class AgentSettings:
     """Further facts about this machine; an admin's labels win over them."""
     kinds: tuple[str, ...] = ()
     """What this agent runs; empty means everything `workloads` knows."""
+    in_process: tuple[str, ...] = ()
+    """Kinds run inside this process instead of in a runner each, to measure the queue and the agent; only kinds whose
+    code says that it is safe there (`noop`) are taken."""
     preload: tuple[str, ...] = ()
     """Modules the forkserver imports once, so that a runner starts in a second; empty means what `workloads` asks."""
     entry: str = "workloads.entry:start"
@@ -106,7 +109,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "tuple[str, ...]": _words,
     "tuple[tuple[str, str], ...]": _labels,
 }
-_SPELLED = {"labels": "--label", "kinds": "--kinds", "preload": "--preload"}
+_SPELLED = {"labels": "--label"}
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str]) -> AgentSettings:

@@ -22,6 +22,12 @@ KINDS: dict[str, str] = {
     "selftest.allocate": "workloads.trivial:allocate",
 }
 
+IN_PROCESS: tuple[str, ...] = ("noop",)
+"""Kinds that an agent may be set to run inside itself: those whose code is a `workloads.steps.Stepwise`.
+
+By name, since to look at the code of a kind is to import what it needs.
+"""
+
 PRELOAD: list[str] = [
     "workloads.runner",
     "workloads.command",

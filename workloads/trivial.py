@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Annotated, Any
 
 import msgspec
 
 from workloads.context import Context
 from workloads.errors import GivenBack
+from workloads.steps import Stepwise
 
 PAGE_BYTES = 4096
 MIB = 1 << 20
@@ -20,12 +22,12 @@ class NoopParams(msgspec.Struct, forbid_unknown_fields=True):
     values: dict[str, Any] = {}
 
 
-def noop(context: Context) -> dict[str, Any]:
+@Stepwise
+def noop(context: Context) -> Generator[float, bool, dict[str, Any]]:
     """Wait so long, unless asked to stop, and answer with the given values."""
     params = context.params_as(NoopParams)
-    if context.channel.wait_for_stop(params.seconds):
+    if params.seconds and (yield params.seconds):
         raise GivenBack
-    context.progress(1, 1)
     return params.values
 
 

@@ -197,4 +197,4 @@ def test_a_traceback_is_bounded(perform):
 
 def test_progress_is_sent(perform):
     """Progress reaches the channel as it was said."""
-    assert perform("noop", {}).of(Progress) == [Progress(1, 1)]
+    assert perform("selftest.allocate", {"mib": 1}).of(Progress) == [Progress(1, 1)]
