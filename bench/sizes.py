@@ -52,6 +52,8 @@ class Size:
     """Claims against a cap."""
     agent_jobs: int
     """That the shipped agent runs, a process each."""
+    in_process_jobs: int
+    """That it runs inside itself."""
     schedules: int
     """Of the state machine."""
 
@@ -83,6 +85,7 @@ FULL = Size(
     forecast_jobs=1000,
     cap_tries=10_000,
     agent_jobs=500,
+    in_process_jobs=20_000,
     schedules=2000,
 )
 QUICK = Size(
@@ -112,6 +115,7 @@ QUICK = Size(
     forecast_jobs=200,
     cap_tries=10_000,
     agent_jobs=200,
+    in_process_jobs=5_000,
     schedules=200,
 )
 TINY = Size(
@@ -141,5 +145,6 @@ TINY = Size(
     forecast_jobs=12,
     cap_tries=40,
     agent_jobs=4,
+    in_process_jobs=40,
     schedules=1,
 )
