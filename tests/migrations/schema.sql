@@ -1991,7 +1991,7 @@ CREATE FUNCTION fleet.fail_v1(p_session uuid, p_secret text, p_items jsonb) RETU
 CREATE FUNCTION fleet.fit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT NULL::uuid) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <2117ae69e809a55093bcf793370894b0>;
+    AS <12532edb1280d885482e7caafd8df364>;
 
 --
 -- Name: forecast_v1(double precision, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2000,7 +2000,7 @@ CREATE FUNCTION fleet.fit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT NU
 CREATE FUNCTION fleet.forecast_v1(p_max_age_s double precision, p_wanted uuid[] DEFAULT '{}'::uuid[]) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <4806a7547d6c8854fd1dea95f6282080>;
+    AS <bea9b2526da0cc77fd961f4bfefb166d>;
 
 --
 -- Name: grant_v1(uuid, text, uuid, uuid, text, boolean, bigint, text); Type: FUNCTION; Schema: fleet; Owner: -

@@ -1,4 +1,5 @@
--- _play: let the fleet on the stage run on, from the moment it was set until p_until, or until p_most jobs have started.
+-- _play: let the fleet on the stage run on, from the moment it was set until p_until, until p_most jobs have started, or
+-- until none is left to start. Once for each setting of the stage, or undone in between.
 --
 -- Returns  every attempt that ran: {job_id, started_at, ends_at, node_id}; started_at is null of what ran before
 --
@@ -24,7 +25,6 @@ declare
   v_due     uuid[];
   v_kept_at timestamptz := '-infinity';
 begin
-  truncate rehearsal.ends, rehearsal.outcomes;
   perform rehearsal._draw_ends(array(select l.job_id from rehearsal.leases as l), v_now);
 
   loop
@@ -40,9 +40,14 @@ begin
         v_started := v_started + cardinality(v_jobs);
       end if;
     end loop;
-    exit when v_started >= p_most;
-    -- The scheduler does it each second; here every five, and only where it does not take long.
-    if v_nodes <= 200 and v_now >= v_kept_at + interval '5 s' then
+    -- With nothing left to start, the rest is known: the ends were drawn at the starts.
+    exit when v_started >= p_most
+              or not exists (select from rehearsal.ready)
+                 and not exists (select from rehearsal.waiting)
+                 and not exists (select from rehearsal.ends as e where e.gives_way);
+    -- The scheduler does it each second; here every fifteen, which is little of a wait that needs a place, and only where it
+    -- does not take long: it was a third of a play at every five.
+    if v_nodes <= 200 and v_now >= v_kept_at + interval '15 s' then
       v_kept_at := v_now;
       perform rehearsal.reserve_v1();
       update rehearsal.ends as e
@@ -81,8 +86,9 @@ $$;
 
 -- _plays: several plays of what is on the stage, each from the same beginning.
 --
--- p_starts jobs started in all of them, at most about
-create function rehearsal._plays(p_starts integer)
+-- p_starts jobs started in all of them, about; never fewer than one play
+-- p_most   jobs started in each, at most
+create function rehearsal._plays(p_starts integer, p_most integer)
   returns rehearsal.outcomes[]
   language plpgsql
   volatile
@@ -95,7 +101,7 @@ declare
 begin
   for i in 1..greatest(1, least(9, p_starts / greatest(1, v_queued))) loop
     begin
-      v_played := v_played || rehearsal._play(rehearsal.now() + interval '7 days', p_starts);
+      v_played := v_played || rehearsal._play(rehearsal.now() + interval '7 days', p_most);
       raise exception using errcode = 'JQ999';
     exception when sqlstate 'JQ999' then
       perform set_config('rehearsal.now', v_from, true);

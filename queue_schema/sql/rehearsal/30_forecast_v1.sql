@@ -16,7 +16,8 @@ create function fleet.forecast_v1(p_max_age_s double precision, p_wanted uuid[] 
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  c_starts constant integer := 600;  -- played in all: what a forecast may cost, at some milliseconds each
+  c_sight  constant integer := 600;  -- jobs that are forecast, about
+  c_starts constant integer := 300;  -- played in all, when fewer than that wait: what a forecast may cost, at some milliseconds each
   v_now    timestamptz;
   v_made   timestamptz;
   v_played rehearsal.outcomes[];
@@ -30,8 +31,8 @@ begin
     return jsonb_build_object('made_at', v_made, 'jobs', 0, 'fresh', false);
   end if;
   perform fleet._judge_forecasts(v_now);
-  perform rehearsal._set_stage(v_now, c_starts, p_wanted);
-  v_played := rehearsal._plays(c_starts);
+  perform rehearsal._set_stage(v_now, c_sight, p_wanted);
+  v_played := rehearsal._plays(c_starts, c_sight);
   perform fleet._tell(v_now, v_played);
   return jsonb_build_object('made_at', v_now, 'jobs', (select count(*) from fleet.forecasts as f where f.made_at = v_now),
                             'fresh', true);

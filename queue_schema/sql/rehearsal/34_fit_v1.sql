@@ -34,7 +34,7 @@ begin
                               from jsonb_array_elements(p_jobs) with ordinality as e (one, place)), p_key))
                          with ordinality as s (one, place)
                    order by s.place);
-  v_played := rehearsal._plays(c_starts);
+  v_played := rehearsal._plays(c_starts, c_starts);
   return (
     select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
              'ref', p_jobs -> (w.place::integer - 1) ->> 'ref',
