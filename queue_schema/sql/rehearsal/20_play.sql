@@ -10,6 +10,8 @@ create function rehearsal._play(p_until timestamptz, p_most integer)
   language plpgsql
   volatile
   set search_path = pg_catalog, pg_temp
+  -- To plan what reserve asks, thousands of times in a forecast, took longer than to run it.
+  set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_now     timestamptz := rehearsal.now();
