@@ -42,13 +42,13 @@ def portraits(jobs: int, *, over_s: float, seed: int = 1, backlog: float = 0.5) 
 
 
 def in_bursts(jobs: Sequence[Job], *, over_s: float, seed: int = 1) -> list[Job]:
-    """The same jobs as customers send them: one to twelve at a time, each burst of one project and at any moment."""
+    """The same jobs as customers send them: one to 24 at a time, each burst of one project and at any moment."""
     chance = random.Random(seed)  # noqa: S311  # as above
     left = list(jobs)
     chance.shuffle(left)
     sent: list[Job] = []
     while left:
-        burst, left = left[: (many := chance.randint(1, 12))], left[many:]
+        burst, left = left[: (many := chance.randint(1, 24))], left[many:]
         at_s = round(chance.uniform(0.0, over_s), 1)
         sent += [replace(job, at_s=at_s, project=burst[0].project) for job in burst]
     return sorted(sent, key=lambda job: job.at_s)
