@@ -22,7 +22,7 @@ from bench.queues.ours import HUGE, Argosy, claim_all
 from bench.rounds import interleaved, ratio
 from bench.server import Server
 from bench.sizes import Size
-from queue_schema.calls import agents
+from queue_schema.calls import agents, chores
 from queue_schema.shapes import Completion
 from tests.support.verbs import Agent
 
@@ -83,6 +83,7 @@ def _once(server: Server, size: Size, case: Case) -> Run:
         case.fill(conn, size.flat_jobs + WANT)
         server.settle(database)
         case.right_before(url)
+        chores.rank(conn)  # as the scheduler does each second: in a claim, this is for when it is away
         agent = Agent(conn, f"node-{uuid4()}", gpus=[GPU_MIB], slots=3 * WANT, ram_mib=HUGE, cpu_milli=HUGE)
         start = time.perf_counter()
         done = claim_all(agent, url, WANT, lambda _: None, jobs=size.flat_jobs, limit_s=size.limit_s)

@@ -316,87 +316,6 @@ CREATE FUNCTION fleet._absolute_inputs(p_inputs jsonb, p_ids uuid[], p_refs json
     AS <a7699b23d146a4c602cb799dd2c2d26b>;
 
 --
--- Name: bookings; Type: TABLE; Schema: fleet; Owner: -
---
-
-CREATE TABLE fleet.bookings (
-    node_id bigint NOT NULL,
-    held integer DEFAULT 0 NOT NULL,
-    cpu_milli bigint DEFAULT 0 NOT NULL,
-    disk_mib bigint DEFAULT 0 NOT NULL,
-    idx integer[] DEFAULT '{}'::integer[] NOT NULL,
-    mib integer[] DEFAULT '{}'::integer[] NOT NULL,
-    sample_seq bigint DEFAULT 0 NOT NULL,
-    request_id uuid,
-    CONSTRAINT bookings_check CHECK ((cardinality(idx) = cardinality(mib))),
-    CONSTRAINT bookings_held_check CHECK ((held >= 0))
-)
-WITH (fillfactor='20');
-
---
--- Name: TABLE bookings; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON TABLE fleet.bookings IS 'What the leases of each node have booked. The row a claim locks.';
-
---
--- Name: COLUMN bookings.node_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.bookings.node_id IS 'The node.';
-
---
--- Name: COLUMN bookings.held; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.bookings.held IS 'How many leases.';
-
---
--- Name: COLUMN bookings.cpu_milli; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.bookings.cpu_milli IS 'CPU of all of them.';
-
---
--- Name: COLUMN bookings.disk_mib; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.bookings.disk_mib IS 'Scratch space of all of them.';
-
---
--- Name: COLUMN bookings.idx; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.bookings.idx IS 'Devices on which something is booked.';
-
---
--- Name: COLUMN bookings.mib; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.bookings.mib IS 'How much on each of these, in the same order.';
-
---
--- Name: COLUMN bookings.sample_seq; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.bookings.sample_seq IS 'Of the last sample used in this session; an older one is refused.';
-
---
--- Name: COLUMN bookings.request_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.bookings.request_id IS 'The last claim that was given something: asked again, it gets the same answer.';
-
---
--- Name: _add(fleet.bookings, integer, integer); Type: FUNCTION; Schema: fleet; Owner: -
---
-
-CREATE FUNCTION fleet._add(p_booked fleet.bookings, p_idx integer, p_mib integer) RETURNS fleet.bookings
-    LANGUAGE plpgsql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <341d5375d608a6a304d5fec333de4f08>;
-
---
 -- Name: _advance(bigint); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -725,13 +644,85 @@ CREATE FUNCTION fleet._book(p_room fleet.room, p_shape fleet.shapes, p_places te
     AS <dd65858c076bc617e6691f63abf183a4>;
 
 --
+-- Name: bookings; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.bookings (
+    node_id bigint NOT NULL,
+    held integer DEFAULT 0 NOT NULL,
+    cpu_milli bigint DEFAULT 0 NOT NULL,
+    disk_mib bigint DEFAULT 0 NOT NULL,
+    idx integer[] DEFAULT '{}'::integer[] NOT NULL,
+    mib integer[] DEFAULT '{}'::integer[] NOT NULL,
+    sample_seq bigint DEFAULT 0 NOT NULL,
+    request_id uuid,
+    CONSTRAINT bookings_check CHECK ((cardinality(idx) = cardinality(mib))),
+    CONSTRAINT bookings_held_check CHECK ((held >= 0))
+)
+WITH (fillfactor='20');
+
+--
+-- Name: TABLE bookings; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.bookings IS 'What the leases of each node have booked. The row a claim locks.';
+
+--
+-- Name: COLUMN bookings.node_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.node_id IS 'The node.';
+
+--
+-- Name: COLUMN bookings.held; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.held IS 'How many leases.';
+
+--
+-- Name: COLUMN bookings.cpu_milli; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.cpu_milli IS 'CPU of all of them.';
+
+--
+-- Name: COLUMN bookings.disk_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.disk_mib IS 'Scratch space of all of them.';
+
+--
+-- Name: COLUMN bookings.idx; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.idx IS 'Devices on which something is booked.';
+
+--
+-- Name: COLUMN bookings.mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.mib IS 'How much on each of these, in the same order.';
+
+--
+-- Name: COLUMN bookings.sample_seq; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.sample_seq IS 'Of the last sample used in this session; an older one is refused.';
+
+--
+-- Name: COLUMN bookings.request_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.bookings.request_id IS 'The last claim that was given something: asked again, it gets the same answer.';
+
+--
 -- Name: _booked(fleet.bookings, fleet.room, fleet.room); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
 CREATE FUNCTION fleet._booked(p_booked fleet.bookings, p_before fleet.room, p_room fleet.room) RETURNS fleet.bookings
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <b2a0ae897e8235f7ecac2f7b940df712>;
+    AS <386d70cdc176379687fe624164e6a758>;
 
 --
 -- Name: now(); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1761,7 +1752,7 @@ CREATE FUNCTION fleet._top_mib(p_shape fleet.shapes, p_memory text) RETURNS inte
 CREATE FUNCTION fleet._unbook(p_freed fleet.booking[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <7077eb24ca1fc6ff9c2d56970ced365f>;
+    AS <bd958e91306d70c4c3c2f90d1317740d>;
 
 --
 -- Name: _under_cap(fleet.caps, fleet.shapes); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1868,7 +1859,7 @@ CREATE FUNCTION fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <9e5f1755c8950637d00663f27cc53141>;
+    AS <959032fc1641dfcb619bc124de4530ac>;
 
 --
 -- Name: complete_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1877,7 +1868,9 @@ CREATE FUNCTION fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_
 CREATE FUNCTION fleet.complete_v1(p_session uuid, p_secret text, p_items jsonb) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <918e7826565020f16fe5d987460d39e0>;
+    SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS <6a95c2e7a6f88488bacf8bea82766b69>;
 
 --
 -- Name: configure_v1(jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2029,7 +2022,7 @@ CREATE FUNCTION fleet.heartbeat_v1(p_session uuid, p_secret text, p_tokens uuid[
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <d35ddb12b9a44a84ce18d664ba0351ec>;
+    AS <f96d66e3723ad18c8c8229ac6b844850>;
 
 --
 -- Name: join_v1(jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2223,6 +2216,7 @@ CREATE FUNCTION fleet.report_v1(p_session uuid, p_secret text, p_reports jsonb) 
 CREATE FUNCTION fleet.reserve_v1() RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS <bacabb538988dde5f6201ef0188234eb>;
 
 --
@@ -6293,19 +6287,6 @@ REVOKE ALL ON FUNCTION fleet._absolute_inputs(p_inputs jsonb, p_ids uuid[], p_re
 GRANT ALL ON FUNCTION fleet._absolute_inputs(p_inputs jsonb, p_ids uuid[], p_refs jsonb) TO fleet_owner;
 
 --
--- Name: TABLE bookings; Type: ACL; Schema: fleet; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.bookings TO fleet_exec;
-
---
--- Name: FUNCTION _add(p_booked fleet.bookings, p_idx integer, p_mib integer); Type: ACL; Schema: fleet; Owner: -
---
-
-REVOKE ALL ON FUNCTION fleet._add(p_booked fleet.bookings, p_idx integer, p_mib integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._add(p_booked fleet.bookings, p_idx integer, p_mib integer) TO fleet_owner;
-
---
 -- Name: FUNCTION _advance(p_lane bigint); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -6379,6 +6360,12 @@ GRANT ALL ON FUNCTION fleet._best_place(p_shape fleet.shapes, p_now timestamp wi
 
 REVOKE ALL ON FUNCTION fleet._book(p_room fleet.room, p_shape fleet.shapes, p_places text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._book(p_room fleet.room, p_shape fleet.shapes, p_places text[]) TO fleet_owner;
+
+--
+-- Name: TABLE bookings; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.bookings TO fleet_exec;
 
 --
 -- Name: FUNCTION _booked(p_booked fleet.bookings, p_before fleet.room, p_room fleet.room); Type: ACL; Schema: fleet; Owner: -

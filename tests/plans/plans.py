@@ -25,7 +25,7 @@ class Ran:
         return sorted({
             node["Relation Name"]
             for node in self.nodes
-            if (node["Node Type"] == "Seq Scan" or node["Node Type"].startswith("Index") and "Index Cond" not in node)
+            if (node["Node Type"] == "Seq Scan" or (node["Node Type"].startswith("Index") and "Index Cond" not in node))
             and node["Actual Loops"] > 0
             and node["Relation Name"].startswith(tables)
         })  # fmt: skip

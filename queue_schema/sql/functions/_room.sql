@@ -101,32 +101,18 @@ create function fleet._booked(p_booked fleet.bookings, p_before fleet.room, p_ro
 as $$
 declare
   v_booked fleet.bookings := p_booked;
+  v_at     integer;
 begin
   v_booked.held := v_booked.held + (p_before).slots - (p_room).slots;
   v_booked.cpu_milli := v_booked.cpu_milli + (p_before).cpu_milli - (p_room).cpu_milli;
   v_booked.disk_mib := v_booked.disk_mib + (p_before).disk_mib - (p_room).disk_mib;
   for i in 1..cardinality((p_room).idx) loop
     if (p_room).claimable[i] <> (p_before).claimable[i] then
-      v_booked := fleet._add(v_booked, (p_room).idx[i], (p_before).claimable[i] - (p_room).claimable[i]);
+      v_at := coalesce(array_position(v_booked.idx, (p_room).idx[i]), cardinality(v_booked.idx) + 1);
+      v_booked.idx[v_at] := (p_room).idx[i];
+      v_booked.mib[v_at] := coalesce(v_booked.mib[v_at], 0) + (p_before).claimable[i] - (p_room).claimable[i];
     end if;
   end loop;
-  return v_booked;
-end
-$$;
-
--- _add: bookings with so much more (or less) on one device.
-create function fleet._add(p_booked fleet.bookings, p_idx integer, p_mib integer)
-  returns fleet.bookings
-  language plpgsql
-  immutable
-  set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_booked fleet.bookings := p_booked;
-  v_at     integer := coalesce(array_position((p_booked).idx, p_idx), cardinality((p_booked).idx) + 1);
-begin
-  v_booked.idx[v_at] := p_idx;
-  v_booked.mib[v_at] := coalesce(v_booked.mib[v_at], 0) + p_mib;
   return v_booked;
 end
 $$;

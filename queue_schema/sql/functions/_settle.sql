@@ -243,30 +243,16 @@ create function fleet._unbook(p_freed fleet.booking[])
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_booked fleet.bookings;
-  v_freed  fleet.booking;
-  v_idx    integer;
-  v_node   bigint;
+  v_freed fleet.booking;
 begin
-  for v_at in 1..cardinality(p_freed) loop
-    v_freed := p_freed[v_at];
-    if v_freed.node_id is distinct from v_node then
-      v_node := v_freed.node_id;
-      select b.* into strict v_booked from fleet.bookings as b where b.node_id = v_node for no key update;
-    end if;
-    v_booked.held := v_booked.held - v_freed.held;
-    v_booked.cpu_milli := v_booked.cpu_milli - v_freed.cpu_milli;
-    v_booked.disk_mib := v_booked.disk_mib - v_freed.disk_mib;
-    v_booked := fleet._add(v_booked, -1, -v_freed.ram_mib);
-    foreach v_idx in array v_freed.devices loop
-      v_booked := fleet._add(v_booked, v_idx, -v_freed.vram_mib * v_freed.held);
-    end loop;
-    if v_at = cardinality(p_freed) or p_freed[v_at + 1].node_id <> v_node then
-      update fleet.bookings as b
-         set held = v_booked.held, cpu_milli = v_booked.cpu_milli, disk_mib = v_booked.disk_mib, idx = v_booked.idx,
-             mib = v_booked.mib
-       where b.node_id = v_node;
-    end if;
+  foreach v_freed in array p_freed loop
+    update fleet.bookings as b
+       set held = b.held - v_freed.held, cpu_milli = b.cpu_milli - v_freed.cpu_milli, disk_mib = b.disk_mib - v_freed.disk_mib,
+           mib = array(select x.mib - case when x.idx = -1 then v_freed.ram_mib else 0 end
+                              - case when x.idx = any(v_freed.devices) then v_freed.vram_mib * v_freed.held else 0 end
+                         from unnest(b.idx, b.mib) with ordinality as x (idx, mib, at)
+                        order by x.at)
+     where b.node_id = v_freed.node_id;
   end loop;
 end
 $$;

@@ -295,7 +295,7 @@ begin
           if v_took.next is null then
             v_dry := v_dry || l_lane[v_at];
             v_empty := v_empty || l_lane[v_at];
-          elsif random() * 2000 < v_count or cardinality(l_lane) = 16 then
+          elsif random() * 1000 < v_count or cardinality(l_lane) = 16 then
             perform fleet._advance(l_lane[v_at]);
           end if;
         end loop lanes;

@@ -36,12 +36,12 @@ begin
   select s.heartbeat_s into v_beat_s from fleet.settings as s;
   update fleet.leases as l
      set unnamed = case when l.token = any(p_tokens) then 0 else l.unnamed + 1 end
-   where l.job_id in (select c.job_id
-                        from fleet.leases as c
-                       where c.session_id = p_session
-                         and ((c.token = any(p_tokens) and c.unnamed > 0)
-                              or (not c.token = any(p_tokens) and c.claimed_at < v_now - make_interval(secs => v_beat_s)))
-                         for update skip locked);
+   where l.job_id = any(array(select c.job_id
+                                from fleet.leases as c
+                               where c.session_id = p_session
+                                 and ((c.token = any(p_tokens) and c.unnamed > 0)
+                                      or (not c.token = any(p_tokens) and c.claimed_at < v_now - make_interval(secs => v_beat_s)))
+                                 for update skip locked));
 
   return jsonb_build_object(
     'commands', coalesce((select jsonb_agg(jsonb_build_object('token', l.token, 'command', l.command))

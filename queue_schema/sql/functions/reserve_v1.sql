@@ -13,6 +13,7 @@ create function fleet.reserve_v1()
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set plan_cache_mode = force_generic_plan  -- else _free_times is planned for each job anew: 2.6 ms of 3.1
 as $$
 declare
   v_now   timestamptz := fleet.now();

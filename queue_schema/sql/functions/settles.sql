@@ -9,10 +9,15 @@ create function fleet.complete_v1(p_session uuid, p_secret text, p_items jsonb)
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
+  set enable_seqscan = off  -- as in _settle
+  set plan_cache_mode = force_generic_plan
 as $$
 begin
   perform fleet._session(p_session, p_secret);
-  return fleet._settle(p_session, p_items, 'succeeded', 'agent');
+  if current_setting('synchronous_commit') = 'off' then
+    perform fleet._durably();
+  end if;
+  return fleet._succeed(p_session, p_items, 'agent');
 end
 $$;
 
