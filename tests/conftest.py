@@ -29,14 +29,16 @@ def postgres() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def migrated(postgres: str) -> tuple[str, Pristine]:
+def migrated(postgres: str) -> Iterator[tuple[str, Pristine]]:
     """One migrated database for all tests, and the way to make it fresh again."""
     with psycopg.connect(postgres, autocommit=True) as conn:
         conn.execute("drop database if exists argosy_test with (force)")
         conn.execute("create database argosy_test")
     url = make_url(postgres).set(database="argosy_test").render_as_string(hide_password=False)
     migrate.upgrade(url)
-    return url, Pristine(url)
+    pristine = Pristine(url)
+    yield url, pristine
+    pristine.close()
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import psycopg
 
 _KEPT = ("settings", "kinds", "retry_policies", "reaper", "rankings")
@@ -18,7 +20,7 @@ declare
   v_table text;
 begin
   perform pg_terminate_backend(pid) from pg_stat_activity
-    where datname = current_database() and pid <> pg_backend_pid();
+    where datname = current_database() and pid <> pg_backend_pid() and pid is distinct from %(spared)s;
   set local session_replication_role = replica;  -- no foreign keys meanwhile: any order will do
   for v_table in
     select format('%I.%I', n.nspname, c.relname)
@@ -35,28 +37,33 @@ $$;
 
 
 class Pristine:
-    """What a database was like right after its migration, and the way back to it."""
+    """What a database was like right after its migration, and the way back to it.
+
+    It keeps one connection, since the first statements of a new one cost more than all of a reset.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
-        with psycopg.connect(url, autocommit=True) as conn:
-            self._rows = {
-                table: conn.execute(
-                    f"select coalesce(jsonb_agg(t), '[]')::text from fleet.{table} as t"
-                ).fetchone()
-                for table in _KEPT
-            }
-            self._partitions = {row[0] for row in conn.execute(_PARTITIONS)}
-            row = conn.execute("select pg_get_functiondef('fleet.now()'::regprocedure)").fetchone()
-            assert row is not None
-            self._now = row[0]
+        self._conn = psycopg.connect(url, autocommit=True)
+        self._rows = {
+            table: self._conn.execute(
+                f"select coalesce(jsonb_agg(t), '[]')::text from fleet.{table} as t"
+            ).fetchone()
+            for table in _KEPT
+        }
+        self._partitions = {row[0] for row in self._conn.execute(_PARTITIONS)}
+        row = self._conn.execute("select pg_get_functiondef('fleet.now()'::regprocedure)").fetchone()
+        assert row is not None
+        self._now = row[0]
 
-    def restore(self) -> None:
-        """Close other connections, forget everything, and put the clock and the settings right."""
+    def restore(self, spared: psycopg.Connection[Any] | None = None) -> None:
+        """Close other connections but the one that is spared, forget everything, put the clock and the settings right."""
+        conn = self._connected()
         kept = "array[" + ", ".join(f"'{name}'" for name in _KEPT) + "]"
-        with psycopg.connect(self._url) as conn:
+        pids = "null" if spared is None else str(spared.info.backend_pid)
+        with conn.transaction():
             conn.execute(self._now)
-            conn.execute(_RESET.replace("%(kept)s", kept))
+            conn.execute(_RESET.replace("%(kept)s", kept).replace("%(spared)s", pids))
             there = {row[0] for row in conn.execute(_PARTITIONS)}
             for partition in there - self._partitions:
                 conn.execute(f"drop table {partition}")
@@ -70,3 +77,16 @@ class Pristine:
                     f"insert into fleet.{table} select * from jsonb_populate_recordset(null::fleet.{table}, %s::jsonb)",
                     (row[0],),
                 )
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._conn.close()
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        """The connection; a new one when a test has cut it."""
+        try:
+            self._conn.execute("select")
+        except psycopg.OperationalError:
+            self._conn.close()
+            self._conn = psycopg.connect(self._url, autocommit=True)
+        return self._conn
