@@ -74,7 +74,8 @@ class QueueMachine(RuleBasedStateMachine):
     """Submits, claims, samples, settles, fails, releases, reaps, cancels, joins again, and lets time pass."""
 
     restore: ClassVar[Callable[[], None]]
-    connect: ClassVar[Callable[[], psycopg.Connection[Any]]]
+    shared: ClassVar[psycopg.Connection[Any]]
+    """One for all schedules: a new one would first plan every function again."""
 
     jobs = Bundle("jobs")
 
@@ -82,7 +83,7 @@ class QueueMachine(RuleBasedStateMachine):
     def begin(self) -> None:
         """A fresh database, two nodes with two GPUs each, a reaper that has been running."""
         type(self).restore()
-        self.conn = type(self).connect()
+        self.conn = self.shared
         self.clock = Clock(self.conn)
         self.project = Project(self.conn)
         self.nodes = {node: Agent(self.conn, node, gpus=[TOTAL_MIB] * GPUS, slots=6) for node in NODES}
@@ -90,11 +91,6 @@ class QueueMachine(RuleBasedStateMachine):
         chores.reap(self.conn)
         self.conn.execute("update fleet.reaper set grace_until = null")
         admin.configure(self.conn, raise_s=RAISE_S, oom_rungs=RUNGS)
-
-    def teardown(self) -> None:
-        """Close the connection."""
-        if hasattr(self, "conn"):
-            self.conn.close()
 
     # -- what a user does
 
