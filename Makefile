@@ -24,8 +24,9 @@ demo: $(STAMP)  ## Twelve photos in, portraits out, a machine killed in between 
 up: $(STAMP)  ## Start a whole fleet on this machine
 	$(BIN)/argosy up
 
-test: $(STAMP)  ## Run all tests (ARGS="-k name" narrows)
-	$(BIN)/python -m pytest $(ARGS)
+# Two workers; whole files go to the one or the other, in the order of tests/conftest.py.
+test: $(STAMP)  ## Run all tests, two files at a time (ARGS="-k name" narrows, ARGS="-n 0": one at a time)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(STAMP)  ## Lint, types, architecture, schema snapshot
 	$(BIN)/ruff check .

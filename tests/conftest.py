@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,10 +16,29 @@ from tests.support.clock import Clock
 from tests.support.reset import Pristine
 from tests.support.verbs import Agent, Project
 
+ACCEPTANCE = Path(__file__).parent / "acceptance"
+
 
 def pytest_report_header() -> str:
     """Say which PostgreSQL the tests run on."""
     return f"PostgreSQL: {server.which()}"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """For `make test`: two, each with a server of its own; on one server that was named they would share its roles."""
+    return 0 if server.named() else 2
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """What two workers cannot do at the same time is done before they start."""
+    server.prepare()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes comes first, else one worker begins it when the other has nothing left; the rest as shuffled."""
+    items.sort(key=lambda item: not item.path.is_relative_to(ACCEPTANCE))
 
 
 @pytest.fixture(scope="session")

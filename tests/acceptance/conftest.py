@@ -14,6 +14,7 @@ import pytest
 from argosy import Client
 from argosy.local.children import Child
 from argosy.local.fleet import LocalFleet, LocalFleetSettings
+from tests.support.ports import free_port
 
 LEASE_S = 6.0
 
@@ -24,7 +25,8 @@ class Fleet:
     def __init__(self, url: str, home: Path, conn: psycopg.Connection[Any]) -> None:
         self.told: list[str] = []
         self.local = LocalFleet(
-            LocalFleetSettings(home=home, database_url=url, port=0, lease_s=LEASE_S), self.told.append
+            LocalFleetSettings(home=home, database_url=url, port=free_port(), lease_s=LEASE_S),
+            self.told.append,
         )
         self.conn = conn
         self.local.start()

@@ -18,6 +18,8 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.support.ports import free_port
+
 pytestmark = pytest.mark.timeout(180)
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
@@ -57,7 +59,7 @@ class Shell:
     def up(self, *words: str) -> Iterator[subprocess.Popen[str]]:
         """A running fleet; stopped with Ctrl-C unless it is gone by then."""
         process = subprocess.Popen(
-            [*self._command, "up", "--port", "0", "--json", *words],
+            [*self._command, "up", "--port", str(free_port()), "--json", *words],
             env=self._environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -142,7 +144,7 @@ def shell() -> Iterator[Shell]:
 
 def test_a_second_one_in_the_same_folder_is_refused(shell: Shell):
     """One line, with what to do."""
-    again = shell.run("up", "--port", "0")
+    again = shell.run("up", "--port", str(free_port()))
 
     assert again.returncode == 1
     assert "another `argosy up` runs" in again.stderr
@@ -192,9 +194,9 @@ def test_psql_opens_on_the_fleets_database(shell: Shell):
 
 
 def test_it_runs_on_a_database_of_your_own(home: Path, database_url: str):
-    """Any server by its address; nothing embedded is started."""
+    """Any server by its address; nothing embedded is started. And on any port."""
     shell = Shell(home)
-    with shell.up("--database-url", database_url):
+    with shell.up("--database-url", database_url, "--port", "0"):
         assert shell.run("job", "submit", "noop", "--wait").returncode == 0
         assert not (home / "postgres").exists()
 

