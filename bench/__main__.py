@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"there is no part {unknown[0]}; choose from: {' '.join(PARTS)}")
     name = "tiny" if chosen.tiny else "quick" if chosen.quick else "full"
     size = {"tiny": sizes.TINY, "quick": sizes.QUICK, "full": sizes.FULL}[name]
-    with server.running() as running:
+    with server.running(fsync=not chosen.tiny) as running:
         facts = {"size": name, "server": running.facts()}
         for part in chosen.parts or PARTS:
             before = findings.circumstances()

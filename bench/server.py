@@ -110,10 +110,14 @@ class Server:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """Start a server in a folder of its own; it is gone when the block ends."""
+def running(*, fsync: bool = True) -> Iterator[Server]:
+    """Start a server in a folder of its own; it is gone when the block ends.
+
+    Args:
+        fsync: False where nothing is measured: most of a tiny run is databases that are made.
+    """
     with tempfile.TemporaryDirectory(prefix="argosy-bench-") as folder:
-        embedded = EmbeddedServer(Path(folder) / "pg", SETTINGS)
+        embedded = EmbeddedServer(Path(folder) / "pg", {**SETTINGS, "fsync": "on" if fsync else "off"})
         embedded.start()
         try:
             yield Server(embedded)
