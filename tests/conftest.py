@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,7 +15,8 @@ from tests.support.clock import Clock
 from tests.support.reset import Pristine
 from tests.support.verbs import Agent, Project
 
-ACCEPTANCE = Path(__file__).parent / "acceptance"
+LONG = ("acceptance", "bench", "model")
+"""Folders with files that take minutes."""
 
 
 def pytest_report_header() -> str:
@@ -37,8 +37,8 @@ def pytest_xdist_setupnodes() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes minutes comes first, else one worker begins it when the other has nothing left; the rest as shuffled."""
-    items.sort(key=lambda item: not item.path.is_relative_to(ACCEPTANCE))
+    """Long files come first, else one worker begins one when the other has nothing left; the rest as shuffled."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from typing import Any
 from queue_schema.states import Cause, JobEnd
 from tests.model.machine import SIZES, QueueMachine
 
-TINY, SMALL, MIDDLE, BIG, _ = SIZES
+TINY, _, MIDDLE, BIG, _ = SIZES
 """One device has room for one that is big, or for a middle one and a few smaller ones."""
 
 
@@ -30,9 +30,9 @@ class Steps:
 
         return step
 
-    def one_runs(self, size: int = TINY, *, gpus: int = 1, retries: int = 0, node: str = "a") -> Any:
-        """A job that has just been claimed; its id."""
-        job = self.submit(size, gpus, retries, 1)
+    def one_runs(self, size: int = TINY, *, gpus: int = 1, node: str = "a") -> Any:
+        """A job that has just been claimed and may not be retried; its id."""
+        job = self.submit(size, gpus, 0, 1)
         self.measure_and_claim(node, 1, None)
         return job
 
