@@ -20,7 +20,7 @@ import pytest
 
 from tests.support.ports import free_port
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
 SYSTEM_PYTHON = Path("/usr/bin/python3.11")
