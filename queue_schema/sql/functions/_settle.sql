@@ -121,8 +121,10 @@ begin
            error        = case when d.verdict = 'failed'
                                then jsonb_strip_nulls(jsonb_build_object('message', d.message, 'traceback', d.traceback))
                                else j.error end
-      from decided as d
-     where j.job_id = d.job_id
+      from (select d.*, x.ctid as at
+              from decided as d
+             cross join lateral (select x.ctid from fleet.jobs as x where x.job_id = d.job_id limit 1) as x) as d
+     where j.ctid = d.at
   ),
   counted as (
     -- What was charged at the claim becomes what was used.

@@ -46,8 +46,11 @@ begin
     update fleet.jobs as j
        set attempts = t.attempt, releases = 0, outcome = 'succeeded', ended_at = v_now, cause = null, error = null,
            result = coalesce(t."values", '{}')
-      from taken as t
-     where j.job_id = t.job_id
+      -- By key, then by place: the rows are locked, so none moves.
+      from (select t.*, x.ctid as at
+              from taken as t
+             cross join lateral (select x.ctid from fleet.jobs as x where x.job_id = t.job_id limit 1) as x) as t
+     where j.ctid = t.at
     returning j.job_id, j.lane_id, j.priority = 'low' as low, j.webhook is not null as hooked, t.project_id, t.peak_mib, t.capped,
               t.charged, extract(epoch from v_now - t.claimed_at)::double precision as run_s,
               fleet._footprint(cardinality(t.devices), t.vram_mib, t.ram_mib, t.cpu_milli) as footprint,
