@@ -1680,7 +1680,7 @@ CREATE FUNCTION fleet._sleep(p_session uuid, p_joined_at timestamp with time zon
 CREATE FUNCTION fleet._starving(p_since timestamp with time zone, p_most integer) RETURNS TABLE(job_id uuid, lane_id bigint, shape_id bigint, priority fleet.priority)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <f2584ad3ed59d1a90259013aad3a5d35>;
+    AS <0b7e0fb0055dbf12b53e09d6ce0a59e2>;
 
 --
 -- Name: _submit_one(uuid, jsonb, uuid, text, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -

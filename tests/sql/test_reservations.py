@@ -146,6 +146,22 @@ def test_what_fits_nowhere_gets_no_place(conn, clock, project: Project):
     assert chores.reserve(conn).kept == 0
 
 
+@pytest.mark.parametrize(("other", "kept"), [(39 * GIB, 0), (20 * GIB, 1)])
+def test_only_what_something_smaller_could_pass_gets_a_place(
+    conn, clock, project: Project, other: int, kept: int
+):
+    """Among equals the order of claims is enough, and a place would set age against the shares."""
+    agent = Agent(conn, gpus=[80 * GIB])
+    for _ in range(3):
+        project.gpu_job(39 * GIB)
+    running = agent.claim(2)
+    Project(conn, "other").gpu_job(other)
+    clock.advance(5)
+    agent.beat(*[job.token for job in running])
+
+    assert chores.reserve(conn).kept == kept
+
+
 @pytest.mark.parametrize("preemptible", [True, False])
 def test_urgent_work_asks_preemptible_work_to_give_way(conn, clock, project: Project, *, preemptible: bool):
     """Q12: low work that allows it is asked to save its state, and as little of it as will do; nothing else is."""

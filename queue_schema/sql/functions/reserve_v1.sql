@@ -105,6 +105,10 @@ $$;
 
 -- _starving: the heads of lanes that have stood ready since before p_since, in the order of claims; class low only while
 -- it is owed its minimum share, or alone.
+--
+-- Only what something smaller could pass for ever: where nothing that is ready or runs needs less of anything, all that is
+-- given back is large enough, and the order of claims alone decides who gets it. A place kept then would only set age
+-- against the shares. What is urgent may need others to give way, whatever their size.
 create function fleet._starving(p_since timestamptz, p_most integer)
   returns table (job_id uuid, lane_id bigint, shape_id bigint, priority fleet.priority)
   language sql
@@ -119,6 +123,15 @@ as $$
                           where l.active and not l.paused and l.shape_id = a.shape_id and l.priority = a.priority
                           order by l.rank, l.project_id, l.head_key
                           limit p_most) as l
+  ),
+  least as materialized (
+    select min(x.gpus) filter (where x.gpus > 0) as gpus, min(x.vram_mib) filter (where x.gpus > 0) as vram_mib,
+           min(nullif(x.cpu_milli, 0)) as cpu_milli, min(nullif(x.ram_mib, 0)) as ram_mib, min(nullif(x.disk_mib, 0)) as disk_mib
+      from (select s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, s.disk_mib
+              from fleet._asked_by_all() as a
+              join fleet.shapes as s on s.shape_id = a.shape_id
+             union all
+            select cardinality(l.devices), l.vram_mib, l.cpu_milli, l.ram_mib, l.disk_mib from fleet.leases as l) as x
   )
   select r.job_id, h.lane_id, h.shape_id, h.priority
     from heads as h
@@ -127,8 +140,12 @@ as $$
                         where r.lane_id = h.lane_id and r.order_key >= h.head_key
                         order by r.order_key
                         limit 1) as r
+    join fleet.shapes as s on s.shape_id = h.shape_id
+   cross join least as x
     left join fleet.caps as c on c.project_id = h.project_id
-   where r.order_key < extract(epoch from p_since) * 1000000
+   where (x.gpus < s.gpus or s.gpus > 0 and x.vram_mib < s.vram_mib or x.cpu_milli < s.cpu_milli or x.ram_mib < s.ram_mib
+          or x.disk_mib < s.disk_mib or h.priority = 'urgent')
+     and r.order_key < extract(epoch from p_since) * 1000000
      and (h.priority > 'low'
           or (select k.low_first from fleet.rankings as k order by k.era desc limit 1)
           or not exists (select from heads as x where x.priority > 'low'))
