@@ -215,6 +215,24 @@ def test_two_prerequisites_that_complete_at_once_unblock_once(
     assert place_of(conn, last) == ["ready"]
 
 
+def test_a_job_that_was_written_while_its_settle_waited_is_written_again(
+    database_url, conn, project: Project, agent: Agent
+):
+    """I1: the settle writes the row where it stands after the wait, not where it stood before."""
+    project.submit()
+    claimed = agent.claim_one()
+    with held_open(database_url) as other:
+        other.execute('update fleet.jobs set tags = \'{"seen": "1"}\' where job_id = %s', (claimed.job_id,))
+        item = [Completion(claimed.job_id, claimed.token)]
+        completion = Background(database_url, lambda mine: agents.complete(mine, agent.session, item))
+        completion.wait_until_blocked(conn)
+    [settled] = completion.result()
+
+    assert settled.outcome == "settled"
+    assert place_of(conn, claimed.job_id) == ["ended"]
+    assert project.row(claimed.job_id)["tags"] == {"seen": "1"}
+
+
 def test_a_lane_is_not_retired_while_a_job_is_on_its_way_into_it(
     database_url, project: Project, agent: Agent
 ):

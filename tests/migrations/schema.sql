@@ -947,9 +947,9 @@ CREATE FUNCTION fleet._claimed_before(p_session uuid, p_request uuid) RETURNS uu
 --
 
 CREATE FUNCTION fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer) RETURNS fleet.caps
-    LANGUAGE plpgsql
+    LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <36488c0350b79d85fa8271dac5ff8e9a>;
+    AS <716cf3b6124c040d76001d73814d7a27>;
 
 --
 -- Name: _depend(uuid, uuid[], fleet.submission[], jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1130,13 +1130,14 @@ CREATE FUNCTION fleet._learning_with(p_needs bigint[]) RETURNS bigint[]
     AS <348fb0cfb9953445514f4c7a7517923b>;
 
 --
--- Name: _lease(uuid, uuid, bigint, fleet.bookings, integer[], bigint, fleet.taken[]); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _lease(uuid, uuid, bigint, fleet.bookings, integer[], bigint, uuid[], fleet.taken[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._lease(p_session uuid, p_request uuid, p_seq bigint, p_booked fleet.bookings, p_idx integer[], p_era bigint, p_taken fleet.taken[]) RETURNS json
+CREATE FUNCTION fleet._lease(p_session uuid, p_request uuid, p_seq bigint, p_booked fleet.bookings, p_idx integer[], p_era bigint, p_jobs uuid[], p_taken fleet.taken[]) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <ec94ff4e53eb74e5f876a5f2bccd38dd>;
+    SET enable_nestloop TO 'off'
+    AS <56e6f671f08f1f3bd2ff15b6d0be7727>;
 
 --
 -- Name: _least(fleet.room, fleet.room); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1236,91 +1237,6 @@ CREATE FUNCTION fleet._preempt(p_shape fleet.shapes, p_now timestamp with time z
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <7b0e7d332943879b99af4ebd5113e14a>;
-
---
--- Name: progress; Type: TABLE; Schema: fleet; Owner: -
---
-
-CREATE TABLE fleet.progress (
-    job_id uuid NOT NULL,
-    token uuid NOT NULL,
-    step bigint,
-    total bigint,
-    message text,
-    metrics jsonb,
-    metrics_step bigint,
-    log_bytes bigint DEFAULT 0 NOT NULL,
-    at timestamp with time zone NOT NULL
-)
-WITH (fillfactor='50');
-
---
--- Name: TABLE progress; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON TABLE fleet.progress IS 'How far running attempts are; the row goes with the attempt.';
-
---
--- Name: COLUMN progress.job_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.progress.job_id IS 'The job.';
-
---
--- Name: COLUMN progress.token; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.progress.token IS 'The attempt.';
-
---
--- Name: COLUMN progress.step; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.progress.step IS 'Steps done.';
-
---
--- Name: COLUMN progress.total; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.progress.total IS 'Steps to do, if known.';
-
---
--- Name: COLUMN progress.message; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.progress.message IS 'For people.';
-
---
--- Name: COLUMN progress.metrics; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.progress.metrics IS 'Latest value of each metric.';
-
---
--- Name: COLUMN progress.metrics_step; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.progress.metrics_step IS 'At this step.';
-
---
--- Name: COLUMN progress.log_bytes; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.progress.log_bytes IS 'Log text kept so far.';
-
---
--- Name: COLUMN progress.at; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.progress.at IS 'When it was said.';
-
---
--- Name: _progress_of(uuid, uuid); Type: FUNCTION; Schema: fleet; Owner: -
---
-
-CREATE FUNCTION fleet._progress_of(p_job uuid, p_token uuid) RETURNS jsonb
-    LANGUAGE sql STABLE
-    RETURN (SELECT jsonb_build_object('step', g.step, 'total', g.total, 'message', g.message, 'metrics', g.metrics, 'metrics_step', g.metrics_step, 'at', g.at) AS jsonb_build_object FROM fleet.progress g WHERE ((g.job_id = _progress_of.p_job) AND (g.token = _progress_of.p_token)));
 
 --
 -- Name: _publish(uuid[], uuid[], jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1618,7 +1534,7 @@ CREATE FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_b
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <381719737cc2ce3f7fd40b2cd92df71b>;
+    AS <e5e15d6a4ed690ddf67e4f0945578de2>;
 
 --
 -- Name: _settled_before(uuid, uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1707,7 +1623,7 @@ CREATE FUNCTION fleet._submit_plain(p_project uuid, p_jobs jsonb, p_key uuid, p_
 CREATE FUNCTION fleet._succeed(p_session uuid, p_items jsonb, p_by text) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <e5f06f1fd113d2605468c54a4da22401>;
+    AS <45641008ea45e22ecf22684c82ff93e9>;
 
 --
 -- Name: _take(bigint, bigint, bigint, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1735,6 +1651,91 @@ CREATE FUNCTION fleet._tell(p_now timestamp with time zone, p_played rehearsal.o
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <6b15a5957303f2e792dac02b1584d2d8>;
+
+--
+-- Name: progress; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.progress (
+    job_id uuid NOT NULL,
+    token uuid NOT NULL,
+    step bigint,
+    total bigint,
+    message text,
+    metrics jsonb,
+    metrics_step bigint,
+    log_bytes bigint DEFAULT 0 NOT NULL,
+    at timestamp with time zone NOT NULL
+)
+WITH (fillfactor='50');
+
+--
+-- Name: TABLE progress; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.progress IS 'How far running attempts are; the row goes with the attempt.';
+
+--
+-- Name: COLUMN progress.job_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.progress.job_id IS 'The job.';
+
+--
+-- Name: COLUMN progress.token; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.progress.token IS 'The attempt.';
+
+--
+-- Name: COLUMN progress.step; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.progress.step IS 'Steps done.';
+
+--
+-- Name: COLUMN progress.total; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.progress.total IS 'Steps to do, if known.';
+
+--
+-- Name: COLUMN progress.message; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.progress.message IS 'For people.';
+
+--
+-- Name: COLUMN progress.metrics; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.progress.metrics IS 'Latest value of each metric.';
+
+--
+-- Name: COLUMN progress.metrics_step; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.progress.metrics_step IS 'At this step.';
+
+--
+-- Name: COLUMN progress.log_bytes; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.progress.log_bytes IS 'Log text kept so far.';
+
+--
+-- Name: COLUMN progress.at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.progress.at IS 'When it was said.';
+
+--
+-- Name: _told(fleet.progress); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._told(p_progress fleet.progress) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    RETURN jsonb_build_object('step', (p_progress).step, 'total', (p_progress).total, 'message', (p_progress).message, 'metrics', (p_progress).metrics, 'metrics_step', (p_progress).metrics_step, 'at', (p_progress).at);
 
 --
 -- Name: _top_mib(fleet.shapes, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1859,7 +1860,7 @@ CREATE FUNCTION fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <959032fc1641dfcb619bc124de4530ac>;
+    AS <70720a1327cd1566d99a372edef7c790>;
 
 --
 -- Name: complete_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -6599,11 +6600,11 @@ REVOKE ALL ON FUNCTION fleet._learning_with(p_needs bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._learning_with(p_needs bigint[]) TO fleet_owner;
 
 --
--- Name: FUNCTION _lease(p_session uuid, p_request uuid, p_seq bigint, p_booked fleet.bookings, p_idx integer[], p_era bigint, p_taken fleet.taken[]); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _lease(p_session uuid, p_request uuid, p_seq bigint, p_booked fleet.bookings, p_idx integer[], p_era bigint, p_jobs uuid[], p_taken fleet.taken[]); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._lease(p_session uuid, p_request uuid, p_seq bigint, p_booked fleet.bookings, p_idx integer[], p_era bigint, p_taken fleet.taken[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._lease(p_session uuid, p_request uuid, p_seq bigint, p_booked fleet.bookings, p_idx integer[], p_era bigint, p_taken fleet.taken[]) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._lease(p_session uuid, p_request uuid, p_seq bigint, p_booked fleet.bookings, p_idx integer[], p_era bigint, p_jobs uuid[], p_taken fleet.taken[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._lease(p_session uuid, p_request uuid, p_seq bigint, p_booked fleet.bookings, p_idx integer[], p_era bigint, p_jobs uuid[], p_taken fleet.taken[]) TO fleet_owner;
 
 --
 -- Name: FUNCTION _least(p_one fleet.room, p_other fleet.room); Type: ACL; Schema: fleet; Owner: -
@@ -6681,19 +6682,6 @@ GRANT ALL ON FUNCTION fleet._plain_lane(p_project uuid, p_kind text, p_model_key
 
 REVOKE ALL ON FUNCTION fleet._preempt(p_shape fleet.shapes, p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._preempt(p_shape fleet.shapes, p_now timestamp with time zone) TO fleet_owner;
-
---
--- Name: TABLE progress; Type: ACL; Schema: fleet; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.progress TO fleet_exec;
-
---
--- Name: FUNCTION _progress_of(p_job uuid, p_token uuid); Type: ACL; Schema: fleet; Owner: -
---
-
-REVOKE ALL ON FUNCTION fleet._progress_of(p_job uuid, p_token uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._progress_of(p_job uuid, p_token uuid) TO fleet_owner;
 
 --
 -- Name: FUNCTION _publish(p_succeeded uuid[], p_tokens uuid[], p_items jsonb); Type: ACL; Schema: fleet; Owner: -
@@ -6931,6 +6919,19 @@ GRANT ALL ON FUNCTION fleet._take_one(p_job uuid, p_lane bigint, p_order_key big
 
 REVOKE ALL ON FUNCTION fleet._tell(p_now timestamp with time zone, p_played rehearsal.outcomes[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._tell(p_now timestamp with time zone, p_played rehearsal.outcomes[]) TO fleet_owner;
+
+--
+-- Name: TABLE progress; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.progress TO fleet_exec;
+
+--
+-- Name: FUNCTION _told(p_progress fleet.progress); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._told(p_progress fleet.progress) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._told(p_progress fleet.progress) TO fleet_owner;
 
 --
 -- Name: FUNCTION _top_mib(p_shape fleet.shapes, p_memory text); Type: ACL; Schema: fleet; Owner: -

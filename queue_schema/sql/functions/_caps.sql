@@ -43,22 +43,15 @@ create function fleet._under_cap(p_cap fleet.caps, p_shape fleet.shapes)
                case when p_cap.max_vram_mib is not null and p_shape.gpus * p_shape.vram_mib > 0
                     then greatest(0, (p_cap.max_vram_mib - p_cap.vram_mib) / (p_shape.gpus * p_shape.vram_mib)) end)::integer;
 
--- _count_in: jobs of a shape were taken: count them in the caps, if there are any.
+-- _count_in: jobs of a shape were taken by a project with caps; the row is locked.
 create function fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer)
   returns fleet.caps
-  language plpgsql
+  language sql
   volatile
   set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_cap fleet.caps := p_cap;
-begin
-  if num_nonnulls(p_cap.max_running, p_cap.max_vram_mib) > 0 then
-    update fleet.caps as c
-       set running = c.running + p_count, vram_mib = c.vram_mib + p_count * p_shape.gpus * p_shape.vram_mib::bigint
-     where c.project_id = p_cap.project_id
-    returning c.* into v_cap;
-  end if;
-  return v_cap;
-end
+  update fleet.caps as c
+     set running = c.running + p_count, vram_mib = c.vram_mib + p_count * p_shape.gpus * p_shape.vram_mib::bigint
+   where c.project_id = p_cap.project_id
+  returning c.*
 $$;

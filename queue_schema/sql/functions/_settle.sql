@@ -102,8 +102,9 @@ begin
     select d.job_id, d.project_id, d.attempt, d.token, d.session_id, d.node_id, d.devices, d.vram_mib, d.ram_mib,
            d.claimed_at, v_now, d.verdict, p_by, d.cause, d.message, d.traceback, d.peak_mib,
            d.claimed_event, v_event,
-           fleet._progress_of(d.job_id, d.token)
+           case when g.job_id is not null then fleet._told(g) end
       from decided as d
+      left join lateral (select g.* from fleet.progress as g where g.job_id = d.job_id and g.token = d.token limit 1) as g on true
   ),
   forgotten as (
     delete from fleet.progress as g where g.job_id = any(array(select d.job_id from decided as d))

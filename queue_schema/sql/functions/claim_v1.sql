@@ -63,7 +63,8 @@ declare
   v_count   integer;
   v_bound   bigint;
   v_long    boolean;
-  v_taken   fleet.taken[] := '{}';
+  v_all     uuid[] := '{}';      -- all jobs taken, and
+  v_taken   fleet.taken[] := '{}';  -- the same by visits
 begin
   select s.kinds, s.slots, s.joined_at, n.node_id, n.facts || n.labels as labels, n.pools, n.draining, n.cpu_milli, t.halted, t.reserve,
          t.fair_quantum, t.fair_half_life_s, r as ranking,
@@ -131,11 +132,14 @@ begin
       v_jobs := fleet._take_one(v_kept.job_id, v_kept.lane_id, v_kept.order_key);
       if v_jobs is not null then
         delete from fleet.reservations as r where r.job_id = v_kept.job_id;
-        v_cap := fleet._count_in(v_cap, v_kept.shape, 1);
+        if num_nonnulls(v_cap.max_running, v_cap.max_vram_mib) > 0 then
+          v_cap := fleet._count_in(v_cap, v_kept.shape, 1);
+        end if;
         v_room := fleet._book(v_room, v_kept.shape, v_places);
         v_left := v_left - 1;
         v_taken := array[row(v_jobs, v_places, v_kept.shape, fleet._charge(v_kept.shape, v_kept.run_s), v_kept.run_s,
                              v_kept.project_id, v_kept.low, num_nonnulls(v_cap.max_running, v_cap.max_vram_mib) > 0)::fleet.taken];
+        v_all := v_jobs;
         v_kept := null;
       end if;
     end if;
@@ -285,9 +289,12 @@ begin
             if v_long then
               v_kept.rest := fleet._book(v_kept.rest, v_shape, v_places);
             end if;
-            v_cap := fleet._count_in(v_cap, v_shape, v_count);
+            if num_nonnulls(v_cap.max_running, v_cap.max_vram_mib) > 0 then
+              v_cap := fleet._count_in(v_cap, v_shape, v_count);
+            end if;
             v_spent := v_spent + v_count * v_cost;
             v_budget := v_budget - v_count;
+            v_all := v_all || v_took.jobs;
             v_taken := v_taken || row(v_took.jobs, v_places, v_shape, v_cost, l_run_s[v_at], v_turn.project_id, v_class = 'low',
                                       num_nonnulls(v_cap.max_running, v_cap.max_vram_mib) > 0)::fleet.taken;
           end if;
@@ -315,6 +322,6 @@ begin
     return '[]';
   end if;
   return fleet._lease(p_session, p_request, (p_sample ->> 'seq')::bigint, fleet._booked(v_booked, v_before, v_room), v_room.idx,
-                      v_ranking.era, v_taken);
+                      v_ranking.era, v_all, v_taken);
 end
 $$;
