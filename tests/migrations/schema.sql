@@ -988,6 +988,15 @@ CREATE FUNCTION fleet._fit_needs(p_needs bigint[]) RETURNS integer
     AS <1a9c2a339afd61901a9d1191a53748e1>;
 
 --
+-- Name: _forget_plain(); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._forget_plain() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <1709538824b1e63b87f6c2a5a58f0228>;
+
+--
 -- Name: _free_times(fleet.shapes, timestamp with time zone, uuid, integer); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1185,6 +1194,15 @@ CREATE FUNCTION fleet._measure(p_session uuid, p_slots integer, p_cpu_milli inte
     AS <ef0271c667db426369d39b8eeddd60ca>;
 
 --
+-- Name: _note_plain(uuid, fleet.kinds, text, text); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._note_plain(p_project uuid, p_kind fleet.kinds, p_model_key text, p_size_key text) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <fc321afaedbe0567ca0982f8688396bf>;
+
+--
 -- Name: _note_sample(bigint, jsonb, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1221,13 +1239,13 @@ CREATE FUNCTION fleet._places(p_room fleet.room, p_shape fleet.shapes, p_most in
     AS <37b18fca73602218e091bab5a04b525b>;
 
 --
--- Name: _plain_lane(uuid, text, text, text, uuid, bigint); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _plain_lane(uuid, fleet.kinds, text, text, uuid, bigint); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._plain_lane(p_project uuid, p_kind text, p_model_key text, p_size_key text, p_key uuid, p_order bigint, OUT lane_id bigint, OUT open boolean, OUT idle boolean, OUT timeout_s integer, OUT retries integer, OUT held text) RETURNS record
+CREATE FUNCTION fleet._plain_lane(p_project uuid, p_kind fleet.kinds, p_model_key text, p_size_key text, p_key uuid, p_order bigint, OUT lane_id bigint, OUT open boolean, OUT idle boolean, OUT held text) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <9f579c96edb5539529b48e8dff56f83e>;
+    AS <55e41816b1eb5591ce9518f2851af26e>;
 
 --
 -- Name: _preempt(fleet.shapes, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1605,7 +1623,7 @@ CREATE FUNCTION fleet._starving(p_since timestamp with time zone, p_most integer
 CREATE FUNCTION fleet._submit_one(p_project uuid, p_job jsonb, p_key uuid, p_trace text, p_now timestamp with time zone) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <36df3672c455e4278c136bc1fe4c6e8a>;
+    AS <9d5499471f6d7ac2d4b912c16f84c790>;
 
 --
 -- Name: _submit_plain(uuid, jsonb, uuid, text, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1614,7 +1632,7 @@ CREATE FUNCTION fleet._submit_one(p_project uuid, p_job jsonb, p_key uuid, p_tra
 CREATE FUNCTION fleet._submit_plain(p_project uuid, p_jobs jsonb, p_key uuid, p_trace text, p_now timestamp with time zone) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <f582f0ee25488e040507402cdc655f50>;
+    AS <6110becd5e5a9a70a84783e140965a03>;
 
 --
 -- Name: _succeed(uuid, jsonb, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -3810,7 +3828,8 @@ CREATE TABLE fleet.needs (
     raised_mib integer,
     raised_ram_mib integer,
     raised_until timestamp with time zone,
-    outgrown boolean DEFAULT false NOT NULL
+    outgrown boolean DEFAULT false NOT NULL,
+    plain boolean DEFAULT false NOT NULL
 )
 WITH (fillfactor='50');
 
@@ -3921,6 +3940,12 @@ COMMENT ON COLUMN fleet.needs.raised_until IS 'So long is it raised; the next ro
 --
 
 COMMENT ON COLUMN fleet.needs.outgrown IS 'It has run out of its memory before: what was learned holds where it is more than declared.';
+
+--
+-- Name: COLUMN needs.plain; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.needs.plain IS 'Known to be that of jobs which say nothing of their needs: a note for submissions, taken back when the kind changes.';
 
 --
 -- Name: needs_need_id_seq; Type: SEQUENCE; Schema: fleet; Owner: -
@@ -6098,6 +6123,12 @@ CREATE INDEX logs_default_job_id_log_id_idx ON fleet.logs_default USING btree (j
 CREATE INDEX needs_by_size ON fleet.needs USING btree (kind, model_key, size_key);
 
 --
+-- Name: needs_plain; Type: INDEX; Schema: fleet; Owner: -
+--
+
+CREATE INDEX needs_plain ON fleet.needs USING btree (project_id, kind, model_key, size_key) WHERE plain;
+
+--
 -- Name: reservations_by_node; Type: INDEX; Schema: fleet; Owner: -
 --
 
@@ -6150,6 +6181,12 @@ ALTER INDEX fleet.job_events_by_job ATTACH PARTITION fleet.job_events_default_jo
 --
 
 ALTER INDEX fleet.logs_by_job ATTACH PARTITION fleet.logs_default_job_id_log_id_idx;
+
+--
+-- Name: kinds forget_plain; Type: TRIGGER; Schema: fleet; Owner: -
+--
+
+CREATE TRIGGER forget_plain AFTER UPDATE OF gpus, vram_mib, cpu_milli, ram_mib, disk_mib, device, model_param, size_params ON fleet.kinds FOR EACH ROW EXECUTE FUNCTION fleet._forget_plain();
 
 --
 -- Name: api_keys api_keys_project_id_fkey; Type: FK CONSTRAINT; Schema: fleet; Owner: -
@@ -6501,6 +6538,13 @@ REVOKE ALL ON FUNCTION fleet._fit_needs(p_needs bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._fit_needs(p_needs bigint[]) TO fleet_owner;
 
 --
+-- Name: FUNCTION _forget_plain(); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._forget_plain() FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._forget_plain() TO fleet_owner;
+
+--
 -- Name: FUNCTION _free_times(p_shape fleet.shapes, p_now timestamp with time zone, p_job uuid, p_most integer); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -6642,6 +6686,13 @@ REVOKE ALL ON FUNCTION fleet._measure(p_session uuid, p_slots integer, p_cpu_mil
 GRANT ALL ON FUNCTION fleet._measure(p_session uuid, p_slots integer, p_cpu_milli integer, p_booked fleet.bookings, p_sample jsonb) TO fleet_owner;
 
 --
+-- Name: FUNCTION _note_plain(p_project uuid, p_kind fleet.kinds, p_model_key text, p_size_key text); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._note_plain(p_project uuid, p_kind fleet.kinds, p_model_key text, p_size_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._note_plain(p_project uuid, p_kind fleet.kinds, p_model_key text, p_size_key text) TO fleet_owner;
+
+--
 -- Name: FUNCTION _note_sample(p_node bigint, p_sample jsonb, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -6670,11 +6721,11 @@ REVOKE ALL ON FUNCTION fleet._places(p_room fleet.room, p_shape fleet.shapes, p_
 GRANT ALL ON FUNCTION fleet._places(p_room fleet.room, p_shape fleet.shapes, p_most integer) TO fleet_owner;
 
 --
--- Name: FUNCTION _plain_lane(p_project uuid, p_kind text, p_model_key text, p_size_key text, p_key uuid, p_order bigint, OUT lane_id bigint, OUT open boolean, OUT idle boolean, OUT timeout_s integer, OUT retries integer, OUT held text); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _plain_lane(p_project uuid, p_kind fleet.kinds, p_model_key text, p_size_key text, p_key uuid, p_order bigint, OUT lane_id bigint, OUT open boolean, OUT idle boolean, OUT held text); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._plain_lane(p_project uuid, p_kind text, p_model_key text, p_size_key text, p_key uuid, p_order bigint, OUT lane_id bigint, OUT open boolean, OUT idle boolean, OUT timeout_s integer, OUT retries integer, OUT held text) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._plain_lane(p_project uuid, p_kind text, p_model_key text, p_size_key text, p_key uuid, p_order bigint, OUT lane_id bigint, OUT open boolean, OUT idle boolean, OUT timeout_s integer, OUT retries integer, OUT held text) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._plain_lane(p_project uuid, p_kind fleet.kinds, p_model_key text, p_size_key text, p_key uuid, p_order bigint, OUT lane_id bigint, OUT open boolean, OUT idle boolean, OUT held text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._plain_lane(p_project uuid, p_kind fleet.kinds, p_model_key text, p_size_key text, p_key uuid, p_order bigint, OUT lane_id bigint, OUT open boolean, OUT idle boolean, OUT held text) TO fleet_owner;
 
 --
 -- Name: FUNCTION _preempt(p_shape fleet.shapes, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -

@@ -27,26 +27,26 @@ def held(database_url: str) -> Any:
 
 
 def rounds(project: Project, agent: Agent, jobs: int, per_call: int) -> tuple[Ran, Ran]:
-    """Submit, claim and settle; the last claim and the last settle."""
+    """Submit, claim and settle; of each the call that touched least (one that plans anew reads the catalog, too)."""
+    claims, settles = [], []
     for _ in range(jobs // per_call):
         clients.submit(project.conn, project.id, [Submission(kind="noop")] * per_call)
+        # As a claim does by chance, each 1,000 jobs or so.
+        project.conn.execute("select fleet._advance(lane_id) from fleet.lanes")
         claimed: list[Any] = []
-        claim = watch(project.conn, lambda: claimed.extend(agent.claim(per_call)))  # noqa: B023  # called at once
+        claims.append(watch(project.conn, lambda: claimed.extend(agent.claim(per_call))))  # noqa: B023  # called at once
         items = [Completion(job.job_id, job.token) for job in claimed]
-        settle = watch(project.conn, lambda: agents.complete(project.conn, agent.session, items))  # noqa: B023
-    return claim, settle
+        settles.append(watch(project.conn, lambda: agents.complete(project.conn, agent.session, items)))  # noqa: B023
+    return min(claims, key=lambda ran: ran.buffers), min(settles, key=lambda ran: ran.buffers)
 
 
 @pytest.mark.usefixtures("held")
 def test_i9_what_came_and_went_costs_nothing(conn, project: Project):
     """The plans are those of the first calls, when there was next to nothing, as in any young session."""
     agent = Agent(conn, slots=PER_CALL)
-    before = rounds(project, agent, 10 * JOBS, JOBS)
+    before = rounds(project, agent, 5 * JOBS, JOBS)
     rounds(project, agent, CHURN, PER_CALL)
-    conn.execute(
-        "select fleet._advance(lane_id) from fleet.lanes"
-    )  # as a claim does by chance, each 1,000 jobs or so
-    after = rounds(project, agent, JOBS, JOBS)
+    after = rounds(project, agent, 5 * JOBS, JOBS)
 
     for few, many in zip(before, after, strict=True):
-        assert many.buffers <= 1.5 * few.buffers, (few.by_table(), many.by_table())
+        assert many.buffers <= 1.3 * few.buffers, f"{few.by_table()}\n{many.by_table()}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from queue_schema.calls import agents, chores, clients
+from queue_schema.calls import admin, agents, chores, clients
 from queue_schema.errors import BadRequest, Conflict, NotFound
 from queue_schema.shapes import Artifact, Input, LogChunk, Need, Report, Submission
 from queue_schema.states import Cause
@@ -49,6 +50,31 @@ def test_a_bad_job_is_refused_by_field_and_none_is_added(conn, project: Project,
 
     assert error.field == f"jobs[1].{field}"
     assert error.fix
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_job_that_says_nothing_of_its_needs_has_those_of_its_kind(conn, project: Project, jobs: int):
+    """Also by the short way, which remembers them: a kind that is changed, and the pools of its project, are followed."""
+
+    def needs() -> set[tuple[int, Any]]:
+        submitted = project.submit_many([Submission("selftest.allocate", params={"mib": 1})] * jobs)
+        return set(
+            conn.execute(
+                "select s.vram_mib, s.pools::text from fleet.jobs j join fleet.lanes l using (lane_id)"
+                " join fleet.shapes s using (shape_id) where j.job_id = any(%s)",
+                (submitted,),
+            )
+        )
+
+    for _ in range(3):
+        assert needs() == {(256, None)}
+    assert conn.execute("select count(*) from fleet.needs where plain").fetchone() == (1,)
+    conn.execute("update fleet.kinds set vram_mib = 512 where kind = 'selftest.allocate'")
+    for _ in range(3):
+        assert needs() == {(512, None)}
+    admin.set_project(conn, "acme", trusted_pools=["mine"])
+    for _ in range(2):
+        assert needs() == {(512, "{mine}")}
 
 
 def test_a_submission_may_be_repeated(conn, project: Project):

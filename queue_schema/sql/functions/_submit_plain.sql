@@ -20,7 +20,8 @@ declare
   v_answer json;
 begin
   with item as materialized (
-    select e.place, k.kind, p.params, coalesce(p.params ->> k.model_param, '') as model_key, fleet._size_of(k, p.params) as size_key
+    select e.place, k.kind, k.timeout_s, k.retries, p.params, coalesce(p.params ->> k.model_param, '') as model_key,
+           fleet._size_of(k, p.params) as size_key
       from jsonb_array_elements(p_jobs) with ordinality as e (item, place)
      cross join lateral (select e.item -> 'params' as params) as p
       join fleet.kinds as k on k.kind = e.item ->> 'kind'
@@ -29,14 +30,15 @@ begin
        and jsonb_typeof(p.params) = 'object'
   ),
   sort as materialized (
-    select s.*, l.lane_id, l.open, l.idle, l.timeout_s, l.retries, l.held, sum(s.jobs) filter (where l.lane_id is not null) over () as plain
+    select s.*, l.lane_id, l.open, l.idle, l.held, sum(s.jobs) filter (where l.lane_id is not null) over () as plain
       from (select i.kind, i.model_key, i.size_key, count(*) as jobs, min(i.place) as place
               from item as i
              group by i.kind, i.model_key, i.size_key) as s
-     cross join lateral fleet._plain_lane(p_project, s.kind, s.model_key, s.size_key, p_key, v_order + s.place) as l
+      join fleet.kinds as k on k.kind = s.kind
+     cross join lateral fleet._plain_lane(p_project, k, s.model_key, s.size_key, p_key, v_order + s.place) as l
   ),
   job as materialized (
-    select v_ids[i.place] as job_id, v_order + i.place as order_key, i.params, s.*
+    select v_ids[i.place] as job_id, v_order + i.place as order_key, i.params, i.timeout_s, i.retries, s.*
       from item as i
       join sort as s on (s.kind, s.model_key, s.size_key) = (i.kind, i.model_key, i.size_key)
      where s.plain = cardinality(v_ids)
@@ -78,27 +80,42 @@ declare
   v_params jsonb := p_job -> 'params';
   v_order  bigint := (extract(epoch from p_now) * 1000000)::bigint + 1;
   v_id     uuid;
-  v_kind   fleet.kinds;
-  v_model  text;
   v_lane   record;
 begin
   if p_job - '{kind,params}'::text[] <> '{}' or jsonb_typeof(v_params) is distinct from 'object' then
     return null;
   end if;
-  select k.* into v_kind from fleet.kinds as k where k.kind = p_job ->> 'kind';
-  v_model := coalesce(v_params ->> v_kind.model_param, '');
-  v_lane := fleet._plain_lane(p_project, v_kind.kind, v_model, fleet._size_of(v_kind, v_params), p_key, v_order);
-  if v_lane.lane_id is null then
-    return null;
-  end if;
+  for v_try in 1..2 loop
+    select l.lane_id, l.active and l.head_key <= v_order as open, k.kind, n.model_key, k.timeout_s, k.retries,
+           fleet._held(t.halted, k.quarantined, l.paused) as held,
+           exists (select from fleet.idle_sessions as d where d.told_at is null) as idle
+      into v_lane
+      from fleet.kinds as k
+      join fleet.needs as n
+        on (n.project_id, n.kind, n.model_key, n.size_key)
+         = (p_project, k.kind, coalesce(v_params ->> k.model_param, ''), fleet._size_of(k, v_params))
+       and n.plain
+      join fleet.lanes as l on (l.project_id, l.priority, l.need_id) = (p_project, 'normal', n.need_id)
+      join fleet.settings as t on t.one
+     where k.kind = p_job ->> 'kind'
+       and (p_key is null or (select a.ceiling from fleet.api_keys as a where a.key_id = p_key) >= 'normal')
+       for key share of l;
+    exit when found;
+    if v_try = 2 or not exists (select from fleet.kinds as k
+                                 where k.kind = p_job ->> 'kind'
+                                   and fleet._note_plain(p_project, k, coalesce(v_params ->> k.model_param, ''),
+                                                         fleet._size_of(k, v_params))) then
+      return null;
+    end if;
+  end loop;
 
   v_id := fleet.new_id();
   insert into fleet.jobs (job_id, project_id, kind, priority, lane_id, order_key, model_key, params, timeout_s, retries, key_id,
                           trace, created_at)
-  values (v_id, p_project, v_kind.kind, 'normal', v_lane.lane_id, v_order, v_model, v_params, v_kind.timeout_s, v_kind.retries,
-          p_key, p_trace, p_now);
+  values (v_id, p_project, v_lane.kind, 'normal', v_lane.lane_id, v_order, v_lane.model_key, v_params, v_lane.timeout_s,
+          v_lane.retries, p_key, p_trace, p_now);
   if v_lane.open then
-    insert into fleet.ready (lane_id, order_key, job_id, model_key) values (v_lane.lane_id, v_order, v_id, v_model);
+    insert into fleet.ready (lane_id, order_key, job_id, model_key) values (v_lane.lane_id, v_order, v_id, v_lane.model_key);
   else
     perform fleet._enqueue(array[v_id]);
   end if;
@@ -111,34 +128,75 @@ $$;
 
 -- _plain_lane: the lane, locked, of jobs that say a kind and params and no more; all null when there is none yet, or the key
 -- may not submit to it. open: a job may be put in as it is; idle: somebody sleeps.
-create function fleet._plain_lane(p_project uuid, p_kind text, p_model_key text, p_size_key text, p_key uuid, p_order bigint,
-                                  out lane_id bigint, out open boolean, out idle boolean, out timeout_s integer, out retries integer, out held text)
+create function fleet._plain_lane(p_project uuid, p_kind fleet.kinds, p_model_key text, p_size_key text, p_key uuid, p_order bigint,
+                                  out lane_id bigint, out open boolean, out idle boolean, out held text)
   returns record
   language plpgsql
   volatile
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  select l.lane_id, l.active and l.head_key <= p_order, exists (select from fleet.idle_sessions as d where d.told_at is null), k.timeout_s, k.retries,
-         fleet._held(t.halted, k.quarantined, l.paused)
-    into lane_id, open, idle, timeout_s, retries, held
-    from fleet.kinds as k
-    join fleet.projects as p on p.project_id = p_project
-    join fleet.needs as n
-      on (n.project_id, n.kind, n.model_key, n.size_key) = (p_project, k.kind, p_model_key, p_size_key)
-     and not n.stated
-    join fleet.shapes as s
-      on s.shape_id = n.declared_shape_id
-     and (s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, s.disk_mib, s.device, s.labels)
-       = (k.gpus, case when k.gpus = 0 then 0 else k.vram_mib end, k.cpu_milli, k.ram_mib, k.disk_mib, k.device, '{}')
-     and s.pools is not distinct from p.trusted_pools
+  perform fleet._note_plain(p_project, p_kind, p_model_key, p_size_key);
+  select l.lane_id, l.active and l.head_key <= p_order, exists (select from fleet.idle_sessions as d where d.told_at is null),
+         fleet._held(t.halted, (p_kind).quarantined, l.paused)
+    into lane_id, open, idle, held
+    from fleet.needs as n
     join fleet.lanes as l on (l.project_id, l.priority, l.need_id) = (p_project, 'normal', n.need_id)
     join fleet.settings as t on t.one
-   where k.kind = p_kind
+   where (n.project_id, n.kind, n.model_key, n.size_key) = (p_project, (p_kind).kind, p_model_key, p_size_key)
+     and n.plain
      and (p_key is null or (select a.ceiling from fleet.api_keys as a where a.key_id = p_key) >= 'normal')
      for key share of l;
 end
 $$;
+
+-- _note_plain: make sure that the need of jobs which say nothing of their needs is known as that, if there is one.
+--
+-- Returns  whether there is
+--
+-- Whether it is takes a comparison with the kind and the pools of the project; it stays so while the kind does (_repool moves
+-- needs to new pools, and learning changes what is booked, not what was asked for).
+create function fleet._note_plain(p_project uuid, p_kind fleet.kinds, p_model_key text, p_size_key text)
+  returns boolean
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if exists (select from fleet.needs as n
+              where (n.project_id, n.kind, n.model_key, n.size_key) = (p_project, (p_kind).kind, p_model_key, p_size_key)
+                and n.plain) then
+    return true;
+  end if;
+  update fleet.needs as n
+     set plain = true
+    from fleet.shapes as s, fleet.projects as p
+   where (n.project_id, n.kind, n.model_key, n.size_key) = (p_project, (p_kind).kind, p_model_key, p_size_key)
+     and not n.stated
+     and p.project_id = p_project
+     and s.shape_id = n.declared_shape_id
+     and (s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, s.disk_mib, s.device, s.labels)
+       = ((p_kind).gpus, case when (p_kind).gpus = 0 then 0 else (p_kind).vram_mib end, (p_kind).cpu_milli, (p_kind).ram_mib,
+          (p_kind).disk_mib, (p_kind).device, '{}')
+     and s.pools is not distinct from p.trusted_pools;
+  return found;
+end
+$$;
+
+-- _forget_plain: a kind needs something else from now on.
+create function fleet._forget_plain()
+  returns trigger
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update fleet.needs as n set plain = false where n.kind = new.kind and n.plain;
+  return null;
+end
+$$;
+create trigger forget_plain after update of gpus, vram_mib, cpu_milli, ram_mib, disk_mib, device, model_param, size_params
+  on fleet.kinds for each row execute function fleet._forget_plain();
 
 -- _size_of: the size key of a job with these params and the kind's own number of devices.
 create function fleet._size_of(p_kind fleet.kinds, p_params jsonb)

@@ -46,9 +46,11 @@ create table fleet.needs (
   raised_ram_mib    integer,
   raised_until      timestamptz,
   outgrown          boolean not null default false,
+  plain             boolean not null default false,
   unique (project_id, kind, model_key, size_key, declared_shape_id, stated)
 ) with (fillfactor = 50);
 create index needs_by_size on fleet.needs (kind, model_key, size_key);
+create index needs_plain on fleet.needs (project_id, kind, model_key, size_key) where plain;
 comment on table fleet.needs is 'What a (project, kind, model, size) with one declared need needs now; learning moves a whole backlog by one update.';
 comment on column fleet.needs.need_id is 'Key.';
 comment on column fleet.needs.project_id is 'The project.';
@@ -67,6 +69,7 @@ comment on column fleet.needs.raised_mib is 'VRAM on each device, since an attem
 comment on column fleet.needs.raised_ram_mib is 'Host memory, since an attempt with less ran out of it.';
 comment on column fleet.needs.raised_until is 'So long is it raised; the next round of learn lowers it.';
 comment on column fleet.needs.outgrown is 'It has run out of its memory before: what was learned holds where it is more than declared.';
+comment on column fleet.needs.plain is 'Known to be that of jobs which say nothing of their needs: a note for submissions, taken back when the kind changes.';
 
 -- Not logged: a crash costs a few seconds of statistics.
 create unlogged table fleet.observations (
