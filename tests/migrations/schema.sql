@@ -2105,7 +2105,7 @@ CREATE FUNCTION fleet.make_partitions_v1(p_days_ahead integer) RETURNS jsonb
 CREATE FUNCTION fleet.new_id() RETURNS uuid
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <4f6511fddd957bd8acd8ef14fca2355b>;
+    AS <ae870dbf7517e6511ca32295f2c243a9>;
 
 --
 -- Name: FUNCTION new_id(); Type: COMMENT; Schema: fleet; Owner: -
