@@ -1,4 +1,5 @@
--- _session: who calls? Every verb of an agent begins here.
+-- _session: who calls? Every verb of an agent begins here, but for the two that ask most and look at more in the same
+-- statement: claim_v1 and heartbeat_v1.
 --
 -- Locks    the session row, KEY SHARE: the reaper (FOR UPDATE) and the caller exclude each other
 -- Errors   JQ003 session_lost

@@ -1,4 +1,4 @@
--- _settle: end attempts, whoever ends them. The one place where a lease becomes history.
+-- _settle: end attempts, whoever ends them. Here, and for successes in _succeed, a lease becomes history.
 --
 -- p_items  [{job_id, token, cause, message, reason, started, traceback, peak_mib, memory, values,
 --            artifacts: [{name, sha256, size, media_type}]}]

@@ -1,4 +1,4 @@
--- complete_v1, fail_v1, release_v1: an agent ends attempts; all of the work is in _settle.
+-- complete_v1, fail_v1, release_v1: an agent ends attempts; the work is in _succeed and _settle.
 --
 -- Caller   fleet_agent
 -- Returns  [{job_id, token, outcome, state}] in the same order
