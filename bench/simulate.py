@@ -139,8 +139,6 @@ class _Simulation:
         self._conn = conn
         self._submitted = submitted
         self._clock = _Clock(conn)
-        # A reserve each second, with the same large questions: to plan them takes longer than to answer them.
-        conn.execute("set plan_cache_mode = force_generic_plan")
         admin.configure(conn, lease_s=_LEASE_S, heartbeat_s=BEAT_S, reserve=reserve)
         self._jobs = sorted(jobs, key=lambda job: job.at_s)
         self._projects = {name: Project(conn, name).id for name in sorted({job.project for job in jobs})}
