@@ -1599,13 +1599,13 @@ CREATE FUNCTION fleet._size_of(p_kind fleet.kinds, p_params jsonb) RETURNS text
     RETURN CASE WHEN ((p_kind).size_params = '{}'::text[]) THEN ''::text ELSE fleet._size_key((p_kind).size_params, p_params, (p_kind).gpus, (p_kind).gpus) END;
 
 --
--- Name: _sleep(uuid, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _sleep(uuid, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._sleep(p_session uuid, p_joined_at timestamp with time zone, p_now timestamp with time zone) RETURNS void
+CREATE FUNCTION fleet._sleep(p_session uuid, p_joined_at timestamp with time zone) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <a355ba1a5ce1c5a60f1b864e1b4303d9>;
+    AS <7fa74aad71447b49753c3c98381a8b71>;
 
 --
 -- Name: _starving(timestamp with time zone, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1626,13 +1626,13 @@ CREATE FUNCTION fleet._submit_one(p_project uuid, p_job jsonb, p_key uuid, p_tra
     AS <9d5499471f6d7ac2d4b912c16f84c790>;
 
 --
--- Name: _submit_plain(uuid, jsonb, uuid, text, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _submit_plain(uuid, uuid[], jsonb, uuid, text, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._submit_plain(p_project uuid, p_jobs jsonb, p_key uuid, p_trace text, p_now timestamp with time zone) RETURNS json
+CREATE FUNCTION fleet._submit_plain(p_project uuid, p_ids uuid[], p_jobs jsonb, p_key uuid, p_trace text, p_now timestamp with time zone) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <6110becd5e5a9a70a84783e140965a03>;
+    AS <b8b3f2846bda727f4ed824ceb2d4e21f>;
 
 --
 -- Name: _succeed(uuid, jsonb, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1878,7 +1878,7 @@ CREATE FUNCTION fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <70720a1327cd1566d99a372edef7c790>;
+    AS <46cdf580a73625feca18e40629e7aefb>;
 
 --
 -- Name: complete_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2280,7 +2280,7 @@ CREATE FUNCTION fleet.submit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <0aa5efb79f101eb8b8a819df80f67408>;
+    AS <561b6eb38a8a68c865cfc0a4d0eb8a71>;
 
 --
 -- Name: tick_v1(uuid, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -3440,7 +3440,6 @@ COMMENT ON COLUMN fleet.idempotency.created_at IS 'Kept for a day.';
 
 CREATE TABLE fleet.idle_sessions (
     session_id uuid NOT NULL,
-    since timestamp with time zone NOT NULL,
     joined_at timestamp with time zone NOT NULL,
     told_at timestamp with time zone
 )
@@ -3457,12 +3456,6 @@ COMMENT ON TABLE fleet.idle_sessions IS 'Sessions that found nothing and sleep: 
 --
 
 COMMENT ON COLUMN fleet.idle_sessions.session_id IS 'The session.';
-
---
--- Name: COLUMN idle_sessions.since; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.idle_sessions.since IS 'Since when.';
 
 --
 -- Name: COLUMN idle_sessions.joined_at; Type: COMMENT; Schema: fleet; Owner: -
@@ -6916,11 +6909,11 @@ REVOKE ALL ON FUNCTION fleet._size_of(p_kind fleet.kinds, p_params jsonb) FROM P
 GRANT ALL ON FUNCTION fleet._size_of(p_kind fleet.kinds, p_params jsonb) TO fleet_owner;
 
 --
--- Name: FUNCTION _sleep(p_session uuid, p_joined_at timestamp with time zone, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _sleep(p_session uuid, p_joined_at timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._sleep(p_session uuid, p_joined_at timestamp with time zone, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._sleep(p_session uuid, p_joined_at timestamp with time zone, p_now timestamp with time zone) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._sleep(p_session uuid, p_joined_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._sleep(p_session uuid, p_joined_at timestamp with time zone) TO fleet_owner;
 
 --
 -- Name: FUNCTION _starving(p_since timestamp with time zone, p_most integer); Type: ACL; Schema: fleet; Owner: -
@@ -6937,11 +6930,11 @@ REVOKE ALL ON FUNCTION fleet._submit_one(p_project uuid, p_job jsonb, p_key uuid
 GRANT ALL ON FUNCTION fleet._submit_one(p_project uuid, p_job jsonb, p_key uuid, p_trace text, p_now timestamp with time zone) TO fleet_owner;
 
 --
--- Name: FUNCTION _submit_plain(p_project uuid, p_jobs jsonb, p_key uuid, p_trace text, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _submit_plain(p_project uuid, p_ids uuid[], p_jobs jsonb, p_key uuid, p_trace text, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._submit_plain(p_project uuid, p_jobs jsonb, p_key uuid, p_trace text, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._submit_plain(p_project uuid, p_jobs jsonb, p_key uuid, p_trace text, p_now timestamp with time zone) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._submit_plain(p_project uuid, p_ids uuid[], p_jobs jsonb, p_key uuid, p_trace text, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._submit_plain(p_project uuid, p_ids uuid[], p_jobs jsonb, p_key uuid, p_trace text, p_now timestamp with time zone) TO fleet_owner;
 
 --
 -- Name: FUNCTION _succeed(p_session uuid, p_items jsonb, p_by text); Type: ACL; Schema: fleet; Owner: -

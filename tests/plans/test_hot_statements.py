@@ -68,9 +68,7 @@ def world(postgres: str) -> Iterator[World]:
             sleeper = Agent(conn, f"sleeper-{number}", kinds=["selftest.allocate"])
             assert not sleeper.claim(waiting=True)
         # The one that can is the last one in line.
-        conn.execute(
-            "insert into fleet.idle_sessions values (%s, fleet.now(), 'infinity')", (busy.session.session_id,)
-        )
+        conn.execute("insert into fleet.idle_sessions values (%s, 'infinity')", (busy.session.session_id,))
         yield World(conn, project, Agent(conn, "node-1", slots=ROWS))
 
 

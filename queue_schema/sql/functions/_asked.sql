@@ -2,7 +2,8 @@
 --
 -- p_floor no active lane has a smaller rank; p_anywhere whatever the labels and pools
 --
--- Without a SET clause, so that it is inlined. Walks from one (shape, class) to the next in the index: its cost is that of the distinct ones, whatever stands in them.
+-- Walks from one (shape, class) to the next in the index: its cost is that of the distinct ones, whatever stands in them.
+-- Without a SET clause, so that it is inlined.
 create function fleet._asked(p_kinds text[], p_labels jsonb, p_pools text[], p_floor double precision,
                              p_anywhere boolean default false)
   returns table (shape_id bigint, priority fleet.priority)

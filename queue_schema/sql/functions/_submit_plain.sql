@@ -1,12 +1,13 @@
 -- _submit_plain: add jobs that say a kind and params and no more, and whose lanes are there: what most submissions are.
 --
+-- p_ids    one for each job; the long way uses them when this one does not
 -- Returns  the answer, as submit_v1 gives it; null, with nothing done, when a job says more, cannot be, or is the first of
 --          its lane: then the long way knows what to do or to say
 -- Locks    the lanes, KEY SHARE, before the insert, as _enqueue
 --
 -- The long way takes twenty statements, and looks at each job in each of them; one does here. A lane that is there has seen
 -- its kind, model and size pass every check; what is left to check is that params is an object.
-create function fleet._submit_plain(p_project uuid, p_jobs jsonb, p_key uuid, p_trace text, p_now timestamptz)
+create function fleet._submit_plain(p_project uuid, p_ids uuid[], p_jobs jsonb, p_key uuid, p_trace text, p_now timestamptz)
   returns json
   language plpgsql
   volatile
@@ -14,7 +15,6 @@ create function fleet._submit_plain(p_project uuid, p_jobs jsonb, p_key uuid, p_
 as $$
 declare
   v_order  bigint := (extract(epoch from p_now) * 1000000)::bigint;
-  v_ids    uuid[] := array(select fleet.new_ids(jsonb_array_length(p_jobs)));
   v_closed uuid[];
   v_lanes  bigint[];
   v_answer json;
@@ -38,10 +38,10 @@ begin
      cross join lateral fleet._plain_lane(p_project, k, s.model_key, s.size_key, p_key, v_order + s.place) as l
   ),
   job as materialized (
-    select v_ids[i.place] as job_id, v_order + i.place as order_key, i.params, i.timeout_s, i.retries, s.*
+    select p_ids[i.place] as job_id, v_order + i.place as order_key, i.params, i.timeout_s, i.retries, s.*
       from item as i
       join sort as s on (s.kind, s.model_key, s.size_key) = (i.kind, i.model_key, i.size_key)
-     where s.plain = cardinality(v_ids)
+     where s.plain = cardinality(p_ids)
   ),
   told as (
     insert into fleet.jobs (job_id, project_id, kind, priority, lane_id, order_key, model_key, params, timeout_s, retries, key_id,

@@ -50,6 +50,7 @@ declare
   v_weight  double precision;
   v_at      integer;
   v_cap     fleet.caps;
+  v_capped  boolean;             -- whether there is any cap on it
   v_spent   double precision;
   l_lane    bigint[];            -- the lanes of the project whose turn it is,
   l_head    bigint[];            -- the age of the oldest job of each; null: nothing more for this claim,
@@ -66,8 +67,8 @@ declare
   v_all     uuid[] := '{}';      -- all jobs taken, and
   v_taken   fleet.taken[] := '{}';  -- the same by visits
 begin
-  select s.kinds, s.slots, s.joined_at, n.node_id, n.facts || n.labels as labels, n.pools, n.draining, n.cpu_milli, t.halted, t.reserve,
-         t.fair_quantum, t.fair_half_life_s, r as ranking,
+  select s.kinds, s.slots, s.joined_at, n.node_id, n.facts || n.labels as labels, n.pools, n.draining, n.cpu_milli, t.halted,
+         t.reserve, t.fair_quantum, t.fair_half_life_s, r as ranking,
          exists (select from fleet.reservations as k where k.node_id = n.node_id) as keeps
     into v_self
     from fleet.sessions as s
@@ -110,7 +111,7 @@ begin
       perform fleet._note_sample(v_self.node_id, p_sample, v_now);
     end if;
     if p_waiting then
-      perform fleet._sleep(p_session, v_self.joined_at, v_now);
+      perform fleet._sleep(p_session, v_self.joined_at);
     end if;
     return '[]';
   end if;
@@ -126,19 +127,20 @@ begin
     v_kept := fleet._kept(v_self.node_id, p_session, v_room);
     if v_kept.job_id is not null then
       v_cap := fleet._cap(v_kept.project_id);
+      v_capped := num_nonnulls(v_cap.max_running, v_cap.max_vram_mib) > 0;
       v_places := fleet._places(v_room, v_kept.shape, least(1, fleet._under_cap(v_cap, v_kept.shape)));
     end if;
     if v_cap.project_id is not null and cardinality(v_places) = 1 then
       v_jobs := fleet._take_one(v_kept.job_id, v_kept.lane_id, v_kept.order_key);
       if v_jobs is not null then
         delete from fleet.reservations as r where r.job_id = v_kept.job_id;
-        if num_nonnulls(v_cap.max_running, v_cap.max_vram_mib) > 0 then
+        if v_capped then
           v_cap := fleet._count_in(v_cap, v_kept.shape, 1);
         end if;
         v_room := fleet._book(v_room, v_kept.shape, v_places);
         v_left := v_left - 1;
         v_taken := array[row(v_jobs, v_places, v_kept.shape, fleet._charge(v_kept.shape, v_kept.run_s), v_kept.run_s,
-                             v_kept.project_id, v_kept.low, num_nonnulls(v_cap.max_running, v_cap.max_vram_mib) > 0)::fleet.taken];
+                             v_kept.project_id, v_kept.low, v_capped)::fleet.taken];
         v_all := v_jobs;
         v_kept := null;
       end if;
@@ -187,6 +189,7 @@ begin
       v_gone := v_gone || v_turn.project_id;
       v_cap := fleet._cap(v_turn.project_id);
       continue turns when v_cap.project_id is null;
+      v_capped := num_nonnulls(v_cap.max_running, v_cap.max_vram_mib) > 0;
       v_spent := 0;
       v_weight := null;
 
@@ -289,14 +292,14 @@ begin
             if v_long then
               v_kept.rest := fleet._book(v_kept.rest, v_shape, v_places);
             end if;
-            if num_nonnulls(v_cap.max_running, v_cap.max_vram_mib) > 0 then
+            if v_capped then
               v_cap := fleet._count_in(v_cap, v_shape, v_count);
             end if;
             v_spent := v_spent + v_count * v_cost;
             v_budget := v_budget - v_count;
             v_all := v_all || v_took.jobs;
             v_taken := v_taken || row(v_took.jobs, v_places, v_shape, v_cost, l_run_s[v_at], v_turn.project_id, v_class = 'low',
-                                      num_nonnulls(v_cap.max_running, v_cap.max_vram_mib) > 0)::fleet.taken;
+                                      v_capped)::fleet.taken;
           end if;
           l_head[v_at] := v_took.next;
           if v_took.next is null then
@@ -317,7 +320,7 @@ begin
   end if;
   if v_taken = '{}' then
     if p_waiting then
-      perform fleet._sleep(p_session, v_self.joined_at, v_now);
+      perform fleet._sleep(p_session, v_self.joined_at);
     end if;
     return '[]';
   end if;

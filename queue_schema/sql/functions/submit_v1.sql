@@ -65,7 +65,8 @@ begin
   if jsonb_array_length(p_jobs) = 1 then
     v_plain := fleet._submit_one(p_project, p_jobs -> 0, p_key, p_trace, v_now);
   else
-    v_plain := fleet._submit_plain(p_project, p_jobs, p_key, p_trace, v_now);
+    v_ids := array(select fleet.new_ids(jsonb_array_length(p_jobs)));
+    v_plain := fleet._submit_plain(p_project, v_ids, p_jobs, p_key, p_trace, v_now);
   end if;
   if v_plain is not null then
     if p_idempotency_key is not null then
@@ -85,7 +86,7 @@ begin
   if p_key is not null then
     perform fleet._check_ceiling(p_key, v_items);
   end if;
-  v_ids := array(select fleet.new_ids(cardinality(v_items)));
+  v_ids := coalesce(v_ids, array[fleet.new_id()]);
   v_lanes := fleet._lanes_for(p_project, v_items);
   if exists (select from fleet._items(v_items) as i where i.ref is not null) then
     v_refs := fleet._refs(v_items);

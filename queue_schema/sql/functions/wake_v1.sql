@@ -118,13 +118,13 @@ end
 $$;
 
 -- _sleep: a session found nothing and goes to sleep until it is woken, or looks by itself.
-create function fleet._sleep(p_session uuid, p_joined_at timestamptz, p_now timestamptz)
+create function fleet._sleep(p_session uuid, p_joined_at timestamptz)
   returns void
   language sql
   volatile
   set search_path = pg_catalog, pg_temp
 as $$
-  insert into fleet.idle_sessions as i (session_id, since, joined_at)
-  values (p_session, p_now, p_joined_at)
-      on conflict (session_id) do update set since = excluded.since, told_at = null where i.told_at is not null
+  insert into fleet.idle_sessions as i (session_id, joined_at)
+  values (p_session, p_joined_at)
+      on conflict (session_id) do update set told_at = null where i.told_at is not null
 $$;

@@ -108,7 +108,6 @@ comment on column fleet.session_beats.beat_at is 'Last heartbeat.';
 
 create table fleet.idle_sessions (
   session_id uuid primary key,
-  since      timestamptz not null,
   joined_at  timestamptz not null,
   told_at    timestamptz
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
@@ -116,7 +115,6 @@ create index idle_sessions_by_joined on fleet.idle_sessions (joined_at) where to
 create index idle_sessions_told on fleet.idle_sessions (told_at) where told_at is not null;
 comment on table fleet.idle_sessions is 'Sessions that found nothing and sleep: the ones wake may notify.';
 comment on column fleet.idle_sessions.session_id is 'The session.';
-comment on column fleet.idle_sessions.since is 'Since when.';
 comment on column fleet.idle_sessions.joined_at is 'Since when the session lives: the oldest is woken first.';
 comment on column fleet.idle_sessions.told_at is 'When it was woken: it is on its way to claim; null: it sleeps.';
 
