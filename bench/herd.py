@@ -179,7 +179,7 @@ class _Line:
         self._herd.tally.beat_s.append(time.perf_counter() - start)
 
     async def _claim(self, member: _Member, *, first: bool = False) -> None:
-        """As much as there are free slots; the first jobs end at any time, so that the later ones do too."""
+        """As much as there are free slots; a node's first jobs end at any time, so that the nodes do not go in step."""
         sample = Sample(next(member.sequence), [DeviceSample(-1, HUGE)], HUGE)
         want = SLOTS - len(member.held)
         session = member.session
@@ -188,19 +188,20 @@ class _Line:
             _CLAIM, list[_Taken], session.session_id, session.secret, uuid4(), _json(sample), want
         )
         self._herd.tally.claim_s.append(time.perf_counter() - start)
-        for one in taken:
-            member.held.add(one)
+        if taken:
+            member.held.update(taken)
             run_s = self._herd.run_s * (self._chance.random() if first else 1.0)
-            self._soon(run_s, partial(self._complete, member, one))
+            self._soon(run_s, partial(self._complete, member, taken))
         if not taken:
             self._herd.tally.empty += 1
             self._soon(self._chance.uniform(0.5, 1.5), partial(self._claim, member, first=first))
 
-    async def _complete(self, member: _Member, taken: _Taken) -> None:
-        item = {"job_id": taken.job_id, "token": taken.token}
-        member.held.discard(taken)
-        await self._ask(_COMPLETE, list, member.session.session_id, member.session.secret, _json([item]))
-        self._herd.tally.completed += 1
+    async def _complete(self, member: _Member, ended: list[_Taken]) -> None:
+        """What was claimed together ends together, and is settled so."""
+        items = [{"job_id": taken.job_id, "token": taken.token} for taken in ended]
+        member.held.difference_update(ended)
+        await self._ask(_COMPLETE, list, member.session.session_id, member.session.secret, _json(items))
+        self._herd.tally.completed += len(ended)
         await self._claim(member)
 
     async def _ask(self, statement: str, returns: type[T], *arguments: object) -> T:

@@ -1,12 +1,15 @@
 """What ten thousand nodes cost the server: CPU cores and the latency of a claim, beside a hundred nodes.
 
-Each node holds four leases of 60 s jobs, beats every 10 s, and settles and claims as jobs end; the scheduler's chores
-run, work keeps coming, and one REPEATABLE READ snapshot is held meanwhile. The nodes share 500 connections.
+Each node holds four leases of 60 s jobs, beats every 10 s, and settles and claims as jobs end (what it claimed together
+ends together); the scheduler's chores run, work keeps coming, and one REPEATABLE READ snapshot is held meanwhile. The
+nodes share 500 connections.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -50,7 +53,11 @@ def _fleet(server: Server, size: Size, nodes: int, measured_s: float) -> dict[st
     found: dict[str, Any] = {}
 
     async def during() -> None:
-        await asyncio.sleep(size.node_run_s / 2)  # all have claimed, and the first jobs have ended
+        await asyncio.sleep(
+            1.25 * size.node_run_s
+        )  # all have claimed and settled: every connection has its plans
+        gc.collect()
+        gc.freeze()  # a pass over the herd would hold up every call for a fifth of a second
         with server.connect("bench_nodes") as old:
             old.execute("begin isolation level repeatable read")
             old.execute("select count(*) from fleet.settings")
@@ -80,16 +87,17 @@ def _fleet(server: Server, size: Size, nodes: int, measured_s: float) -> dict[st
 def _feed(url: str, nodes: int, run_s: float, stop: threading.Event) -> None:
     """Submit as fast as the fleet works off, some seconds ahead of it, spread over projects; until told to stop."""
     rate = SLOTS * nodes / run_s
-    sent, start = 0, time.monotonic()
+    start, sent = time.monotonic(), PROJECTS * (int(SLOTS * nodes + rate * SPARE_S) // PROJECTS)
     with psycopg.connect(url, autocommit=True) as conn:
         projects = [Project(conn, f"tenant-{number}").id for number in range(PROJECTS)]
-        while not stop.is_set():
-            wanted = SLOTS * nodes + rate * (time.monotonic() - start + SPARE_S)
-            for project in projects:
-                jobs = int(wanted - sent) // PROJECTS + 1
-                submit(conn, project, jobs)
-            sent += PROJECTS * jobs
-            stop.wait(REFILL_S)
+        for project in projects:
+            submit(conn, project, sent // PROJECTS)
+        for project in itertools.cycle(projects):
+            jobs = int(SLOTS * nodes + rate * (time.monotonic() - start + SPARE_S) - sent)
+            submit(conn, project, jobs)
+            sent += jobs
+            if stop.wait(REFILL_S / PROJECTS):
+                return
 
 
 def _chore(url: str, period_s: float, chore: Callable[[Conn], object], stop: threading.Event) -> None:

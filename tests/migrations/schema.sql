@@ -502,7 +502,7 @@ CREATE TABLE fleet.lanes (
     head_key bigint DEFAULT 0 NOT NULL,
     active_at timestamp with time zone
 )
-WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='500');
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='2', autovacuum_vacuum_threshold='20000', autovacuum_analyze_scale_factor='2', autovacuum_analyze_threshold='20000');
 
 --
 -- Name: TABLE lanes; Type: COMMENT; Schema: fleet; Owner: -
@@ -659,7 +659,7 @@ CREATE TABLE fleet.bookings (
     CONSTRAINT bookings_check CHECK ((cardinality(idx) = cardinality(mib))),
     CONSTRAINT bookings_held_check CHECK ((held >= 0))
 )
-WITH (fillfactor='20');
+WITH (fillfactor='20', autovacuum_vacuum_scale_factor='100', autovacuum_vacuum_threshold='10000', autovacuum_analyze_scale_factor='100', autovacuum_analyze_threshold='10000');
 
 --
 -- Name: TABLE bookings; Type: COMMENT; Schema: fleet; Owner: -
@@ -730,8 +730,7 @@ CREATE FUNCTION fleet._booked(p_booked fleet.bookings, p_before fleet.room, p_ro
 
 CREATE FUNCTION fleet.now() RETURNS timestamp with time zone
     LANGUAGE sql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <1a2560fc9b551fe310378be7c0bab396>;
+    RETURN clock_timestamp();
 
 --
 -- Name: FUNCTION now(); Type: COMMENT; Schema: fleet; Owner: -
@@ -843,7 +842,7 @@ CREATE TABLE fleet.caps (
     CONSTRAINT caps_max_running_check CHECK ((max_running >= 0)),
     CONSTRAINT caps_max_vram_mib_check CHECK ((max_vram_mib >= 0))
 )
-WITH (fillfactor='20');
+WITH (fillfactor='20', autovacuum_vacuum_scale_factor='100', autovacuum_vacuum_threshold='10000', autovacuum_analyze_scale_factor='100', autovacuum_analyze_threshold='10000');
 
 --
 -- Name: TABLE caps; Type: COMMENT; Schema: fleet; Owner: -
@@ -1450,7 +1449,8 @@ CREATE TABLE fleet.sessions (
     ended_at timestamp with time zone,
     end_reason text,
     CONSTRAINT sessions_slots_check CHECK ((slots >= 1))
-);
+)
+WITH (autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000');
 
 --
 -- Name: TABLE sessions; Type: COMMENT; Schema: fleet; Owner: -
@@ -1614,7 +1614,7 @@ CREATE FUNCTION fleet._sleep(p_session uuid, p_joined_at timestamp with time zon
 CREATE FUNCTION fleet._starving(p_since timestamp with time zone, p_most integer) RETURNS TABLE(job_id uuid, lane_id bigint, shape_id bigint, priority fleet.priority)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <0b7e0fb0055dbf12b53e09d6ce0a59e2>;
+    AS <bcf8a5f81f056b689325688202f9cea7>;
 
 --
 -- Name: _submit_one(uuid, jsonb, uuid, text, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1685,7 +1685,7 @@ CREATE TABLE fleet.progress (
     log_bytes bigint DEFAULT 0 NOT NULL,
     at timestamp with time zone NOT NULL
 )
-WITH (fillfactor='50');
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='100', autovacuum_vacuum_threshold='10000', autovacuum_analyze_scale_factor='100', autovacuum_analyze_threshold='10000');
 
 --
 -- Name: TABLE progress; Type: COMMENT; Schema: fleet; Owner: -
@@ -1889,7 +1889,7 @@ CREATE FUNCTION fleet.complete_v1(p_session uuid, p_secret text, p_items jsonb) 
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <6a95c2e7a6f88488bacf8bea82766b69>;
+    AS <fcdfac8ced588cb546213693bac279a4>;
 
 --
 -- Name: configure_v1(jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1978,8 +1978,7 @@ CREATE FUNCTION fleet.eta_v1(p_project uuid, p_job uuid, p_max_age_s double prec
 
 CREATE FUNCTION fleet.event_id() RETURNS bigint
     LANGUAGE sql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <059cfd0e8430334ac12e7bd00cce60ca>;
+    RETURN ((EXTRACT(epoch FROM clock_timestamp()) * (1000000)::numeric))::bigint;
 
 --
 -- Name: FUNCTION event_id(); Type: COMMENT; Schema: fleet; Owner: -
@@ -2041,7 +2040,7 @@ CREATE FUNCTION fleet.heartbeat_v1(p_session uuid, p_secret text, p_tokens uuid[
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <f96d66e3723ad18c8c8229ac6b844850>;
+    AS <64ecc55fd47ab41d0deae8ffc9212e35>;
 
 --
 -- Name: join_v1(jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2096,7 +2095,7 @@ CREATE FUNCTION fleet.make_partitions_v1(p_days_ahead integer) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '1s'
-    AS <54c4916cf696826ae33af2d82afce3ab>;
+    AS <0935555363ee5cb04d4e3d712cedc59a>;
 
 --
 -- Name: new_id(); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2208,7 +2207,7 @@ CREATE FUNCTION fleet.rank_v1() RETURNS jsonb
 CREATE FUNCTION fleet.reap_v1(p_limit integer) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <755cc641c7a0f0967d4c2995b27d3ba2>;
+    AS <619fbc4c39efe752d2a1ea49cb076df8>;
 
 --
 -- Name: release_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2361,7 +2360,7 @@ CREATE TABLE fleet.jobs (
     CONSTRAINT jobs_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::fleet.job_state, 'failed'::fleet.job_state, 'cancelled'::fleet.job_state]))),
     CONSTRAINT success_has_no_cause CHECK (((outcome IS DISTINCT FROM 'succeeded'::fleet.job_state) OR (cause IS NULL)))
 )
-WITH (fillfactor='50');
+WITH (fillfactor='50', autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000');
 
 --
 -- Name: TABLE jobs; Type: COMMENT; Schema: fleet; Owner: -
@@ -2643,7 +2642,8 @@ CREATE TABLE fleet.artifacts (
     sha256 text NOT NULL,
     size bigint NOT NULL,
     media_type text NOT NULL
-);
+)
+WITH (autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000');
 
 --
 -- Name: TABLE artifacts; Type: COMMENT; Schema: fleet; Owner: -
@@ -2870,7 +2870,8 @@ CREATE TABLE fleet.attempts_default (
     ended_event bigint CONSTRAINT attempts_ended_event_not_null NOT NULL,
     CONSTRAINT attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'released'::text]))),
     CONSTRAINT attempts_settled_by_check CHECK ((settled_by = ANY (ARRAY['agent'::text, 'reaper'::text])))
-);
+)
+WITH (autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000');
 
 --
 -- Name: blobs; Type: TABLE; Schema: fleet; Owner: -
@@ -2938,7 +2939,7 @@ CREATE TABLE fleet.cap_returns (
     running integer NOT NULL,
     vram_mib bigint NOT NULL
 )
-WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
+WITH (autovacuum_vacuum_scale_factor='0.2', autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000', autovacuum_vacuum_cost_delay='0');
 
 --
 -- Name: TABLE cap_returns; Type: COMMENT; Schema: fleet; Owner: -
@@ -2974,7 +2975,7 @@ CREATE TABLE fleet.charges (
     low boolean NOT NULL,
     amount double precision NOT NULL
 )
-WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000');
+WITH (autovacuum_vacuum_scale_factor='0.2', autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000', autovacuum_vacuum_cost_delay='0');
 
 --
 -- Name: TABLE charges; Type: COMMENT; Schema: fleet; Owner: -
@@ -3019,7 +3020,8 @@ CREATE TABLE fleet.checkpoints (
     size bigint NOT NULL,
     step bigint NOT NULL,
     at timestamp with time zone NOT NULL
-);
+)
+WITH (autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000');
 
 --
 -- Name: TABLE checkpoints; Type: COMMENT; Schema: fleet; Owner: -
@@ -3084,7 +3086,8 @@ CREATE TABLE fleet.dependencies (
     after_job_id uuid NOT NULL,
     wants fleet.job_end DEFAULT 'succeeded'::fleet.job_end NOT NULL,
     satisfied boolean DEFAULT false NOT NULL
-);
+)
+WITH (autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000');
 
 --
 -- Name: TABLE dependencies; Type: COMMENT; Schema: fleet; Owner: -
@@ -3137,7 +3140,7 @@ CREATE TABLE fleet.devices (
     CONSTRAINT devices_total_mib_check CHECK ((total_mib >= 0)),
     CONSTRAINT host_memory_is_minus_one CHECK (((kind = 'ram'::text) = (idx = '-1'::integer)))
 )
-WITH (fillfactor='50');
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='100', autovacuum_vacuum_threshold='10000', autovacuum_analyze_scale_factor='100', autovacuum_analyze_threshold='10000');
 
 --
 -- Name: TABLE devices; Type: COMMENT; Schema: fleet; Owner: -
@@ -3443,7 +3446,7 @@ CREATE TABLE fleet.idle_sessions (
     joined_at timestamp with time zone NOT NULL,
     told_at timestamp with time zone
 )
-WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='500');
+WITH (autovacuum_vacuum_scale_factor='0.2', autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000', autovacuum_vacuum_cost_delay='0');
 
 --
 -- Name: TABLE idle_sessions; Type: COMMENT; Schema: fleet; Owner: -
@@ -3578,7 +3581,7 @@ CREATE TABLE fleet.leases (
     unnamed integer DEFAULT 0 NOT NULL,
     claimed_event bigint NOT NULL
 )
-WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_cost_delay='0');
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.2', autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000', autovacuum_vacuum_cost_delay='0');
 
 --
 -- Name: TABLE leases; Type: COMMENT; Schema: fleet; Owner: -
@@ -3824,7 +3827,7 @@ CREATE TABLE fleet.needs (
     outgrown boolean DEFAULT false NOT NULL,
     plain boolean DEFAULT false NOT NULL
 )
-WITH (fillfactor='50');
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='100', autovacuum_vacuum_threshold='10000', autovacuum_analyze_scale_factor='100', autovacuum_analyze_threshold='10000');
 
 --
 -- Name: TABLE needs; Type: COMMENT; Schema: fleet; Owner: -
@@ -3960,7 +3963,8 @@ ALTER TABLE fleet.needs ALTER COLUMN need_id ADD GENERATED ALWAYS AS IDENTITY (
 CREATE TABLE fleet.node_health (
     node_id bigint NOT NULL,
     failing uuid[] DEFAULT '{}'::uuid[] NOT NULL
-);
+)
+WITH (autovacuum_vacuum_scale_factor='100', autovacuum_vacuum_threshold='10000', autovacuum_analyze_scale_factor='100', autovacuum_analyze_threshold='10000');
 
 --
 -- Name: TABLE node_health; Type: COMMENT; Schema: fleet; Owner: -
@@ -3995,7 +3999,8 @@ CREATE TABLE fleet.nodes (
     disk_mib integer DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT fleet.now() NOT NULL,
     CONSTRAINT nodes_node_check CHECK ((node ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$'::text))
-);
+)
+WITH (autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000');
 
 --
 -- Name: TABLE nodes; Type: COMMENT; Schema: fleet; Owner: -
@@ -4082,7 +4087,7 @@ CREATE UNLOGGED TABLE fleet.observations (
     peak_mib integer[],
     grew_mib integer
 )
-WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000');
+WITH (autovacuum_vacuum_scale_factor='0.2', autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000', autovacuum_vacuum_cost_delay='0');
 
 --
 -- Name: TABLE observations; Type: COMMENT; Schema: fleet; Owner: -
@@ -4136,7 +4141,8 @@ CREATE TABLE fleet.rankings (
     floor double precision NOT NULL,
     scale double precision NOT NULL,
     low_first boolean NOT NULL
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0.2', autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000', autovacuum_vacuum_cost_delay='0');
 
 --
 -- Name: TABLE rankings; Type: COMMENT; Schema: fleet; Owner: -
@@ -4197,7 +4203,7 @@ CREATE TABLE fleet.ready (
     job_id uuid NOT NULL,
     model_key text NOT NULL
 )
-WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_cost_delay='0');
+WITH (autovacuum_vacuum_scale_factor='0.2', autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000', autovacuum_vacuum_cost_delay='0');
 
 --
 -- Name: TABLE ready; Type: COMMENT; Schema: fleet; Owner: -
@@ -4287,7 +4293,8 @@ CREATE TABLE fleet.reservations (
     node_id bigint NOT NULL,
     begins_at timestamp with time zone NOT NULL,
     made_at timestamp with time zone NOT NULL
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0.2', autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000', autovacuum_vacuum_cost_delay='0');
 
 --
 -- Name: TABLE reservations; Type: COMMENT; Schema: fleet; Owner: -
@@ -4501,7 +4508,7 @@ CREATE TABLE fleet.session_beats (
     session_id uuid NOT NULL,
     beat_at timestamp with time zone NOT NULL
 )
-WITH (fillfactor='20', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='2000');
+WITH (fillfactor='20', autovacuum_vacuum_scale_factor='100', autovacuum_vacuum_threshold='10000', autovacuum_analyze_scale_factor='100', autovacuum_analyze_threshold='10000');
 
 --
 -- Name: TABLE session_beats; Type: COMMENT; Schema: fleet; Owner: -
@@ -4720,7 +4727,8 @@ CREATE TABLE fleet.shares (
     project_id uuid NOT NULL,
     usage double precision DEFAULT 0 NOT NULL,
     low_usage double precision DEFAULT 0 NOT NULL
-);
+)
+WITH (autovacuum_vacuum_scale_factor='100', autovacuum_vacuum_threshold='10000', autovacuum_analyze_scale_factor='100', autovacuum_analyze_threshold='10000');
 
 --
 -- Name: TABLE shares; Type: COMMENT; Schema: fleet; Owner: -
@@ -5138,7 +5146,8 @@ CREATE TABLE fleet.waiting (
     waits_for integer NOT NULL,
     run_at timestamp with time zone NOT NULL,
     CONSTRAINT waiting_waits_for_check CHECK ((waits_for >= 0))
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0.2', autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000', autovacuum_vacuum_cost_delay='0');
 
 --
 -- Name: TABLE waiting; Type: COMMENT; Schema: fleet; Owner: -

@@ -17,40 +17,48 @@ create function fleet.heartbeat_v1(p_session uuid, p_secret text, p_tokens uuid[
 as $$
 declare
   v_now   timestamptz := fleet.now();
-  v_node  bigint;
-  v_beat_s double precision;
+  v_self  record;
+  v_lost  jsonb := '[]';
+  -- An expression costs a fifth of a statement.
+  v_async text := set_config('synchronous_commit', 'off', true);
 begin
-  perform set_config('synchronous_commit', 'off', true);
-  select s.node_id
-    into v_node
+  -- One statement for the beat and all there is to know: ten thousand nodes ask this a thousand times a second.
+  update fleet.session_beats as b
+     set beat_at = v_now
     from fleet.sessions as s
-   where s.session_id = p_session
+    join fleet.nodes as n on n.node_id = s.node_id
+    join fleet.settings as t on t.one
+   cross join lateral (select array_agg(l.token) as tokens,
+                              jsonb_agg(jsonb_build_object('token', l.token, 'command', l.command))
+                                filter (where l.command is not null) as commands,
+                              bool_or(case when l.token = any(p_tokens) then l.unnamed > 0
+                                           else l.claimed_at < v_now - make_interval(secs => t.heartbeat_s) end) as amiss
+                         from fleet.leases as l
+                        where l.session_id = p_session) as l
+   where b.session_id = p_session
+     and s.session_id = p_session
      and s.secret_hash = sha256(convert_to(p_secret, 'UTF8'))
-     and s.ended_at is null;
+     and s.ended_at is null
+  returning n.draining, t.heartbeat_s, l.tokens, l.commands, l.amiss
+    into v_self;
   if not found then
-    raise exception using errcode = 'JQ003',
-      message = format('session %s has ended, or never was, or the secret is wrong', p_session), hint = 'Join again.';
+    perform fleet._session(p_session, p_secret);  -- says what is wrong
   end if;
 
-  update fleet.session_beats as b set beat_at = v_now where b.session_id = p_session;
-  select s.heartbeat_s into v_beat_s from fleet.settings as s;
-  update fleet.leases as l
-     set unnamed = case when l.token = any(p_tokens) then 0 else l.unnamed + 1 end
-   where l.job_id = any(array(select c.job_id
-                                from fleet.leases as c
-                               where c.session_id = p_session
-                                 and ((c.token = any(p_tokens) and c.unnamed > 0)
-                                      or (not c.token = any(p_tokens) and c.claimed_at < v_now - make_interval(secs => v_beat_s)))
-                                 for update skip locked));
+  if v_self.amiss then
+    update fleet.leases as l
+       set unnamed = case when l.token = any(p_tokens) then 0 else l.unnamed + 1 end
+     where l.job_id = any(array(select c.job_id
+                                  from fleet.leases as c
+                                 where c.session_id = p_session
+                                   and case when c.token = any(p_tokens) then c.unnamed > 0
+                                            else c.claimed_at < v_now - make_interval(secs => v_self.heartbeat_s) end
+                                   for update skip locked));
+  end if;
 
-  return jsonb_build_object(
-    'commands', coalesce((select jsonb_agg(jsonb_build_object('token', l.token, 'command', l.command))
-                            from fleet.leases as l
-                           where l.session_id = p_session and l.command is not null), '[]'),
-    'lost', coalesce((select jsonb_agg(t.token)
-                        from unnest(p_tokens) as t (token)
-                       where not exists (select from fleet.leases as l
-                                          where l.session_id = p_session and l.token = t.token)), '[]'),
-    'draining', (select n.draining from fleet.nodes as n where n.node_id = v_node));
+  if not p_tokens <@ coalesce(v_self.tokens, '{}') then
+    v_lost := (select jsonb_agg(t.token) from unnest(p_tokens) as t (token) where not t.token = any(coalesce(v_self.tokens, '{}')));
+  end if;
+  return jsonb_build_object('commands', coalesce(v_self.commands, '[]'), 'lost', v_lost, 'draining', v_self.draining);
 end
 $$;

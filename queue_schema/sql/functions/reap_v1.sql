@@ -72,17 +72,20 @@ begin
     perform fleet._settle(null, v_lost, 'failed', 'reaper');
   end if;
 
-  select coalesce(jsonb_agg(jsonb_build_object('job_id', o.job_id, 'token', o.token, 'cause', 'timeout',
-           'message', 'its time limit passed a minute ago and its node did not end it')), '[]')
-    into v_overdue
-    from (select l.job_id, l.token
-            from fleet.leases as l
-           where v_held is null  -- its result may be in a spool, waiting for the database as we did
-             and l.deadline < v_now - interval '60 s'
-           limit p_limit) as o;
+  -- One walk through what runs finds both.
+  with amiss as materialized (
+    select l.job_id, l.token, l.unnamed >= 2 as unnamed, l.deadline < v_now - interval '60 s' as overdue
+      from fleet.leases as l
+     where v_held is null  -- its result may be in a spool, waiting for the database as we did
+       and (l.unnamed >= 2 or l.deadline < v_now - interval '60 s')
+  )
+  select coalesce((select jsonb_agg(jsonb_build_object('job_id', o.job_id, 'token', o.token, 'cause', 'timeout',
+                            'message', 'its time limit passed a minute ago and its node did not end it'))
+                     from (select a.* from amiss as a where a.overdue limit p_limit) as o), '[]'),
+         array(select a.job_id from amiss as a where a.unnamed and not a.overdue limit p_limit)
+    into v_overdue, v_unsaid;
   perform fleet._settle(null, v_overdue, 'failed', 'reaper');
   -- The jobs are locked first and the leases read again after: a beat may name one while we wait.
-  v_unsaid := array(select l.job_id from fleet.leases as l where v_held is null and l.unnamed >= 2 limit p_limit);
   perform 1 from fleet.jobs as j where j.job_id = any(v_unsaid) order by j.job_id for no key update;
   select coalesce(jsonb_agg(jsonb_build_object('job_id', u.job_id, 'token', u.token,
            'message', 'its node does not know of it: the answer to its claim was lost')), '[]')

@@ -106,9 +106,9 @@ $$;
 -- _starving: the heads of lanes that have stood ready since before p_since, in the order of claims; class low only while
 -- it is owed its minimum share, or alone.
 --
--- Only what something smaller could pass for ever: where nothing that is ready or runs needs less of anything, all that is
--- given back is large enough, and the order of claims alone decides who gets it. A place kept then would only set age
--- against the shares. What is urgent may need others to give way, whatever their size.
+-- Only what something smaller could pass for ever: where nothing that is ready, or became so in the last minute, needs less of
+-- anything, all that is given back is large enough sooner or later, and the order of claims alone decides who gets it. A place
+-- kept then would only set age against the shares. What is urgent may need others to give way, whatever their size.
 create function fleet._starving(p_since timestamptz, p_most integer)
   returns table (job_id uuid, lane_id bigint, shape_id bigint, priority fleet.priority)
   language sql
@@ -127,11 +127,11 @@ as $$
   least as materialized (
     select min(x.gpus) filter (where x.gpus > 0) as gpus, min(x.vram_mib) filter (where x.gpus > 0) as vram_mib,
            min(nullif(x.cpu_milli, 0)) as cpu_milli, min(nullif(x.ram_mib, 0)) as ram_mib, min(nullif(x.disk_mib, 0)) as disk_mib
-      from (select s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, s.disk_mib
-              from fleet._asked_by_all() as a
-              join fleet.shapes as s on s.shape_id = a.shape_id
-             union all
-            select cardinality(l.devices), l.vram_mib, l.cpu_milli, l.ram_mib, l.disk_mib from fleet.leases as l) as x
+      from (select a.shape_id from fleet._asked_by_all() as a
+             union
+            -- What is claimed as fast as it comes is seldom seen ready.
+            select l.shape_id from fleet.lanes as l where not l.active and l.active_at > p_since - interval '1 min') as a
+      join fleet.shapes as x on x.shape_id = a.shape_id
   )
   select r.job_id, h.lane_id, h.shape_id, h.priority
     from heads as h

@@ -12,8 +12,9 @@ create function fleet.complete_v1(p_session uuid, p_secret text, p_items jsonb)
   set enable_seqscan = off  -- as in _settle
   set plan_cache_mode = force_generic_plan
 as $$
+declare
+  v_session fleet.sessions := fleet._session(p_session, p_secret);
 begin
-  perform fleet._session(p_session, p_secret);
   if current_setting('synchronous_commit') = 'off' then
     perform fleet._durably();
   end if;

@@ -1,4 +1,4 @@
--- make_partitions_v1: the daily partitions of the history, from today to p_days_ahead.
+-- make_partitions_v1: the daily partitions of the history, from today to p_days_ahead; with them, statistics of what grows.
 --
 -- Caller   fleet_scheduler
 -- Returns  how many were made
@@ -23,7 +23,8 @@ begin
     foreach v_table in array array['attempts', 'job_events', 'logs'] loop
       if to_regclass(format('fleet.%I', v_table || to_char(v_day, '_YYYYMMDD'))) is null then
         begin
-          execute format('create table fleet.%I partition of fleet.%I for values from (%L) to (%L)',
+          execute format('create table fleet.%I partition of fleet.%I for values from (%L) to (%L)'
+                         ' with (autovacuum_vacuum_insert_threshold = 500000, autovacuum_analyze_threshold = 1000000)',
                          v_table || to_char(v_day, '_YYYYMMDD'), v_table, v_day::text || ' 00:00:00+00',
                          (v_day + 1)::text || ' 00:00:00+00');
           v_made := v_made + 1;
@@ -36,6 +37,14 @@ begin
       end if;
     end loop;
   end loop;
+  if v_made > 0 and exists (select from fleet.jobs) then
+    -- Once a day: plans are made anew now in any case (tables/11_vacuum.sql).
+    begin
+      analyze fleet.jobs, fleet.nodes, fleet.sessions, fleet.artifacts, fleet.dependencies, fleet.attempts;
+    exception when lock_not_available then
+      null;  -- autovacuum is at one of them: it brings the same, or tomorrow does
+    end;
+  end if;
   return to_jsonb(v_made);
 end
 $$;

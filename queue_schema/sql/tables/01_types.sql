@@ -20,8 +20,7 @@ create function fleet.now()
   returns timestamptz
   language sql
   volatile
-  set search_path = pg_catalog, pg_temp
-as 'select pg_catalog.clock_timestamp()';
+  return pg_catalog.clock_timestamp();  -- with no SET, so that it is inlined: it is asked five times in a claim
 comment on function fleet.now() is 'The clock of the fleet.';
 
 -- Time-ordered uuids (version 7, RFC 9562, microseconds in rand_a), on every PostgreSQL we support: uuidv7() itself came

@@ -101,7 +101,7 @@ comment on column fleet.sessions.end_reason is 'left, rejoined or silent.';
 create table fleet.session_beats (
   session_id uuid primary key,
   beat_at    timestamptz not null
-) with (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+) with (fillfactor = 20);
 comment on table fleet.session_beats is 'The last heartbeat of each live session, and nothing else.';
 comment on column fleet.session_beats.session_id is 'The session.';
 comment on column fleet.session_beats.beat_at is 'Last heartbeat.';
@@ -110,7 +110,7 @@ create table fleet.idle_sessions (
   session_id uuid primary key,
   joined_at  timestamptz not null,
   told_at    timestamptz
-) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+);
 create index idle_sessions_by_joined on fleet.idle_sessions (joined_at) where told_at is null;
 create index idle_sessions_told on fleet.idle_sessions (told_at) where told_at is not null;
 comment on table fleet.idle_sessions is 'Sessions that found nothing and sleep: the ones wake may notify.';

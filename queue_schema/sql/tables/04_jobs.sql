@@ -79,7 +79,7 @@ create unlogged table fleet.observations (
   run_s    double precision[],
   peak_mib integer[],
   grew_mib integer
-) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+);
 comment on table fleet.observations is 'What attempts took, that learn has not taken up yet: settles only append, so that none waits for another.';
 comment on column fleet.observations.lane_id is 'Their lane: it leads to the need.';
 comment on column fleet.observations.at is 'When they ended.';
@@ -100,7 +100,7 @@ create table fleet.lanes (
   head_key   bigint not null default 0,
   active_at  timestamptz,
   unique (project_id, priority, need_id)
-) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
+) with (fillfactor = 70);
 -- The order of claims. The shape comes first: a claim walks only what fits its node, however much does not.
 create index lanes_in_order on fleet.lanes (shape_id, priority, rank, project_id, head_key) where active and not paused;
 create index lanes_by_need on fleet.lanes (need_id);
@@ -203,7 +203,7 @@ create table fleet.ready (
   job_id    uuid not null,
   model_key text not null,
   primary key (lane_id, order_key, job_id)
-) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
+);
 comment on table fleet.ready is 'Jobs that could start now. A claim deletes from here.';
 comment on column fleet.ready.lane_id is 'The lane.';
 comment on column fleet.ready.order_key is 'Age within the lane.';
@@ -232,7 +232,7 @@ create table fleet.leases (
   command    fleet.lease_command,
   unnamed    integer not null default 0,
   claimed_event bigint not null
-) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
+) with (fillfactor = 70);
 create index leases_by_session on fleet.leases (session_id);
 comment on table fleet.leases is 'Jobs that are running: one row per attempt, with what is booked for it.';
 comment on column fleet.leases.job_id is 'The job: it cannot be leased twice.';

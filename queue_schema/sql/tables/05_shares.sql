@@ -15,7 +15,7 @@ create table fleet.charges (
   project_id uuid not null,
   low        boolean not null,
   amount     double precision not null
-) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+);
 create index charges_by_era on fleet.charges (era);
 comment on table fleet.charges is 'Use that rank has not added up yet: claims and settles only append, so that none waits for another.';
 comment on column fleet.charges.era is 'The ranking in force when it was charged.';
@@ -57,7 +57,7 @@ create table fleet.cap_returns (
   project_id uuid not null,
   running    integer not null,
   vram_mib   bigint not null
-) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+);
 create index cap_returns_by_project on fleet.cap_returns (project_id);
 comment on table fleet.cap_returns is 'What ended attempts give back to their caps: appended by settles, taken up by the next claim.';
 comment on column fleet.cap_returns.project_id is 'The project.';

@@ -6,8 +6,7 @@ create function fleet.event_id()
   returns bigint
   language sql
   volatile
-  set search_path = pg_catalog, pg_temp
-as 'select (extract(epoch from clock_timestamp()) * 1000000)::bigint';
+  return (extract(epoch from pg_catalog.clock_timestamp()) * 1000000)::bigint;
 comment on function fleet.event_id() is 'The next event of a job: microseconds since 1970.';
 
 create table fleet.attempts (
