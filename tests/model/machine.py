@@ -551,6 +551,18 @@ class QueueMachine(RuleBasedStateMachine):
         assert wrong == []
 
     @invariant()
+    def an_end_is_whole(self) -> None:
+        """It has a time and, unless it is a success, may have a cause; what has not ended has neither outcome nor time."""
+        if hasattr(self, "conn"):
+            wrong = self.conn.execute(
+                """select from fleet.jobs j
+                    where (j.outcome is null) <> (j.ended_at is null)
+                       or j.outcome not in ('succeeded', 'failed', 'cancelled')
+                       or j.outcome = 'succeeded' and j.cause is not null"""
+            ).fetchall()
+            assert wrong == []
+
+    @invariant()
     def the_leases_are_those_that_were_given(self) -> None:
         """I2: no token is there that nobody was given, and none vanished unseen."""
         if hasattr(self, "conn"):

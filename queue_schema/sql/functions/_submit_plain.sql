@@ -87,7 +87,7 @@ begin
   end if;
   for v_try in 1..2 loop
     select l.lane_id, l.active and l.head_key <= v_order as open, k.kind, n.model_key, k.timeout_s, k.retries,
-           fleet._held(t.halted, k.quarantined, l.paused) as held,
+           fleet._held(t.halted, k.quarantined, l.paused) as held, t.durable,
            exists (select from fleet.idle_sessions as d where d.told_at is null) as idle
       into v_lane
       from fleet.kinds as k
@@ -109,6 +109,9 @@ begin
     end if;
   end loop;
 
+  if v_lane.durable and current_setting('synchronous_commit') = 'off' then
+    perform fleet._durably();
+  end if;
   v_id := fleet.new_id();
   insert into fleet.jobs (job_id, project_id, kind, priority, lane_id, order_key, model_key, params, timeout_s, retries, key_id,
                           trace, created_at)

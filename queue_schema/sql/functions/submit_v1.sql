@@ -36,9 +36,6 @@ declare
   v_bounded boolean;
   v_plain   json;
 begin
-  if current_setting('synchronous_commit') = 'off' then
-    perform fleet._durably();
-  end if;
   if jsonb_typeof(p_jobs) is distinct from 'array' or jsonb_array_length(p_jobs) not between 1 and 10000 then
     raise exception using errcode = 'JQ002', message = 'a submission is a list of 1 to 10,000 jobs', column = 'jobs',
       hint = 'Send fewer jobs at once.';
@@ -65,7 +62,10 @@ begin
   if jsonb_array_length(p_jobs) = 1 then
     v_plain := fleet._submit_one(p_project, p_jobs -> 0, p_key, p_trace, v_now);
   else
-    v_ids := array(select fleet.new_ids(jsonb_array_length(p_jobs)));
+    if current_setting('synchronous_commit') = 'off' then
+      perform fleet._durably();
+    end if;
+    v_ids := fleet.new_ids(jsonb_array_length(p_jobs));
     v_plain := fleet._submit_plain(p_project, v_ids, p_jobs, p_key, p_trace, v_now);
   end if;
   if v_plain is not null then
@@ -85,6 +85,9 @@ begin
   perform fleet._check_submissions(v_items);
   if p_key is not null then
     perform fleet._check_ceiling(p_key, v_items);
+  end if;
+  if current_setting('synchronous_commit') = 'off' then
+    perform fleet._durably();
   end if;
   v_ids := coalesce(v_ids, array[fleet.new_id()]);
   v_lanes := fleet._lanes_for(p_project, v_items);
