@@ -47,6 +47,8 @@ class Size:
     """How long a hundred nodes, for comparison, are measured."""
     node_run_s: float
     """How long a job of theirs runs."""
+    nodes_warm_s: float
+    """From the last join to the measurement: all claim and settle once, and every connection gets its plans."""
     forecast_jobs: int
     cap_tries: int
     """Claims against a cap."""
@@ -82,6 +84,7 @@ FULL = Size(
     nodes_s=600.0,
     few_nodes_s=120.0,
     node_run_s=60.0,
+    nodes_warm_s=75.0,
     forecast_jobs=1000,
     cap_tries=10_000,
     agent_jobs=500,
@@ -112,6 +115,7 @@ QUICK = Size(
     nodes_s=20.0,
     few_nodes_s=10.0,
     node_run_s=60.0,
+    nodes_warm_s=40.0,
     forecast_jobs=100,
     cap_tries=10_000,
     agent_jobs=200,
@@ -142,6 +146,7 @@ TINY = Size(
     nodes_s=1.0,
     few_nodes_s=1.0,
     node_run_s=0.5,
+    nodes_warm_s=0.5,
     forecast_jobs=12,
     cap_tries=40,
     agent_jobs=4,

@@ -53,9 +53,7 @@ def _fleet(server: Server, size: Size, nodes: int, measured_s: float) -> dict[st
     found: dict[str, Any] = {}
 
     async def during() -> None:
-        await asyncio.sleep(
-            1.25 * size.node_run_s
-        )  # all have claimed and settled: every connection has its plans
+        await asyncio.sleep(size.nodes_warm_s)
         gc.collect()
         gc.freeze()  # a pass over the herd would hold up every call for a fifth of a second
         with server.connect("bench_nodes") as old:

@@ -1632,7 +1632,7 @@ CREATE FUNCTION fleet._submit_one(p_project uuid, p_job jsonb, p_key uuid, p_tra
 CREATE FUNCTION fleet._submit_plain(p_project uuid, p_ids uuid[], p_jobs jsonb, p_key uuid, p_trace text, p_now timestamp with time zone) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <b8b3f2846bda727f4ed824ceb2d4e21f>;
+    AS <25967769be6ef46b4c6ba995da7eac7e>;
 
 --
 -- Name: _succeed(uuid, jsonb, text); Type: FUNCTION; Schema: fleet; Owner: -

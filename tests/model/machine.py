@@ -552,7 +552,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def an_end_is_whole(self) -> None:
-        """It has a time and, unless it is a success, may have a cause; what has not ended has neither outcome nor time."""
+        """It has a time and, unless it is a success, may have a cause; what goes on has neither outcome nor time."""
         if hasattr(self, "conn"):
             wrong = self.conn.execute(
                 """select from fleet.jobs j

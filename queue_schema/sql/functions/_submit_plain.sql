@@ -30,7 +30,8 @@ begin
        and jsonb_typeof(p.params) = 'object'
   ),
   sort as materialized (
-    select s.*, l.lane_id, l.open, l.idle, l.held, sum(s.jobs) filter (where l.lane_id is not null) over () as plain
+    select s.*, l.lane_id, l.open, l.idle, coalesce(to_json(l.held)::text, 'null') as held,
+           sum(s.jobs) filter (where l.lane_id is not null) over () as plain
       from (select i.kind, i.model_key, i.size_key, count(*) as jobs, min(i.place) as place
               from item as i
              group by i.kind, i.model_key, i.size_key) as s
@@ -54,8 +55,9 @@ begin
     insert into fleet.ready (lane_id, order_key, job_id, model_key)
     select j.lane_id, j.order_key, j.job_id, j.model_key from job as j where j.open
   )
-  select json_agg(json_build_object('job_id', j.job_id, 'ref', null, 'created', true, 'state', 'ready', 'held', j.held)
-                  order by j.order_key),
+  -- As text, read as JSON once: an object built for each job was a tenth of it all.
+  select ('[' || string_agg('{"job_id": "' || j.job_id || '", "ref": null, "created": true, "state": "ready", "held": ' || j.held
+                            || '}', ', ' order by j.order_key) || ']')::json,
          array_agg(j.job_id) filter (where not j.open), array_agg(j.lane_id) filter (where j.idle)
     into v_answer, v_closed, v_lanes
     from job as j;
