@@ -59,7 +59,7 @@ RATIOS = (
     Ratio("eta_pinball_gain", "forecast", "≥ 1.43", "pinball loss of the mean wait of each kind, over that of what was told (p50 and p90)"),
     Ratio("starvation_wait_vs_bound", "starvation", "≤ 1.0", "wait of an 80 GiB job on a full fleet, over 1.1 x the longest run time left then + 5 s"),
     Ratio("starvation_wait_vs_unreserved", "starvation", "< 1", "the same wait, over that with settings.reserve off (the time given to it if it never starts)"),
-    Ratio("nodes_10k_server_cores", "nodes", "< 1", "cores the server uses for 10,000 sessions over 500 connections, four 60 s jobs each, a heartbeat every 10 s, an old snapshot held"),
+    Ratio("nodes_10k_server_cores", "nodes", "< 1", "cores the server uses for 10,000 sessions over 500 connections, four 60 s jobs each that start and end together, a heartbeat every 10 s, an old snapshot held"),
     Ratio("nodes_10k_claim_p99_vs_100", "nodes", "< 2", "p99 of a claim then, over that with 100 nodes"),
     Ratio("agent_in_process_vs_verbs", "agent", "no target", "jobs/s of the shipped agent that runs no-ops inside itself (--in-process noop), over those of the bare verbs with the same batch; both rates and that of forked no-ops are in details.json"),
     Ratio("eta_p90_coverage", "forecast", "0.9", "how often a job started before its forecast p90"),

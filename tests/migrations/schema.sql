@@ -2040,7 +2040,7 @@ CREATE FUNCTION fleet.heartbeat_v1(p_session uuid, p_secret text, p_tokens uuid[
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <64ecc55fd47ab41d0deae8ffc9212e35>;
+    AS <afbacb96284706ec89dff936a334bb24>;
 
 --
 -- Name: join_v1(jsonb); Type: FUNCTION; Schema: fleet; Owner: -
