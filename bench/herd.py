@@ -192,7 +192,7 @@ class _Line:
             member.held.update(taken)
             run_s = self._herd.run_s * (self._chance.random() if first else 1.0)
             self._soon(run_s, partial(self._complete, member, taken))
-        if not taken:
+        else:
             self._herd.tally.empty += 1
             self._soon(self._chance.uniform(0.5, 1.5), partial(self._claim, member, first=first))
 

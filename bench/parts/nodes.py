@@ -85,13 +85,14 @@ def _fleet(server: Server, size: Size, nodes: int, measured_s: float) -> dict[st
 def _feed(url: str, nodes: int, run_s: float, stop: threading.Event) -> None:
     """Submit as fast as the fleet works off, some seconds ahead of it, spread over projects; until told to stop."""
     rate = SLOTS * nodes / run_s
-    start, sent = time.monotonic(), PROJECTS * (int(SLOTS * nodes + rate * SPARE_S) // PROJECTS)
+    ahead = SLOTS * nodes + rate * SPARE_S
+    start, sent = time.monotonic(), PROJECTS * (int(ahead) // PROJECTS)
     with psycopg.connect(url, autocommit=True) as conn:
         projects = [Project(conn, f"tenant-{number}").id for number in range(PROJECTS)]
         for project in projects:
             submit(conn, project, sent // PROJECTS)
         for project in itertools.cycle(projects):
-            jobs = int(SLOTS * nodes + rate * (time.monotonic() - start + SPARE_S) - sent)
+            jobs = int(ahead + rate * (time.monotonic() - start) - sent)
             submit(conn, project, jobs)
             sent += jobs
             if stop.wait(REFILL_S / PROJECTS):

@@ -1685,7 +1685,7 @@ CREATE TABLE fleet.progress (
     log_bytes bigint DEFAULT 0 NOT NULL,
     at timestamp with time zone NOT NULL
 )
-WITH (fillfactor='50', autovacuum_vacuum_scale_factor='100', autovacuum_vacuum_threshold='10000', autovacuum_analyze_scale_factor='100', autovacuum_analyze_threshold='10000');
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0.2', autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000', autovacuum_vacuum_cost_delay='0');
 
 --
 -- Name: TABLE progress; Type: COMMENT; Schema: fleet; Owner: -
@@ -1889,7 +1889,7 @@ CREATE FUNCTION fleet.complete_v1(p_session uuid, p_secret text, p_items jsonb) 
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <fcdfac8ced588cb546213693bac279a4>;
+    AS <43d575026761bfd56911f0fb462c0abd>;
 
 --
 -- Name: configure_v1(jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2040,7 +2040,7 @@ CREATE FUNCTION fleet.heartbeat_v1(p_session uuid, p_secret text, p_tokens uuid[
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <afbacb96284706ec89dff936a334bb24>;
+    AS <9d51ff73f07de1c47d590e69f344fb5a>;
 
 --
 -- Name: join_v1(jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2095,7 +2095,7 @@ CREATE FUNCTION fleet.make_partitions_v1(p_days_ahead integer) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '1s'
-    AS <0935555363ee5cb04d4e3d712cedc59a>;
+    AS <75457c23bf460c0d2aa7d355b3ef02b4>;
 
 --
 -- Name: new_id(); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2279,7 +2279,7 @@ CREATE FUNCTION fleet.submit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <20e0021e17e3125d10570d482ada1c33>;
+    AS <35526aa88d5ab5054d184333c99e4b7a>;
 
 --
 -- Name: tick_v1(uuid, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -

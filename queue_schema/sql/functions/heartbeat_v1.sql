@@ -31,28 +31,28 @@ begin
    cross join lateral (select array_agg(l.token) as tokens,
                               jsonb_agg(jsonb_build_object('token', l.token, 'command', l.command))
                                 filter (where l.command is not null) as commands,
-                              bool_or(case when l.token = any(p_tokens) then l.unnamed > 0
-                                           else l.claimed_at < v_now - make_interval(secs => t.heartbeat_s) end) as amiss
+                              array_agg(l.job_id)
+                                filter (where case when l.token = any(p_tokens) then l.unnamed > 0
+                                                   else l.claimed_at < v_now - make_interval(secs => t.heartbeat_s) end) as amiss
                          from fleet.leases as l
                         where l.session_id = p_session) as l
    where b.session_id = p_session
      and s.session_id = p_session
      and s.secret_hash = sha256(convert_to(p_secret, 'UTF8'))
      and s.ended_at is null
-  returning n.draining, t.heartbeat_s, l.tokens, l.commands, l.amiss
+  returning n.draining, l.tokens, l.commands, l.amiss
     into v_self;
   if not found then
     perform fleet._session(p_session, p_secret);  -- says what is wrong
   end if;
 
-  if v_self.amiss then
+  if v_self.amiss is not null then
     update fleet.leases as l
        set unnamed = case when l.token = any(p_tokens) then 0 else l.unnamed + 1 end
      where l.job_id = any(array(select c.job_id
                                   from fleet.leases as c
-                                 where c.session_id = p_session
-                                   and case when c.token = any(p_tokens) then c.unnamed > 0
-                                            else c.claimed_at < v_now - make_interval(secs => v_self.heartbeat_s) end
+                                 where c.job_id = any(v_self.amiss)
+                                   and c.session_id = p_session
                                    for update skip locked));
   end if;
 

@@ -13,7 +13,7 @@ create function fleet.complete_v1(p_session uuid, p_secret text, p_items jsonb)
   set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_session fleet.sessions := fleet._session(p_session, p_secret);
+  v_session fleet.sessions := fleet._session(p_session, p_secret);  -- an expression: PERFORM would be a statement more
 begin
   if current_setting('synchronous_commit') = 'off' then
     perform fleet._durably();

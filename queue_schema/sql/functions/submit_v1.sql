@@ -61,10 +61,11 @@ begin
 
   if jsonb_array_length(p_jobs) = 1 then
     v_plain := fleet._submit_one(p_project, p_jobs -> 0, p_key, p_trace, v_now);
-  else
-    if current_setting('synchronous_commit') = 'off' then
-      perform fleet._durably();
-    end if;
+  end if;
+  if v_plain is null and current_setting('synchronous_commit') = 'off' then
+    perform fleet._durably();
+  end if;
+  if jsonb_array_length(p_jobs) > 1 then
     v_ids := fleet.new_ids(jsonb_array_length(p_jobs));
     v_plain := fleet._submit_plain(p_project, v_ids, p_jobs, p_key, p_trace, v_now);
   end if;
@@ -85,9 +86,6 @@ begin
   perform fleet._check_submissions(v_items);
   if p_key is not null then
     perform fleet._check_ceiling(p_key, v_items);
-  end if;
-  if current_setting('synchronous_commit') = 'off' then
-    perform fleet._durably();
   end if;
   v_ids := coalesce(v_ids, array[fleet.new_id()]);
   v_lanes := fleet._lanes_for(p_project, v_items);

@@ -23,6 +23,7 @@ begin
     foreach v_table in array array['attempts', 'job_events', 'logs'] loop
       if to_regclass(format('fleet.%I', v_table || to_char(v_day, '_YYYYMMDD'))) is null then
         begin
+          -- Of the vacuum policy of what grows (tables/11_vacuum.sql): a partition does not inherit it.
           execute format('create table fleet.%I partition of fleet.%I for values from (%L) to (%L)'
                          ' with (autovacuum_vacuum_insert_threshold = 500000, autovacuum_analyze_threshold = 1000000)',
                          v_table || to_char(v_day, '_YYYYMMDD'), v_table, v_day::text || ' 00:00:00+00',

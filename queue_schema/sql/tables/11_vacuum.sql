@@ -10,13 +10,13 @@ declare
   v_table text;
 begin
   -- Updated in place, on no index: a page prunes itself.
-  foreach v_table in array array['bookings', 'session_beats', 'devices', 'needs', 'shares', 'caps', 'node_health', 'progress'] loop
+  foreach v_table in array array['bookings', 'session_beats', 'devices', 'needs', 'shares', 'caps', 'node_health'] loop
     execute format('alter table fleet.%I set (autovacuum_vacuum_scale_factor = 100, autovacuum_vacuum_threshold = 10000,'
                    ' autovacuum_analyze_scale_factor = 100, autovacuum_analyze_threshold = 10000)', v_table);
   end loop;
   -- Rows that come and go, read by key from where they live: at most some 100 MB of what is dead.
-  foreach v_table in array array['ready', 'leases', 'charges', 'observations', 'cap_returns', 'idle_sessions', 'waiting',
-                                 'rankings', 'reservations'] loop
+  foreach v_table in array array['ready', 'leases', 'progress', 'charges', 'observations', 'cap_returns', 'idle_sessions',
+                                 'waiting', 'rankings', 'reservations'] loop
     execute format('alter table fleet.%I set (autovacuum_vacuum_scale_factor = 0.2, autovacuum_vacuum_threshold = 500000,'
                    ' autovacuum_vacuum_insert_threshold = 500000, autovacuum_analyze_threshold = 1000000,'
                    ' autovacuum_vacuum_cost_delay = 0)', v_table);
