@@ -30,6 +30,9 @@ BEAT_S = 10.0
 T = TypeVar("T")
 _JOIN_S = 0.003
 """Between two joins, over all connections."""
+_VARIES = (0.9, 1.1)
+"""How long a job runs, of what is said: with jobs of exactly one length any burst of claims comes back as one of ends,
+and of claims again, for ever."""
 _JOIN = "select fleet.join_v1(p_declared => $1::jsonb)::text"
 _BEAT = "select fleet.heartbeat_v1(p_session => $1, p_secret => $2, p_tokens => $3)::text"
 _CLAIM = (
@@ -190,7 +193,7 @@ class _Line:
         self._herd.tally.claim_s.append(time.perf_counter() - start)
         if taken:
             member.held.update(taken)
-            run_s = self._herd.run_s * (self._chance.random() if first else 1.0)
+            run_s = self._herd.run_s * (self._chance.random() if first else self._chance.uniform(*_VARIES))
             self._soon(run_s, partial(self._complete, member, taken))
         else:
             self._herd.tally.empty += 1

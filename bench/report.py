@@ -44,6 +44,8 @@ RATIOS = (
     Ratio("submit_bulk_vs_pgqueuer_sync_off", "submit", "≥ 1.5", "a thousand a call, synchronous_commit off for both"),
     Ratio("latency_p50_vs_pgqueuer", "latency", "≤ 1.0", "median time from before the submission to the job's start on an idle fleet of 100 listening sessions, over one idle worker of pgqueuer"),
     Ratio("latency_p99_vs_pgqueuer", "latency", "≤ 1.0", "the same, 99th percentile"),
+    Ratio("latency_p50_vs_pgqueuer_as_many", "latency", "≤ 1.0", "the same, over as many idle workers of pgqueuer as we have listening sessions"),
+    Ratio("latency_p99_vs_pgqueuer_as_many", "latency", "≤ 1.0", "the same, 99th percentile"),
     Ratio("flat_unfit_1m", "flat", "≥ 0.9", "drain rate with older jobs too big for the node ahead, over that of an empty queue"),
     Ratio("flat_future_1m", "flat", "≥ 0.9", "with jobs that may not start before tomorrow"),
     Ratio("flat_lanes_4000", "flat", "≥ 0.8", "with the jobs spread over 1,000 projects x 4 shapes"),

@@ -37,5 +37,9 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """The median of one over the median of the other, to three digits after the point."""
-    return round(statistics.median(ours) / statistics.median(theirs), 3)
+    """The median, over the rounds, of ours over theirs in the same round, to three digits after the point.
+
+    A machine that changes its speed between rounds moves both sides of a round; the ratio of two medians, each of
+    another round, scattered by a third where this does not.
+    """
+    return round(statistics.median(one / other for one, other in zip(ours, theirs, strict=True)), 3)

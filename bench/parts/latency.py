@@ -19,8 +19,9 @@ _PATIENCE_S = 15.0
 
 
 def measure(server: Server, size: Size) -> Findings:
-    """Ours with all listeners, beside one idle worker of pgqueuer; once more with one listener of ours."""
-    queues: list[Queue] = [Argosy(listeners=size.listeners), Pgqueuer()]
+    """Ours with all listeners, beside one idle worker of pgqueuer and as many as we have; ours with one listener, too."""
+    many = Pgqueuer(name=f"pgqueuer_{size.listeners}_workers", workers=size.listeners)
+    queues: list[Queue] = [Argosy(listeners=size.listeners), Pgqueuer(), many]
     runs = interleaved(queues, size.rounds, lambda queue: _once(server, queue, size))
     alone = Argosy(name="argosy_1_listener", listeners=1)
     queues.append(alone)
@@ -31,6 +32,7 @@ def measure(server: Server, size: Size) -> Findings:
     for name, share in (("p50", 0.5), ("p99", 0.99)):
         found = [[1000 * quantile(run, share) for run in of_queue] for of_queue in runs]
         ratios[f"latency_{name}_vs_pgqueuer"] = ratio(found[0], found[1])
+        ratios[f"latency_{name}_vs_pgqueuer_as_many"] = ratio(found[0], found[2])
         for detail, rounds in zip(details, found, strict=True):
             detail[f"{name}_ms"] = round(quantile(rounds, 0.5), 3)
             detail[f"{name}_ms_rounds"] = [round(value, 3) for value in rounds]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Coroutine
@@ -28,6 +29,8 @@ class Pgqueuer(Queue):
 
     batch: int = 500
     """Jobs in one dequeue while it drains; found by trying 10 to 2,000. The idle worker has the default, 10."""
+    workers: int = 1
+    """Idle ones while latency is measured, each with a connection of its own, in one process."""
     name: str = "pgqueuer"
 
     package: ClassVar[str] = "pgqueuer"
@@ -87,21 +90,23 @@ class Pgqueuer(Queue):
         _run(drain())
 
     def serve(self, url: str, ready: Callable[[], None], started: Callable[[float], None]) -> None:
-        """One worker, which learns of jobs by NOTIFY; one job first, to see that it listens."""
+        """Workers that learn of jobs by NOTIFY; one job first, to see that they listen."""
+
+        async def noop(job: Job) -> None:
+            started(json.loads(job.payload or b"{}")["sent_at"])
+
+        async def hello(_: Job) -> None:
+            ready()
+
+        async def work() -> None:
+            queue = PgQueuer(await _driver(url))
+            queue.entrypoint("hello")(hello)
+            queue.entrypoint("noop")(noop)
+            await queue.run(batch_size=_DEFAULT_BATCH)
 
         async def serve() -> None:
             await Queries(await _driver(url)).enqueue("hello", None)
-            queue = PgQueuer(await _driver(url))
-
-            @queue.entrypoint("hello")
-            async def hello(_: Job) -> None:
-                ready()
-
-            @queue.entrypoint("noop")
-            async def noop(job: Job) -> None:
-                started(json.loads(job.payload or b"{}")["sent_at"])
-
-            await queue.run(batch_size=_DEFAULT_BATCH)
+            await asyncio.gather(*(work() for _ in range(self.workers)))
 
         _run(serve())
 
