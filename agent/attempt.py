@@ -197,6 +197,7 @@ class Attempt(threading.Thread):
             peak_mib=self._peak_mib(),
             booked_mib=booked_mib(self._claimed.grant, RAM_IDX),
             overuse=self._lease.overuse,
+            fault=self._lease.fault,
             kernel_killed=_kernel_kills() > kernel_kills,
         )
         return verdict.judge(self._claimed, facts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -13,6 +14,7 @@ import structlog
 from agent import __version__, processes
 from agent.backoff import Backoff
 from agent.devices import DeviceSource
+from agent.devices.absent import AbsentGpus
 from agent.devices.host import HostMemory, physical_mib
 from agent.devices.nvml import NvmlDevices
 from agent.leases import Lease, Leases
@@ -33,16 +35,28 @@ UNIFIED_SHARE = 0.75
 
 
 def find_devices(settings: AgentSettings) -> list[DeviceSource]:
-    """The host's memory always, and its GPUs where NVML shows any."""
+    """The host's memory always, and its GPUs where NVML shows any.
+
+    A machine without NVML has no GPU, and its memory takes the bookings. One whose NVML does not initialise has GPUs
+    that do not work: to run their jobs in its memory would help nobody.
+    """
+    alone: list[DeviceSource] = [HostMemory(budget_mib=settings.ram_mib, takes_vram=True)]
+    if settings.gpus == "none":
+        return alone
     unified_mib = int(physical_mib() * UNIFIED_SHARE)
+    opened = partial(NvmlDevices, unified_mib=unified_mib, patience_s=settings.device_patience_s)
     try:
-        gpus = NvmlDevices(unified_mib=unified_mib)
-    except pynvml.NVMLError as exc:
+        gpus = opened()
+    except pynvml.NVMLError_LibraryNotFound as exc:
         log.info("devices.no_gpu", why=str(exc))
-        return [HostMemory(budget_mib=settings.ram_mib, takes_vram=True)]
+        return alone
+    except pynvml.NVMLError as exc:
+        fix = "Repair the driver; or --gpus none, if this machine has no GPU."
+        log.error("devices.absent", why=str(exc), fix=fix)  # noqa: TRY400  # expected: the text says it all
+        return [HostMemory(budget_mib=settings.ram_mib, takes_vram=False), AbsentGpus(str(exc), opened)]
     if not gpus.declare():
         gpus.close()
-        return [HostMemory(budget_mib=settings.ram_mib, takes_vram=True)]
+        return alone
     budget_mib = settings.ram_mib
     if gpus.unified:
         rest_mib = physical_mib() - unified_mib

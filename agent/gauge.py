@@ -1,17 +1,19 @@
-"""End jobs that hold more GPU memory than they booked, before a neighbour runs into them.
+"""Look at the GPUs every second: end jobs that hold more memory than they booked, and find what is sick.
 
-A thread of its own: a sick GPU can make NVML hang, and that must hold up neither a cancel nor a heartbeat.
+A thread of its own: a sick GPU can make NVML slow, and that must hold up neither a cancel nor a heartbeat.
 Host memory is the watchdog's.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import structlog
 
 from agent.devices.host import RAM_IDX
-from agent.leases import Ending, Leases
+from agent.health import Infirmary
+from agent.leases import Ending, Leases, Overuse
 from agent.sampling import Sampler, booked_mib
 from queue_schema.shapes import Sample
 
@@ -19,12 +21,33 @@ log = structlog.get_logger(__name__)
 
 
 class Gauge(threading.Thread):
-    """Looks every `every_s` while a job runs on a GPU."""
+    """Looks every `every_s` where there are GPUs, or should be."""
 
-    def __init__(self, sampler: Sampler, leases: Leases, *, every_s: float, allowance_mib: int) -> None:
+    def __init__(
+        self,
+        sampler: Sampler,
+        leases: Leases,
+        infirmary: Infirmary,
+        *,
+        every_s: float,
+        allowance_mib: int,
+        came_back: Callable[[], None],
+    ) -> None:
+        """Build it.
+
+        Args:
+            sampler: Looks.
+            leases: Whose holders are ended.
+            infirmary: Told of every look.
+            every_s: Between two looks.
+            allowance_mib: What a job may hold beyond its booking.
+            came_back: Called when GPUs can be used that could not be before.
+        """
         super().__init__(name="gauge", daemon=True)
         self._sampler = sampler
         self._leases = leases
+        self._infirmary = infirmary
+        self._came_back = came_back
         self._every_s = every_s
         self._allowance_mib = allowance_mib
         self._stopping = threading.Event()
@@ -37,8 +60,12 @@ class Gauge(threading.Thread):
         """Look until stopped."""
         while not self._stopping.wait(self._every_s):
             try:
-                if self._on_gpus():
-                    self.judge(self._sampler.look())
+                if self._sampler.find_again():
+                    self._came_back()
+                if self._sampler.has_gpus:
+                    sample = self._sampler.look()
+                    self.judge(sample)
+                    self._infirmary.see(sample, self._sampler.faults())
             except Exception:
                 log.exception("gauge.failed")
 
@@ -54,7 +81,7 @@ class Gauge(threading.Thread):
                 booked = booked_mib(lease.claimed.grant, device.idx)
                 if held.mib <= booked + self._allowance_mib or lease.ending is not None:
                     continue
-                lease.overuse = (held.mib, booked)
+                lease.overuse = Overuse(held.mib, booked, device.idx)
                 self._leases.end([held.token], Ending.OUT_OF_MEMORY)
                 log.warning(
                     "runner.outgrew",
@@ -63,11 +90,3 @@ class Gauge(threading.Thread):
                     held_mib=held.mib,
                     booked_mib=booked,
                 )
-
-    def _on_gpus(self) -> bool:
-        return any(
-            lease.runner is not None
-            and lease.claimed is not None
-            and set(lease.claimed.grant.devices) - {RAM_IDX}
-            for lease in self._leases.all()
-        )

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from enum import IntEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from agent.runners.runner import Runner
@@ -25,9 +26,20 @@ class Ending(IntEnum):
     """Its lease may run out unseen, and it must never run twice."""
     TIMEOUT = 4
     OUT_OF_MEMORY = 5
-    CANCEL = 6
-    LOST = 7
+    DEVICE = 6
+    """A device it runs on failed."""
+    CANCEL = 7
+    LOST = 8
     """Somebody else may run the job now: nothing of this attempt may be told."""
+
+
+class Overuse(NamedTuple):
+    """A job held more than it had booked."""
+
+    held_mib: int
+    booked_mib: int
+    device: int
+    """-1: host memory."""
 
 
 class Lease:
@@ -45,8 +57,10 @@ class Lease:
         self.settling = False
         """The outcome is written down; only the settle's answer matters now."""
         self.peak_ram_mib = 0
-        self.overuse: tuple[int, int] | None = None
-        """MiB held and booked on the device where it outgrew its booking."""
+        self.overuse: Overuse | None = None
+        """Where it outgrew its booking."""
+        self.fault: str | None = None
+        """What became of its device."""
         self._ending: Ending | None = None
         self._ending_at = 0.0
         self.when_ended: Callable[[], None] | None = None

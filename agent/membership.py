@@ -78,6 +78,11 @@ class Membership:
         if unknown:
             self.unknown(unknown)
 
+    def declare_again(self, declared: Join) -> None:
+        """This machine has changed: join anew, which keeps the leases."""
+        self._declared = declared
+        self.mark_lost(self.session)
+
     def admit(self, session: Session, leases: Sequence[Lease]) -> bool:
         """Take up claimed leases, unless the session they were claimed for has been replaced meanwhile.
 

@@ -16,6 +16,7 @@ from agent.devices import DeviceSource
 from agent.files.cache import Cache
 from agent.files.transfer import Transfer
 from agent.gauge import Gauge
+from agent.health import Infirmary
 from agent.in_process import InProcess
 from agent.keeper import Keeper
 from agent.leases import Ending, Lease, Leases
@@ -32,7 +33,7 @@ from agent.state import StateDir
 from agent.watchdog import Watchdog
 from queue_schema.calls import agents
 from queue_schema.errors import FleetError
-from queue_schema.shapes import HeldLease, Released
+from queue_schema.shapes import HeldLease, Join, Released
 
 log = structlog.get_logger(__name__)
 
@@ -54,10 +55,7 @@ class Node:
         self.leases = Leases()
         self._forkserver = Forkserver(preload=settings.preload or wanted_preload(), entry=settings.entry)
         self._sampler = Sampler(devices, self.leases, self._forkserver, disk=settings.state_dir)
-        declared = boot.declare(
-            settings, self._sampler, instance=self._state.instance(), kinds=settings.kinds or known_kinds()
-        )
-        self.membership = Membership(declared, self.leases)
+        self.membership = Membership(self._declared(), self.leases)
         self._keeping = Line(settings.database_url, "keeper", silence_s=5.0)
         self._telling = Line(settings.database_url, "settler")
         self._transfer = Transfer(settings.api_url, self.membership, patience_s=settings.transfer_s)
@@ -84,7 +82,15 @@ class Node:
         self._watchdog = Watchdog(
             settings, self.leases, self._forkserver, lease_s=lambda: self.membership.terms.lease_s
         )
-        self._gauge = Gauge(self._sampler, self.leases, every_s=1.0, allowance_mib=settings.gpu_allowance_mib)
+        self._infirmary = Infirmary(self._telling, self.membership, self.leases)
+        self._gauge = Gauge(
+            self._sampler,
+            self.leases,
+            self._infirmary,
+            every_s=settings.gauge_s,
+            allowance_mib=settings.gpu_allowance_mib,
+            came_back=self._gpus_came_back,
+        )
         self._shop = Workshop(
             settings=settings,
             leases=self.leases,
@@ -128,6 +134,7 @@ class Node:
             self._reporter,
             self.settler,
             self.keeper,
+            self._infirmary,
             self._gauge,
             self._watchdog,
         )
@@ -163,6 +170,15 @@ class Node:
                 Attempt(self._shop, lease).start()
         if here:
             self._in_process.begin(here)
+
+    def _declared(self) -> Join:
+        kinds = self._settings.kinds or known_kinds()
+        return boot.declare(self._settings, self._sampler, instance=self._state.instance(), kinds=kinds)
+
+    def _gpus_came_back(self) -> None:
+        declared = self._declared()
+        log.info("devices.came_back", gpus=sum(device.kind == "gpu" for device in declared.devices))
+        self.membership.declare_again(declared)
 
     def _settled(self) -> None:
         self.claims.look()

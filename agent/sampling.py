@@ -11,6 +11,8 @@ import psutil  # type: ignore[import-untyped]
 
 from agent import processes
 from agent.devices import DeviceSource, Group
+from agent.devices.absent import AbsentGpus
+from agent.devices.health import Fault
 from agent.devices.host import RAM_IDX
 from agent.leases import Lease, Leases
 from agent.runners.forkserver import Forkserver
@@ -23,7 +25,7 @@ class Sampler:
     def __init__(
         self, sources: Sequence[DeviceSource], leases: Leases, forkserver: Forkserver, *, disk: Path
     ) -> None:
-        self._sources = sources
+        self._sources = list(sources)
         self._leases = leases
         self._forkserver = forkserver
         self._disk = disk
@@ -37,6 +39,25 @@ class Sampler:
     def facts(self) -> dict[str, str]:
         """What the sources know of this host, as labels."""
         return {key: value for source in self._sources for key, value in source.facts().items()}
+
+    @property
+    def has_gpus(self) -> bool:
+        """Whether there is more than the host's memory."""
+        return any(device.kind == "gpu" for device in self.declare())
+
+    def faults(self) -> dict[int, Fault]:
+        """Devices that take no work, as of the last look."""
+        return {idx: fault for source in self._sources for idx, fault in source.faults().items()}
+
+    def find_again(self) -> bool:
+        """Put GPUs whose driver came back in the place of the absent ones; says whether there were any."""
+        for at, source in enumerate(self._sources):
+            if not isinstance(source, AbsentGpus) or (found := source.came_back()) is None:
+                continue
+            with self._lock:
+                self._sources[at] = found
+            return True
+        return False
 
     def visible(self, devices: Sequence[int]) -> str:
         """CUDA_VISIBLE_DEVICES for these devices; empty hides every GPU."""

@@ -66,6 +66,12 @@ class AgentSettings:
     it comes to copy (24 MiB for a `noop`, up to about 130 of them with torch), and our error."""
     gpu_allowance_mib: int = 512
     """What a job may hold on a GPU beyond its booking before it is ended: a context costs 150 to 500 MiB."""
+    gpus: str = "auto"
+    """`none`: this machine has no GPU to give, whatever its driver says; memory of the host takes the bookings."""
+    gauge_s: float = 1.0
+    """Between two looks at the GPUs for what outgrew its booking and what is sick."""
+    device_patience_s: float = 15.0
+    """How long a GPU's driver may be silent before what runs there is ended, to run elsewhere."""
     cache_mib: int = 20_480
     """Disk for files kept for the next job."""
     log_level: str = "info"
@@ -76,12 +82,16 @@ class AgentSettings:
             ("poll_s", 0.01),
             ("report_s", 0.01),
             ("grace_s", 0.0),
+            ("gauge_s", 0.01),
+            ("device_patience_s", 0.0),
             ("cache_mib", 0),
         ):
             if getattr(self, name) < low:
                 raise SettingsError(f"{name} must be at least {low}, got {getattr(self, name)}")
         if self.ram_mib is not None and self.ram_mib < 1:
             raise SettingsError(f"ram_mib must be at least 1, got {self.ram_mib}")
+        if self.gpus not in ("auto", "none"):
+            raise SettingsError(f"gpus must be auto or none, got {self.gpus!r}")
         if ":" not in self.entry:
             raise SettingsError(f"entry must be module:function, got {self.entry!r}")
 

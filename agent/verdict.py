@@ -8,7 +8,8 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass
 
-from agent.leases import Ending
+from agent.devices.host import RAM_IDX
+from agent.leases import Ending, Overuse
 from queue_schema.shapes import Artifact, Claimed, Completion, Failed, Released
 from queue_schema.states import Cause
 from workloads.protocol import EXIT_OUT_OF_MEMORY, Failure, Result, Stopped
@@ -40,8 +41,10 @@ class Facts:
     """The most host memory we saw the group hold."""
     booked_mib: int = 0
     """Of host memory."""
-    overuse: tuple[int, int] | None = None
-    """MiB held and booked on the device where it outgrew its booking."""
+    overuse: Overuse | None = None
+    """Where it outgrew its booking."""
+    fault: str | None = None
+    """What became of its device."""
     kernel_killed: bool = False
     """Whether this host's kernel ended some process for want of memory meanwhile."""
 
@@ -104,9 +107,15 @@ def _by_agent(claimed: Claimed, facts: Facts, ending: Ending) -> Failed | Releas
                 facts.peak_mib,
             )
         case Ending.OUT_OF_MEMORY:
-            held, booked = facts.overuse or (facts.peak_mib or 0, facts.booked_mib)
-            message = f"held {held} MiB of host memory, booked were {booked} MiB"
-            return Failed(*ids, Cause.OUT_OF_MEMORY, message, None, held, "ram")
+            held, booked, device = facts.overuse or (facts.peak_mib or 0, facts.booked_mib, RAM_IDX)
+            where = "host memory" if device == RAM_IDX else f"device {device}"
+            message = f"held {held} MiB of {where}, booked were {booked} MiB"
+            return Failed(
+                *ids, Cause.OUT_OF_MEMORY, message, None, held, "ram" if device == RAM_IDX else "vram"
+            )
+        case Ending.DEVICE:
+            # What the job said of it, if anything, is only how the fault looked from inside.
+            return Failed(*ids, Cause.INFRASTRUCTURE, facts.fault or "its device failed")
         case Ending.EXCLUSIVE | Ending.DRAIN | Ending.PREEMPT:
             # A job that failed by itself just then has failed; only what we ended is handed back.
             return None if isinstance(facts.last, Failure) else Released(*ids, _SPOKEN[ending])

@@ -13,7 +13,7 @@ import structlog
 
 from agent import processes
 from agent.devices.host import RAM_IDX
-from agent.leases import Ending, Lease, Leases
+from agent.leases import Ending, Lease, Leases, Overuse
 from agent.runners.forkserver import Forkserver
 from agent.runners.runner import Runner, RunnerGone
 from agent.sampling import booked_mib
@@ -26,7 +26,7 @@ _TICK_S = 0.1
 _FAMILY_S = 0.3
 """Between two looks at the memory of the groups."""
 
-_AT_ONCE = frozenset({Ending.LOST, Ending.OUT_OF_MEMORY, Ending.EXCLUSIVE})
+_AT_ONCE = frozenset({Ending.LOST, Ending.OUT_OF_MEMORY, Ending.EXCLUSIVE, Ending.DEVICE})
 
 
 class Watchdog(threading.Thread):
@@ -125,6 +125,6 @@ class Watchdog(threading.Thread):
             held = processes.realised_mib((process.pid for process in family), inherited)
             lease.peak_ram_mib = max(lease.peak_ram_mib, held)
             if held > allowed and lease.end(Ending.OUT_OF_MEMORY):
-                lease.overuse = (held, booked_mib(lease.claimed.grant, RAM_IDX))
+                lease.overuse = Overuse(held, booked_mib(lease.claimed.grant, RAM_IDX), RAM_IDX)
                 log.warning("runner.outgrew", token=str(lease.token), held_mib=held, allowed_mib=allowed)
                 runner.kill(within_s=0.0)

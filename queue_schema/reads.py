@@ -167,6 +167,9 @@ class Device(msgspec.Struct, frozen=True):
     total_mib: int
     free_mib: int | None = None
     booked_mib: int | None = None
+    fault: str | None = None
+    """Why it takes no work; None: it is well."""
+    fault_since: datetime | None = None
 
 
 class Node(msgspec.Struct, frozen=True):

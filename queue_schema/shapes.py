@@ -160,12 +160,15 @@ class LeaseSample(msgspec.Struct, frozen=True):
     mib: int
 
 
-class DeviceSample(msgspec.Struct, frozen=True):
+class DeviceSample(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was measured on one device, just now."""
 
     idx: int
     free_mib: int
+    """0 on one that is sick."""
     leases: list[LeaseSample] = []
+    fault: str | None = None
+    """Why it takes no work; None: it is well."""
 
 
 class Sample(msgspec.Struct, frozen=True):

@@ -14,12 +14,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from workloads.gpus import gpus
 from workloads.protocol import Device
 
 MIB = 1 << 20
 PR_SET_PDEATHSIG = 1
-MOST_CONTEXT_MIB = 1024
-"""No CUDA context takes more; what a neighbour allocated meanwhile is not ours."""
 
 
 def lead_own_session() -> None:
@@ -73,42 +72,19 @@ def limit_data(budget_mib: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
-def context_mib(index: int) -> int:
-    """Make this process's CUDA context on a device; what it takes, by NVML: no allocator counts it.
-
-    0 where NVML cannot say.
-    """
-    import torch
-
-    with contextlib.suppress(ImportError):
-        import pynvml
-
-        with contextlib.suppress(pynvml.NVMLError, IndexError):
-            pynvml.nvmlInit()
-            name = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[index]
-            handle = pynvml.nvmlDeviceGetHandleByUUID(name)
-            before = pynvml.nvmlDeviceGetMemoryInfo(handle).used
-            torch.cuda.synchronize(index)
-            took = int(pynvml.nvmlDeviceGetMemoryInfo(handle).used - before)
-            return min(MOST_CONTEXT_MIB, max(0, -(-took // MIB)))
-    return 0
-
-
 def limit_devices(devices: Sequence[Device], ram_mib: int) -> dict[int, int]:
     """Hold this process to what was booked; what the context took of each GPU, in MiB.
 
     GPUs first: their driver maps memory of the host, which is not the job's.
     """
     contexts = {}
+    budget_mib = ram_mib + sum(d.memory_mib for d in devices if d.kind == "ram")
     for device in devices:
         if device.kind == "gpu":
-            import torch
-
-            contexts[device.index] = context_mib(device.index)
-            total = torch.cuda.get_device_properties(device.index).total_memory
-            mine = max(0, device.memory_mib - contexts[device.index])
-            torch.cuda.set_per_process_memory_fraction(min(1.0, mine * MIB / total), device.index)
-    budget_mib = ram_mib + sum(d.memory_mib for d in devices if d.kind == "ram")
+            own = gpus()
+            contexts[device.index] = own.context_mib(device.index)
+            own.limit(device.index, max(0, device.memory_mib - contexts[device.index]))
+            budget_mib += device.memory_mib if own.in_host_memory else 0
     if budget_mib > 0:
         limit_data(budget_mib)
     return contexts
@@ -135,10 +111,7 @@ class PeakMeter:
     def read_mib(self) -> int | None:
         """None where it could not be measured; a GPU that says 0 was never asked to allocate."""
         if self.gpus:
-            import torch
-
-            # Allocated, not reserved: the allocator's cache fills whatever it is given.
-            used = {index: -(-torch.cuda.max_memory_allocated(index) // MIB) for index in self.gpus}
+            used = {index: gpus().peak_mib(index) for index in self.gpus}
             return max(
                 (mib + self.contexts_mib.get(index, 0) for index, mib in used.items() if mib), default=None
             )

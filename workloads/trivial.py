@@ -9,6 +9,7 @@ import msgspec
 
 from workloads.context import Context
 from workloads.errors import GivenBack
+from workloads.gpus import gpus
 from workloads.steps import Stepwise
 
 PAGE_BYTES = 4096
@@ -39,16 +40,21 @@ class AllocateParams(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def allocate(context: Context) -> dict[str, Any]:
-    """Allocate memory 16 MiB at a time, touch every page, and hold it."""
+    """Allocate memory 16 MiB at a time, on its GPUs or else touching every page of the host's, and hold it."""
     params = context.params_as(AllocateParams)
-    held: list[bytearray] = []
+    on_gpus = [device.index for device in context.spec.devices if device.kind == "gpu"]
+    held: list[object] = []
     for done in range(0, params.mib, 16):
         size = min(16, params.mib - done)
-        block = bytearray(size * MIB)
-        block[::PAGE_BYTES] = b"\1" * len(range(0, len(block), PAGE_BYTES))
-        held.append(block)
+        held += [gpus().hold(index, size) for index in on_gpus] or [_touched(size)]
         context.progress(done + size, params.mib)
         context.give_back_if_asked()
     if context.channel.wait_for_stop(params.hold_s):
         raise GivenBack
     return {"allocated_mib": params.mib}
+
+
+def _touched(mib: int) -> bytearray:
+    block = bytearray(mib * MIB)
+    block[::PAGE_BYTES] = b"\1" * len(range(0, len(block), PAGE_BYTES))
+    return block

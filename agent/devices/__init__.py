@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from agent.devices.health import Fault
 from queue_schema.shapes import DeviceDeclared, DeviceSample
 
 
@@ -40,6 +41,10 @@ class DeviceSource(Protocol):
 
     def look(self, groups: Groups) -> list[DeviceSample]:
         """Measure now. A lease whose use cannot be told is left out, and so counts as not realised."""
+        ...
+
+    def faults(self) -> Mapping[int, Fault]:
+        """Devices that take no work now, and why; as of the last look."""
         ...
 
     def visible(self, idx: int) -> str | None:

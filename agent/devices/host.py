@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 from agent.devices import Groups, headroom_mib
+from agent.devices.health import Fault
 from queue_schema.shapes import DeviceDeclared, DeviceSample, LeaseSample
 
 RAM_IDX = -1
@@ -60,6 +61,10 @@ class HostMemory:
                 ],
             )
         ]
+
+    def faults(self) -> dict[int, Fault]:
+        """Memory that fails takes the machine with it."""
+        return {}
 
     def visible(self, idx: int) -> str | None:  # noqa: ARG002  # the interface asks; memory is never CUDA's
         """Memory is never CUDA's."""

@@ -2,21 +2,28 @@
 
 Holds no CUDA context: NVML only reads. A box with unified memory answers NOT_SUPPORTED to the question for
 GPU memory; there the GPU's memory is the host's, and the caller says how much of it is for the GPU.
+
+Every GPU is asked on a thread of its own: one whose driver hangs is out of work, and the others go on.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import pynvml
 import structlog
 
 from agent.devices import Groups, headroom_mib
+from agent.devices.asking import Asker
 from agent.devices.foreign import Foreign
+from agent.devices.health import PATIENCE_S, Fault, Health
 from agent.devices.host import available_mib
+from agent.devices.xids import XidListener
 from queue_schema.shapes import DeviceDeclared, DeviceSample, LeaseSample
 
 T = TypeVar("T")
@@ -25,17 +32,33 @@ log = structlog.get_logger(__name__)
 
 _LEAST_HEADROOM_MIB = 512
 _MIB = 2**20
+_ANSWER_S = 2.0
+"""How long a look waits for the driver; one that answers takes a millisecond."""
+_LOST = (pynvml.NVMLError_GpuIsLost, pynvml.NVMLError_ResetRequired)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    free_mib: int
+    used: dict[int, int | None]
+    """MiB by pid; None where the driver does not say."""
+    action: int | None
+    """The recovery action it asks for; None: the driver knows none."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Gpu:
     idx: int
+    index: int
+    """Of the whole GPU, in NVML."""
     uuid: str
     name: str
     handle: Any
     total_mib: int
     unified: bool
     foreign: Foreign
+    health: Health
+    asker: Asker[_Measured] = field(repr=False)
 
 
 class NvmlDevices:
@@ -45,22 +68,26 @@ class NvmlDevices:
     slices is not declared itself.
     """
 
-    def __init__(self, *, unified_mib: int, cool_s: float = 5.0) -> None:
+    def __init__(self, *, unified_mib: int, cool_s: float = 5.0, patience_s: float = PATIENCE_S) -> None:
         """Open NVML.
 
         Args:
             unified_mib: What a GPU without memory of its own may use of the host's.
             cool_s: How long memory that a stranger gave back is kept back.
+            patience_s: How long NVML may be silent on a GPU before what runs there is taken for lost.
 
         Raises:
             pynvml.NVMLError: There is no driver, or it does not answer.
         """
         self._unified_mib = unified_mib
         self._cool_s = cool_s
+        self._patience_s = patience_s
         pynvml.nvmlInit()
         try:
             self._driver = _text(pynvml.nvmlSystemGetDriverVersion())
-            self._gpus = [gpu for index in range(pynvml.nvmlDeviceGetCount()) for gpu in self._found(index)]
+            whole = {at: pynvml.nvmlDeviceGetHandleByIndex(at) for at in range(pynvml.nvmlDeviceGetCount())}
+            self._gpus = [gpu for at, handle in whole.items() for gpu in self._found(at, handle)]
+            self._xids = XidListener(whole, self._saw_xid)
         except pynvml.NVMLError:
             pynvml.nvmlShutdown()
             raise
@@ -92,56 +119,100 @@ class NvmlDevices:
         return {"gpu": self._gpus[0].name, "gpus": str(len(self._gpus)), "driver": self._driver}
 
     def look(self, groups: Groups) -> list[DeviceSample]:
-        """Measure each; one that does not answer has nothing free."""
-        return [self._look(gpu, groups) for gpu in self._gpus]
+        """Measure all of them at once; one that is sick, or does not answer, has nothing free."""
+        asked = [(gpu, gpu.asker.ask(partial(_measured, gpu))) for gpu in self._gpus]
+        end = time.monotonic() + _ANSWER_S
+        return [self._sampled(gpu, answer, end, groups) for gpu, answer in asked]
+
+    def faults(self) -> dict[int, Fault]:
+        """What is wrong, by device, as of the last look."""
+        now = time.monotonic()
+        return {gpu.idx: fault for gpu in self._gpus if (fault := gpu.health.fault(now)) is not None}
 
     def visible(self, idx: int) -> str | None:
         """The uuid, for GPUs and slices alike."""
         return next((gpu.uuid for gpu in self._gpus if gpu.idx == idx), None)
 
     def close(self) -> None:
-        """Close NVML."""
-        pynvml.nvmlShutdown()
+        """Close NVML, unless it hangs."""
+        for gpu in self._gpus:
+            gpu.asker.close()
+        if self._xids.close():
+            pynvml.nvmlShutdown()
 
-    def _look(self, gpu: _Gpu, groups: Groups) -> DeviceSample:
+    def _saw_xid(self, index: int, xid: int) -> None:
+        """On the listener's thread. An XID is the whole GPU's, and so that of all its slices."""
+        hardware = [gpu.health.saw_xid(time.monotonic(), xid) for gpu in self._gpus if gpu.index == index]
+        log.warning("device.xid", gpu=index, xid=xid, of="hardware" if any(hardware) else "application")
+
+    def _sampled(
+        self, gpu: _Gpu, answer: Future[_Measured] | None, end: float, groups: Groups
+    ) -> DeviceSample:
+        measured = None
+        now = time.monotonic()
         try:
-            free_mib = available_mib() if gpu.unified else int(_memory(gpu.handle).free) // _MIB
-            used = _used_by_pid(gpu.handle)
+            if answer is None:
+                gpu.health.silent(now, "no answer")
+            else:
+                measured = answer.result(max(0.0, end - now))
+                gpu.health.answered(time.monotonic(), measured.action)
+        except TimeoutError:
+            gpu.health.silent(now, "no answer")
         except pynvml.NVMLError as exc:
-            # A GPU that fell off the bus has nothing free; the other devices go on.
-            log.warning("device.silent", device=gpu.idx, error=str(exc))
-            return DeviceSample(idx=gpu.idx, free_mib=0)
+            gpu.health.silent(now, str(exc), lost=isinstance(exc, _LOST))
+        fault = gpu.health.fault(time.monotonic())
+        if measured is None or fault is not None:
+            return DeviceSample(idx=gpu.idx, free_mib=0, fault=fault.text if fault else None)
         leases = []
         for token, group in groups.items():
-            figures = [used[pid] for pid in group.pids if pid in used]
+            figures = [measured.used[pid] for pid in group.pids if pid in measured.used]
             if figures and None not in figures:
                 used_mib = sum(f for f in figures if f is not None)
                 leases.append(LeaseSample(job_id=group.job_id, token=token, mib=used_mib))
+        free_mib = measured.free_mib
         foreign = max(0, gpu.total_mib - free_mib - sum(lease.mib for lease in leases))
         free_mib -= gpu.foreign.held_back_mib(time.monotonic(), foreign, {lease.token for lease in leases})
         return DeviceSample(idx=gpu.idx, free_mib=max(0, min(free_mib, gpu.total_mib)), leases=leases)
 
-    def _found(self, index: int) -> list[_Gpu]:
-        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+    def _found(self, index: int, handle: Any) -> list[_Gpu]:
         slices = _slices(handle)
         if slices is None:
-            return [self._described(index, handle)]
-        return [self._described((index + 1) * 100 + at, part) for at, part in slices]
+            return [self._described(index, index, handle)]
+        return [self._described((index + 1) * 100 + at, index, part) for at, part in slices]
 
-    def _described(self, idx: int, handle: Any) -> _Gpu:
+    def _described(self, idx: int, index: int, handle: Any) -> _Gpu:
         try:
             total_mib, unified = int(_memory(handle).total) // _MIB, False
         except pynvml.NVMLError_NotSupported:
             total_mib, unified = self._unified_mib, True
         return _Gpu(
             idx=idx,
+            index=index,
             uuid=_text(pynvml.nvmlDeviceGetUUID(handle)),
             name=_text(pynvml.nvmlDeviceGetName(handle)),
             handle=handle,
             total_mib=total_mib,
             unified=unified,
             foreign=Foreign(self._cool_s),
+            health=Health(patience_s=self._patience_s),
+            asker=Asker(f"gpu-{idx}"),
         )
+
+
+def _measured(gpu: _Gpu) -> _Measured:
+    """One GPU, on its own thread."""
+    free_mib = available_mib() if gpu.unified else int(_memory(gpu.handle).free) // _MIB
+    return _Measured(free_mib, _used_by_pid(gpu.handle), _recovery_action(gpu.handle))
+
+
+def _recovery_action(handle: Any) -> int | None:
+    """What the GPU needs before it is well again, 0 for nothing; None where the driver does not know."""
+    values = _supported(
+        lambda: pynvml.nvmlDeviceGetFieldValues(handle, [pynvml.NVML_FI_DEV_GET_GPU_RECOVERY_ACTION])
+    )
+    if not values or values[0].nvmlReturn != pynvml.NVML_SUCCESS:
+        return None
+    return int(values[0].value.uiVal)
 
 
 def _slices(handle: Any) -> list[tuple[int, Any]] | None:

@@ -152,19 +152,27 @@ def job_page(job: JobInfo) -> Table:
 def node_table(nodes: Iterable[Node]) -> Table:
     """Nodes with their devices, one device in a row."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("NODE", "STATE", "JOBS", "DEVICE", "FREE MiB", "BOOKED MiB", "TOTAL MiB", "SEEN"):
-        table.add_column(column, justify="right" if "MiB" in column or column == "JOBS" else "left")
+    for column in ("NODE", "STATE", "JOBS", "#", "DEVICE", "FREE MiB", "BOOKED MiB", "TOTAL MiB", "SEEN"):
+        table.add_column(column, justify="right" if "MiB" in column or column in ("JOBS", "#") else "left")
+    table.columns[4].overflow = "fold"
     for node in nodes:
+        slots = node.slots if node.slots is not None else "?"
+        fault = node.labels.get("gpu_fault")
         head = [
             escape(node.node),
-            state(node.state),
-            f"{node.running}/{node.slots if node.slots is not None else '?'}",
+            state(node.state) + (f" [red](no GPU: {escape(fault)})[/red]" if fault else ""),
+            f"{node.running}/{slots}",
         ]
         for device in (*node.devices, *([] if node.devices else [None])):
-            cells = ["", "", "", ""]
+            cells = ["", "", "", "", ""]
             if device is not None:
                 numbers = [device.free_mib, device.booked_mib, device.total_mib]
-                cells = [escape(device.name), *("" if number is None else str(number) for number in numbers)]
+                cells = [
+                    "" if device.kind == "ram" else str(device.idx),
+                    escape(device.name.removeprefix("NVIDIA "))
+                    + (f" [red]{escape(device.fault)}[/red]" if device.fault else ""),
+                    *("" if number is None else str(number) for number in numbers),
+                ]
             table.add_row(*head, *cells, age(node.beat_at) if head[0] else "")
             head = ["", "", ""]
     return table

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from argosy import config
 from argosy.local.fleet import LocalFleet, LocalFleetSettings
+from argosy.mock.gpus import read_fleet
 
 _WATCH_S = 0.5
 _STOP = (signal.SIGINT, signal.SIGTERM)
@@ -37,8 +38,17 @@ def up(
     ] = None,
     host: Annotated[str, typer.Option(help="The address the API listens on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Its port; 0 for any free one.")] = 8080,
-    agents: Annotated[int, typer.Option(min=0, help="How many agents to start here.")] = 1,
-    slots: Annotated[int, typer.Option(min=1, help="Most jobs at once on each agent.")] = 4,
+    agents: Annotated[int, typer.Option(min=0, help="How many agents to start here, without --mock.")] = 1,
+    mock: Annotated[
+        str | None,
+        typer.Option(
+            help="Stand-in GPUs, a node for each part: 8xA100,4xL4:24GiB. `argosy mock` shows and breaks them."
+        ),
+    ] = None,
+    slots: Annotated[
+        int | None,
+        typer.Option(min=1, help="Most jobs at once on each agent. [default: 4; two for each stand-in GPU]"),
+    ] = None,
     ram_mib: Annotated[
         int | None,
         typer.Option(
@@ -55,6 +65,7 @@ def up(
 ) -> None:
     """Start a whole fleet on this machine: database, API, scheduler and agent. Ctrl-C stops it."""
     console = Console(stderr=True)
+    gpus = None if mock is None else read_fleet(mock)
     settings = LocalFleetSettings(
         home=(home or config.home()).expanduser().resolve(),
         database_url=database_url,
@@ -67,9 +78,14 @@ def up(
     fleet = LocalFleet(settings, lambda line: console.print(line, style="yellow"))
     try:
         fleet.start()
-        name = socket.gethostname()
-        for number in range(agents):
-            fleet.add_agent(name if number == 0 else f"{name}-{number + 1}", ram_mib=ram_mib, slots=slots)
+        if gpus is None:
+            name = socket.gethostname()
+            for number in range(agents):
+                fleet.add_agent(
+                    name if number == 0 else f"{name}-{number + 1}", ram_mib=ram_mib, slots=slots or 4
+                )
+        else:
+            fleet.add_mock_agents(gpus, ram_mib=ram_mib, slots=slots)
         _announce(fleet, as_json=as_json)
         while signal.sigtimedwait(_STOP, _WATCH_S) is None:
             fleet.watch()

@@ -7,17 +7,19 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import httpx
+import psutil  # type: ignore[import-untyped]
 import psycopg
 from psycopg import sql
 
 from argosy.errors import ArgosyError
 from argosy.local.children import Child
+from argosy.mock.gpus import Gpus, MockFleet
 from queue_schema import migrate
 from queue_schema.calls import admin, clients
 from queue_schema.states import Scope
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 _READY_S = 60.0
 _LOGINS = {"argosy_agent": "fleet_agent", "argosy_api": "fleet_api", "argosy_scheduler": "fleet_scheduler"}
 PROJECT = "default"
+_MOCK_SHARE_OF_RAM = 80
+"""Per cent of this machine's, over all mock nodes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,11 +91,14 @@ class LocalFleet:
         self._child("scheduler", ["-m", "scheduler"], {"ARGOSY_DATABASE_URL": urls["argosy_scheduler"]})
         self._wait_until_ready(api)
 
-    def add_agent(self, node: str, **options: str | float | None) -> Child:
+    def add_agent(
+        self, node: str, *, environment: Mapping[str, str] | None = None, **options: str | float | None
+    ) -> Child:
         """Start one more agent under this node name.
 
         Args:
             node: Its name; also of its state folder.
+            environment: Of the agent, beside our own.
             options: Settings of the agent by name, for example `slots=2`; None is "not said".
         """
         arguments = ["-m", "agent", "--node", node, "--api-url", self.url]
@@ -99,11 +106,27 @@ class LocalFleet:
         for name, value in options.items():
             if value is not None:
                 arguments += ["--" + name.replace("_", "-"), str(value)]
-        child = self._child(
-            f"agent-{node}", arguments, {"ARGOSY_AGENT_DATABASE_URL": self._urls["argosy_agent"]}, stop_s=60.0
-        )
+        secret = {"ARGOSY_AGENT_DATABASE_URL": self._urls["argosy_agent"]}
+        child = self._child(f"agent-{node}", arguments, {**(environment or {}), **secret}, stop_s=60.0)
         self.agents[node] = child
         return child
+
+    def add_mock_agents(self, fleet: Sequence[Gpus], *, ram_mib: int | None, slots: int | None) -> None:
+        """Start an agent for each node of a mock fleet, all in good health.
+
+        Raises:
+            ArgosyError: This machine cannot build the stand-in driver.
+        """
+        share = ram_mib or _MOCK_SHARE_OF_RAM * psutil.virtual_memory().total // (len(fleet) * 100 << 20)
+        for node, gpus in zip(MockFleet(self.home / "mock").make(fleet), fleet, strict=True):
+            self.add_agent(
+                node.name,
+                environment=node.environment,
+                ram_mib=share,
+                # What runs on a stand-in GPU does so in host memory, beside what was booked of that.
+                ram_allowance_mib=gpus.total_mib,
+                slots=slots or 2 * gpus.count,
+            )
 
     def forget_agent(self, node: str) -> None:
         """Do not start this agent again when it dies."""

@@ -65,6 +65,22 @@ def claim(
     )
 
 
+def health(conn: Connection, session: Session, sample: Sample) -> None:
+    """Say what was measured, and what is sick, without claiming.
+
+    Raises:
+        SessionLost: Join again.
+    """
+    call(
+        conn,
+        "health_v1",
+        type(None),
+        p_session=session.session_id,
+        p_secret=session.secret,
+        p_sample=Json(sample),
+    )
+
+
 def heartbeat(conn: Connection, session: Session, *, tokens: Sequence[UUID]) -> Beat:
     """Renew the session and every lease named; waits for nobody (I11).
 

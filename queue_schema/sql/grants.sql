@@ -49,7 +49,7 @@ grant execute on all functions in schema fleet to fleet_owner;
 
 grant usage on schema fleet to fleet_agent, fleet_api, fleet_scheduler, fleet_admin, fleet_reader;
 grant execute on function
-  fleet.join_v1, fleet.leave_v1, fleet.claim_v1, fleet.heartbeat_v1, fleet.report_v1, fleet.checkpoint_v1,
+  fleet.join_v1, fleet.leave_v1, fleet.claim_v1, fleet.heartbeat_v1, fleet.health_v1, fleet.report_v1, fleet.checkpoint_v1,
   fleet.complete_v1, fleet.fail_v1, fleet.release_v1, fleet.wake_v1
   to fleet_agent;
 grant execute on function

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -27,6 +29,8 @@ from agent.sampling import Sampler
 from agent.settings import AgentSettings
 from agent.spool import Settlement
 from agent.watchdog import Watchdog
+from argosy.mock import library
+from argosy.mock.gpus import MockNode, read_fleet
 from queue_schema.shapes import Claimed, Grant, Join, Joined, Session
 from tests.agent.daemons import LIGHT, Fleet
 from tests.agent.proxy import Proxy
@@ -256,6 +260,24 @@ def fleet(database_url: str, blobs: Blobs, tmp_path: Path) -> Iterator[Fleet]:
     found = Fleet(database_url, blobs.url, tmp_path)
     yield found
     found.close()
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stand-in driver library, built, and loaded into this process for nvidia-ml-py to find."""
+    path = library.build(tmp_path_factory.mktemp("driver") / "lib")
+    ctypes.CDLL(str(path))
+    return path
+
+
+@pytest.fixture
+def mock(driver: Path) -> Iterator[MockNode]:
+    """A node with two A100; `fleet.agent(environment=mock.environment)` has them."""
+    node = MockNode(driver.parents[1] / f"mock-{uuid4()}")
+    [two] = read_fleet("2xA100")
+    node.make(two)
+    yield node
+    shutil.rmtree(node.folder)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -27,7 +28,14 @@ LIGHT = ("workloads.runner", "workloads.trivial", "workloads.command")
 class Daemon:
     """One agent process, and what it logs."""
 
-    def __init__(self, url: str, api_url: str, state_dir: Path, *more: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        api_url: str,
+        state_dir: Path,
+        *more: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.state_dir = state_dir
         self.events: list[dict[str, Any]] = []
         self._new = threading.Condition()
@@ -47,7 +55,12 @@ class Daemon:
         argv += [part for module in LIGHT for part in ("--preload", module)]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "agent", *argv, *more],
-            env={**os.environ, "ARGOSY_AGENT_DATABASE_URL": url, "SOME_SECRET": "hunter2"},
+            env={
+                **os.environ,
+                "ARGOSY_AGENT_DATABASE_URL": _as_agent(url),
+                "SOME_SECRET": "hunter2",
+                **(environment or {}),
+            },
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -104,6 +117,11 @@ class Daemon:
                 self._new.notify_all()
 
 
+def _as_agent(url: str) -> str:
+    """The address with no more rights than an agent has."""
+    return url + ("&" if "?" in url else "?") + "options=-c%20role%3Dfleet_agent"
+
+
 class Fleet:
     """A database with a project, and the agents a test starts on it."""
 
@@ -122,9 +140,15 @@ class Fleet:
             "update fleet.settings set (lease_s, heartbeat_s) = (%s, %s)", (lease_s, heartbeat_s)
         )
 
-    def agent(self, *more: str, url: str | None = None, ready: bool = True) -> Daemon:
+    def agent(
+        self,
+        *more: str,
+        url: str | None = None,
+        ready: bool = True,
+        environment: Mapping[str, str] | None = None,
+    ) -> Daemon:
         """Start an agent; the same folder each time, so a second one is the first one's next life."""
-        daemon = Daemon(url or self.url, self.api_url, self.folder / "state", *more)
+        daemon = Daemon(url or self.url, self.api_url, self.folder / "state", *more, environment=environment)
         self.daemons.append(daemon)
         if ready:
             daemon.wait("agent.ready")

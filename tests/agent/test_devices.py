@@ -2,49 +2,34 @@
 
 from __future__ import annotations
 
-import ctypes
-import shutil
-import subprocess
-from pathlib import Path
+import dataclasses
 from uuid import uuid4
 
 import pynvml
 import pytest
 
 from agent import boot
-from agent.devices import Group
+from agent.devices import Group, health, nvml
 from agent.devices.foreign import Foreign
+from agent.devices.health import Fault
 from agent.devices.host import HostMemory, available_mib, physical_mib
 from agent.devices.nvml import NvmlDevices
 from agent.gauge import Gauge
 from agent.leases import Ending, Lease, Leases
 from agent.sampling import shortfall
 from queue_schema.shapes import Claimed, DeviceSample, Grant, LeaseSample, Sample
+from tests.agent.waiting import eventually
 
 GIB = 2**30
 JOB = uuid4()
 H100 = {"uuid": "GPU-a", "name": "H100", "total": 80 * GIB, "used": 0}
 
 
-@pytest.fixture(scope="session")
-def library(tmp_path_factory) -> Path:
-    if shutil.which("gcc") is None:
-        pytest.skip("needs gcc for the stand-in driver")
-    path = tmp_path_factory.mktemp("nvml") / "libnvidia-ml.so.1"
-    source = Path(__file__).with_name("nvmlstub.c")
-    subprocess.run(
-        ["gcc", "-O1", "-shared", "-fPIC", f"-Wl,-soname,{path.name}", "-o", path, source], check=True
-    )
-    # pynvml opens the SONAME; a library already loaded under it is taken.
-    ctypes.CDLL(str(path))
-    return path
-
-
 @pytest.fixture
-def gpus(library, tmp_path, monkeypatch):
+def gpus(driver, tmp_path, monkeypatch):
     """Write what GPUs there are; seen at the next call."""
     state = tmp_path / "gpus"
-    monkeypatch.setenv("NVML_STUB_STATE", str(state))
+    monkeypatch.setenv("NVIDIA_MOCK_GPUS", str(state))
 
     def write(*lines: tuple[str, dict[str, object]]) -> None:
         new = tmp_path / "new"
@@ -54,6 +39,20 @@ def gpus(library, tmp_path, monkeypatch):
         new.replace(state)
 
     return write
+
+
+@pytest.fixture
+def opened():
+    """Open NVML; closed after the test, for its listener would hear of the next one's GPUs."""
+    found: list[NvmlDevices] = []
+
+    def open_nvml(*, cool_s: float = 5.0) -> NvmlDevices:
+        found.append(NvmlDevices(unified_mib=0, cool_s=cool_s))
+        return found[-1]
+
+    yield open_nvml
+    for source in found:
+        source.close()
 
 
 def test_host_memory_is_a_device_with_headroom():
@@ -88,10 +87,10 @@ def test_free_memory_is_never_more_than_the_machine_has():
     assert sample.free_mib <= available_mib() + 1024
 
 
-def test_gpus_are_declared_with_uuid_and_headroom(gpus):
+def test_gpus_are_declared_with_uuid_and_headroom(gpus, opened):
     """A GPU keeps its NVML index and uuid; five per cent of it is headroom."""
     gpus(("gpu", H100), ("gpu", {**H100, "uuid": "GPU-b", "mig": -1, "total": 4 * GIB}))
-    source = NvmlDevices(unified_mib=0)
+    source = opened()
     first, second = source.declare()
 
     assert (first.idx, first.uuid, first.total_mib, first.headroom_mib) == (0, "GPU-a", 81920, 4096)
@@ -100,11 +99,11 @@ def test_gpus_are_declared_with_uuid_and_headroom(gpus):
     assert source.visible(1) == "GPU-b"
 
 
-def test_a_gpus_use_is_told_by_lease(gpus):
+def test_a_gpus_use_is_told_by_lease(gpus, opened):
     """What the processes of a runner hold together is its lease's; a stranger's is only missing from free."""
     gpus(("gpu", {**H100, "used": 30 * GIB, "procs": f"11:{4 * GIB},12:{6 * GIB},99:{20 * GIB}"}))
     token = uuid4()
-    [sample] = NvmlDevices(unified_mib=0).look(
+    [sample] = opened().look(
         {token: Group(JOB, frozenset({11, 12, 13}), 0), uuid4(): Group(JOB, frozenset(), 0)}
     )
 
@@ -112,15 +111,15 @@ def test_a_gpus_use_is_told_by_lease(gpus):
     assert sample.leases == [LeaseSample(JOB, token, 10 * 1024)]
 
 
-def test_a_use_that_nvml_does_not_tell_counts_as_none(gpus):
+def test_a_use_that_nvml_does_not_tell_counts_as_none(gpus, opened):
     """A lease whose size is not available is left out, so that the claim counts it as not realised."""
     gpus(("gpu", {**H100, "used": GIB, "procs": "11:-"}))
-    [sample] = NvmlDevices(unified_mib=0).look({uuid4(): Group(JOB, frozenset({11}), 0)})
+    [sample] = opened().look({uuid4(): Group(JOB, frozenset({11}), 0)})
 
     assert sample.leases == []
 
 
-def test_mig_slices_are_devices(gpus):
+def test_mig_slices_are_devices(gpus, opened):
     """A GPU that is cut is not declared; its slices are, each with its own memory."""
     gpus(
         ("gpu", H100),
@@ -128,7 +127,7 @@ def test_mig_slices_are_devices(gpus):
         ("mig", {"uuid": "MIG-x", "name": "slice", "gpu": 1, "slice": 0, "total": 10 * GIB, "used": GIB}),
         ("mig", {"uuid": "MIG-y", "name": "slice", "gpu": 1, "slice": 3, "total": 20 * GIB, "used": 0}),
     )
-    source = NvmlDevices(unified_mib=0)
+    source = opened()
 
     assert [(each.idx, each.uuid, each.total_mib) for each in source.declare()] == [
         (0, "GPU-a", 81920),
@@ -148,24 +147,77 @@ def test_unified_memory_is_shared_out_between_gpu_and_host(gpus, settings):
     assert ram.total_mib + unified.total_mib <= physical_mib()
     assert not ram.takes_vram
     [sample] = gpu.look({})
+    gpu.close()
     assert 0 < sample.free_mib <= unified.total_mib
 
 
-def test_a_gpu_that_fell_off_has_nothing_free(gpus):
+def test_a_gpu_that_fell_off_has_nothing_free(gpus, opened):
     """A lost GPU does not stop the others from being measured."""
     gpus(("gpu", H100), ("gpu", {**H100, "uuid": "GPU-b"}))
-    source = NvmlDevices(unified_mib=0)
+    source = opened()
     gpus(("gpu", {**H100, "fail": 15}), ("gpu", {**H100, "uuid": "GPU-b"}))
 
     assert [each.free_mib for each in source.look({})] == [0, 81920]
+    assert source.faults() == {0: Fault("NVML: GPU is lost", ends_jobs=True)}
 
 
-def test_without_a_driver_memory_takes_the_bookings(gpus, settings):
-    """A machine whose NVML does not start has one device."""
-    with pytest.raises(pynvml.NVMLError):
-        NvmlDevices(unified_mib=0)
+def test_a_call_that_hangs_holds_up_only_its_gpu(gpus, opened, monkeypatch):
+    """The look waits so long for one that hangs, the next look not at all; it is well when it answers."""
+    monkeypatch.setattr(nvml, "_ANSWER_S", 0.2)
+    gpus(("gpu", H100), ("gpu", {**H100, "uuid": "GPU-b"}))
+    source = opened()
+    gpus(("gpu", {**H100, "hang_ms": 60_000}), ("gpu", {**H100, "uuid": "GPU-b"}))
+
+    assert [(each.free_mib, each.fault) for each in source.look({})] == [
+        (0, "NVML: no answer"),
+        (81920, None),
+    ]
+    assert [each.free_mib for each in source.look({})] == [0, 81920]
+    assert source.faults() == {0: Fault("NVML: no answer", ends_jobs=False)}
+    gpus(("gpu", H100), ("gpu", {**H100, "uuid": "GPU-b"}))
+    eventually(lambda: source.look({})[0].free_mib == 81920)
+    assert source.faults() == {}
+
+
+def test_an_xid_of_the_hardware_takes_a_gpu_out_until_it_needs_nothing(gpus, opened, monkeypatch):
+    """XID 48 asks for a reset; once that is done and the XID is old, the GPU is back. Its slices share its fate."""
+    monkeypatch.setattr(health, "REST_S", 0.0)
+    cut = {**H100, "mig": 1}
+    part = ("mig", {"uuid": "MIG-x", "name": "slice", "gpu": 0, "slice": 0, "total": 10 * GIB})
+    gpus(("gpu", cut), part)
+    source = opened()
+    gpus(("gpu", {**cut, "xid": 31, "xids": 1}), part)
+    gpus(("gpu", {**cut, "xid": 48, "xids": 2, "action": 1}), (part[0], {**part[1], "action": 1}))
+
+    eventually(lambda: source.faults() == {100: Fault("XID 48: double-bit ECC error", ends_jobs=True)})
+    assert source.look({})[0].free_mib == 0
+    gpus(("gpu", {**cut, "xid": 48, "xids": 2}), part)
+    assert source.look({})[0].free_mib == 10240
+
+
+def test_without_nvml_memory_takes_the_bookings(monkeypatch, settings):
+    """A machine without the driver's library has no GPU, and one device."""
+
+    def missing(**_: object) -> None:
+        raise pynvml.NVMLError_LibraryNotFound
+
+    monkeypatch.setattr(boot, "NvmlDevices", missing)
     [only] = boot.find_devices(settings)
 
+    assert only.declare()[0].takes_vram
+
+
+def test_with_a_broken_driver_memory_does_not_stand_in_for_the_gpus(gpus, settings):
+    """GPUs that do not initialise are no reason to run their jobs on the host; unless somebody says there are none."""
+    gpus(("driver", {"init": 18}), ("gpu", H100))
+    host, absent = boot.find_devices(settings)
+
+    assert not host.declare()[0].takes_vram
+    assert (absent.declare(), absent.facts()) == (
+        [],
+        {"gpu_fault": "RM has detected an NVML/RM version mismatch."},
+    )
+    [only] = boot.find_devices(dataclasses.replace(settings, gpus="none"))
     assert only.declare()[0].takes_vram
 
 
@@ -202,10 +254,10 @@ def test_what_our_own_runner_leaves_behind_is_no_strangers():
     assert foreign.held_back_mib(3.1, 0, frozenset()) == 500
 
 
-def test_free_gpu_memory_is_kept_back_after_a_stranger(gpus):
+def test_free_gpu_memory_is_kept_back_after_a_stranger(gpus, opened):
     """The sample shows less than NVML does until the stranger's memory has cooled down."""
     gpus(("gpu", {**H100, "used": 30 * GIB}))
-    source = NvmlDevices(unified_mib=0, cool_s=3600)
+    source = opened(cool_s=3600)
     source.look({})
     gpus(("gpu", H100))
 
@@ -221,8 +273,8 @@ def test_a_job_that_outgrows_its_gpu_booking_is_ended_alone():
         leases.add(Lease(claimed.job_id, claimed.token, claimed, 0.0))
     greedy, modest = leases.all()
     held = [LeaseSample(JOB, greedy.token, 4096 + 513), LeaseSample(JOB, modest.token, 4096 + 512)]
-    gauge = Gauge(None, leases, every_s=1.0, allowance_mib=512)  # type: ignore[arg-type]
+    gauge = Gauge(None, leases, None, every_s=1.0, allowance_mib=512, came_back=lambda: None)  # type: ignore[arg-type]
     gauge.judge(Sample(1, [DeviceSample(-1, 0, []), DeviceSample(0, 0, held)], 0))
 
-    assert (greedy.ending, greedy.overuse) == (Ending.OUT_OF_MEMORY, (4609, 4096))
+    assert (greedy.ending, greedy.overuse) == (Ending.OUT_OF_MEMORY, (4609, 4096, 0))
     assert modest.ending is None

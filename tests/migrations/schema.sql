@@ -1002,7 +1002,7 @@ CREATE FUNCTION fleet._forget_plain() RETURNS trigger
 CREATE FUNCTION fleet._free_times(p_shape fleet.shapes, p_now timestamp with time zone, p_job uuid, p_most integer DEFAULT 200) RETURNS TABLE(node_id bigint, session_id uuid, free_at timestamp with time zone, size_mib bigint)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <1ea9e12312641f3e261885ffd3ff3635>;
+    AS <61e6332a0dd81bb237933fb14aeb736f>;
 
 --
 -- Name: _held(boolean, boolean, boolean); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1208,7 +1208,7 @@ CREATE FUNCTION fleet._note_plain(p_project uuid, p_kind fleet.kinds, p_model_ke
 CREATE FUNCTION fleet._note_sample(p_node bigint, p_sample jsonb, p_now timestamp with time zone) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <44b677cd9ce06c06d25756b36f31bd48>;
+    AS <34fc8a775c69db707409861ed10eefa7>;
 
 --
 -- Name: _off(text, integer, double precision); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1411,7 +1411,7 @@ END;
 CREATE FUNCTION fleet._rouse(p_shapes bigint[], p_most bigint, p_look integer) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <0f91600a6426859a78b26b610613278d>;
+    AS <c530d829b9985d48a4e69977a496368b>;
 
 --
 -- Name: _rouse_for(bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2032,6 +2032,15 @@ CREATE FUNCTION fleet.halt_v1(p_on boolean, p_reason text DEFAULT NULL::text) RE
     AS <5fea2ebbfd3a2442a900a3b521562172>;
 
 --
+-- Name: health_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.health_v1(p_session uuid, p_secret text, p_sample jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <2c6431ce4af9c3bbb0cd80985e3517a5>;
+
+--
 -- Name: heartbeat_v1(uuid, text, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -2049,7 +2058,7 @@ CREATE FUNCTION fleet.heartbeat_v1(p_session uuid, p_secret text, p_tokens uuid[
 CREATE FUNCTION fleet.join_v1(p_declared jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <7b9908d199a0693778564845147d314f>;
+    AS <6ec58c2d8fca7b1f3bf15abf3841afd4>;
 
 --
 -- Name: label_node_v1(text, jsonb, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -3131,6 +3140,8 @@ CREATE TABLE fleet.devices (
     takes_vram boolean NOT NULL,
     free_mib integer,
     sampled_at timestamp with time zone,
+    fault text,
+    fault_since timestamp with time zone,
     CONSTRAINT devices_headroom_mib_check CHECK ((headroom_mib >= 0)),
     CONSTRAINT devices_idx_check CHECK ((idx >= '-1'::integer)),
     CONSTRAINT devices_kind_check CHECK ((kind = ANY (ARRAY['gpu'::text, 'ram'::text]))),
@@ -3204,6 +3215,18 @@ COMMENT ON COLUMN fleet.devices.free_mib IS 'Free memory in the last sample kept
 --
 
 COMMENT ON COLUMN fleet.devices.sampled_at IS 'When that was.';
+
+--
+-- Name: COLUMN devices.fault; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.devices.fault IS 'Why it takes no work, as its agent found; null: it is well.';
+
+--
+-- Name: COLUMN devices.fault_since; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.devices.fault_since IS 'Since when it has one.';
 
 --
 -- Name: forecast_scores; Type: TABLE; Schema: fleet; Owner: -
@@ -4942,7 +4965,9 @@ CREATE VIEW fleet.v_devices AS
                     ELSE 0
                 END)), (0)::bigint))::integer AS "coalesce"
            FROM fleet.leases l
-          WHERE (l.session_id = s.session_id)) AS booked_mib
+          WHERE (l.session_id = s.session_id)) AS booked_mib,
+    d.fault,
+    d.fault_since
    FROM ((fleet.devices d
      JOIN fleet.nodes n ON ((n.node_id = d.node_id)))
      LEFT JOIN fleet.sessions s ON (((s.node_id = d.node_id) AND (s.ended_at IS NULL))));
@@ -4951,7 +4976,7 @@ CREATE VIEW fleet.v_devices AS
 -- Name: VIEW v_devices; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON VIEW fleet.v_devices IS 'GPUs and host memory: total, free in the last sample, booked.';
+COMMENT ON VIEW fleet.v_devices IS 'GPUs and host memory: total, free in the last sample, booked, and what is wrong with them.';
 
 --
 -- Name: v_events; Type: VIEW; Schema: fleet; Owner: -
@@ -5068,7 +5093,7 @@ CREATE VIEW fleet.v_nodes AS
     n.disk_mib,
     s.joined_at,
     b.beat_at,
-    COALESCE(( SELECT jsonb_agg(jsonb_build_object('idx', d.idx, 'kind', d.kind, 'name', d.name, 'uuid', d.uuid, 'total_mib', d.total_mib, 'free_mib', d.free_mib, 'booked_mib', d.booked_mib) ORDER BY (d.idx = '-1'::integer), d.idx) AS jsonb_agg
+    COALESCE(( SELECT jsonb_agg(jsonb_build_object('idx', d.idx, 'kind', d.kind, 'name', d.name, 'uuid', d.uuid, 'total_mib', d.total_mib, 'free_mib', d.free_mib, 'booked_mib', d.booked_mib, 'fault', d.fault, 'fault_since', d.fault_since) ORDER BY (d.idx = '-1'::integer), d.idx) AS jsonb_agg
            FROM fleet.v_devices d
           WHERE (d.node = n.node)), '[]'::jsonb) AS devices
    FROM (((fleet.nodes n
@@ -7195,6 +7220,14 @@ REVOKE ALL ON FUNCTION fleet.halt_v1(p_on boolean, p_reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet.halt_v1(p_on boolean, p_reason text) TO fleet_owner;
 GRANT ALL ON FUNCTION fleet.halt_v1(p_on boolean, p_reason text) TO fleet_api;
 GRANT ALL ON FUNCTION fleet.halt_v1(p_on boolean, p_reason text) TO fleet_admin;
+
+--
+-- Name: FUNCTION health_v1(p_session uuid, p_secret text, p_sample jsonb); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.health_v1(p_session uuid, p_secret text, p_sample jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.health_v1(p_session uuid, p_secret text, p_sample jsonb) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.health_v1(p_session uuid, p_secret text, p_sample jsonb) TO fleet_agent;
 
 --
 -- Name: FUNCTION heartbeat_v1(p_session uuid, p_secret text, p_tokens uuid[]); Type: ACL; Schema: fleet; Owner: -

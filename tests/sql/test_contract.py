@@ -13,7 +13,7 @@ from queue_schema.states import Cause, Command, JobEnd, JobState, Priority
 from tests.support.verbs import Project
 
 VERBS = {
-    "fleet_agent": "join leave claim heartbeat report checkpoint complete fail release wake",
+    "fleet_agent": "join leave claim heartbeat health report checkpoint complete fail release wake",
     "fleet_api": "submit cancel retry pause drain put_blob grant authenticate wake"
     " create_schedule enable_schedule delete_schedule halt quarantine bulk policy amend why eta fit",
     "fleet_scheduler": "reap promote rank reserve learn prune make_partitions due_webhooks webhook_done wake"

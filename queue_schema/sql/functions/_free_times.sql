@@ -25,14 +25,14 @@ as $$
        and (p_shape.labels = '{}' or n.labels @> p_shape.labels)
        and (p_shape.gpus = 0
             or (select count(*) from fleet.devices as d
-                 where d.node_id = n.node_id and d.takes_vram and p_shape.device in ('any', d.kind)
+                 where d.node_id = n.node_id and d.takes_vram and d.fault is null and p_shape.device in ('any', d.kind)
                    and d.total_mib - d.headroom_mib >= p_shape.vram_mib) >= p_shape.gpus)
        and not exists (select from fleet.reservations as r where r.node_id = n.node_id and r.job_id is distinct from p_job)
      limit p_most
   ),
   device as materialized (
     select d.node_id, d.idx, d.total_mib,
-           d.takes_vram and p_shape.device in ('any', d.kind) as takes,
+           d.takes_vram and d.fault is null and p_shape.device in ('any', d.kind) as takes,
            d.total_mib - d.headroom_mib
            - greatest(0, d.total_mib - coalesce(d.free_mib, d.total_mib) - coalesce(b.mib, 0)) as at_most,
            coalesce(b.mib, 0) as booked

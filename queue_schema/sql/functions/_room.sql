@@ -77,7 +77,8 @@ begin
 end
 $$;
 
--- _note_sample: keep what was measured, for people, and for questions and places, which have no sample of their own.
+-- _note_sample: keep what was measured, for people, and for questions and places, which have no sample of their own. A sick
+-- device says that nothing is free on it, which keeps all of them away.
 create function fleet._note_sample(p_node bigint, p_sample jsonb, p_now timestamptz)
   returns void
   language sql
@@ -85,8 +86,9 @@ create function fleet._note_sample(p_node bigint, p_sample jsonb, p_now timestam
   set search_path = pg_catalog, pg_temp
 as $$
   update fleet.devices as d
-     set free_mib = x.free_mib, sampled_at = p_now
-    from jsonb_to_recordset(p_sample -> 'devices') as x (idx integer, free_mib integer)
+     set free_mib = x.free_mib, sampled_at = p_now, fault = x.fault,
+         fault_since = case when x.fault is not null then coalesce(d.fault_since, p_now) end
+    from jsonb_to_recordset(p_sample -> 'devices') as x (idx integer, free_mib integer, fault text)
    where d.node_id = p_node
      and d.idx = x.idx
      and x.free_mib is not null

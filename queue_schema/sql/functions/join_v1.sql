@@ -66,7 +66,7 @@ begin
       on conflict (node_id, idx) do update
      set uuid = excluded.uuid, kind = excluded.kind, name = excluded.name, total_mib = excluded.total_mib,
          headroom_mib = excluded.headroom_mib, takes_vram = excluded.takes_vram,
-         free_mib = null, sampled_at = null;
+         free_mib = null, sampled_at = null, fault = null, fault_since = null;
   insert into fleet.bookings as b (node_id) values (v_node.node_id)
       on conflict (node_id) do update set sample_seq = 0, request_id = null;
 

@@ -82,8 +82,8 @@ begin
          and (p.pools is null or p.pools && v_idle.pools)
          and (p.labels = '{}' or v_idle.labels @> p.labels)
          and p.gpus <= (select count(*) from fleet.devices as v
-                         where v.node_id = v_idle.node_id and v.takes_vram and v.total_mib >= p.vram_mib
-                           and (p.device = 'any' or p.device = v.kind)));
+                         where v.node_id = v_idle.node_id and v.takes_vram and v.fault is null
+                           and v.total_mib >= p.vram_mib and (p.device = 'any' or p.device = v.kind)));
     update fleet.idle_sessions as i
        set told_at = v_now
      where i.session_id = (select d.session_id from fleet.idle_sessions as d

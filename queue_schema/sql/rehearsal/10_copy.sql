@@ -119,7 +119,8 @@ begin
 
   -- The truth of a sample there: what outsiders hold, and what is booked. What a job has not taken yet, it will.
   update rehearsal.devices as d
-     set free_mib = d.total_mib - greatest(0, d.total_mib - coalesce(d.free_mib, d.total_mib) - coalesce(b.mib, 0)),
+     set free_mib = case when d.fault is not null then 0
+                         else d.total_mib - greatest(0, d.total_mib - coalesce(d.free_mib, d.total_mib) - coalesce(b.mib, 0)) end,
          sampled_at = 'infinity'
     from rehearsal.devices as x
     join rehearsal.bookings as o on o.node_id = x.node_id

@@ -141,6 +141,7 @@ declare
   v_fit   boolean;
   v_big   boolean;
   v_at    timestamptz;
+  v_sick  text;
 begin
   v_room := rehearsal._measure(p_session, (select s.slots from rehearsal.sessions as s where s.session_id = p_session),
                                (select n.cpu_milli from rehearsal.nodes as n where n.node_id = p_node),
@@ -171,6 +172,14 @@ begin
   v_big := exists (select from rehearsal.sessions as s join rehearsal.nodes as n on n.node_id = s.node_id
                     where s.ended_at is null and p_shape.kind = any(s.kinds) and rehearsal._is_big(n, p_shape));
   v_at := (select min(f.free_at) from rehearsal._free_times(p_shape, v_now, p_job.job_id, 1000) as f);
+  select string_agg(format('device %s of %s is out of work (%s)', d.idx, d.node, d.fault), '; ')
+    into v_sick
+    from (select d.idx, n.node, d.fault
+            from rehearsal.devices as d join rehearsal.nodes as n on n.node_id = d.node_id
+           where d.fault is not null and p_shape.gpus > 0 and p_shape.device in ('any', d.kind)
+             and d.total_mib - d.headroom_mib >= p_shape.vram_mib
+           order by n.node, d.idx
+           limit 3) as d;
   return jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
     'cause', case when v_big then 'busy' else 'too_big' end,
     'lacks', case when v_need is null then 5
@@ -178,10 +187,10 @@ begin
                                     + (p_shape.cpu_milli - coalesce((v_need ->> 'cpu_milli')::integer, p_shape.cpu_milli)) / 1000.0
                                     + (p_shape.ram_mib - coalesce((v_need ->> 'ram_mib')::integer, p_shape.ram_mib)) / 4096.0
                                     + 0.01) end,
-    'message', format('%s; node %s has %s', case when not v_big then 'it is larger than any live node that runs its kind'
+    'message', concat_ws('; ', format('%s; node %s has %s', case when not v_big then 'it is larger than any live node that runs its kind'
                                                  else concat('the nodes that could run it are busy', ', the next place should be free at ' || v_at) end,
                       p_name, coalesce('room now for ' || (select string_agg(format('%s %s', e.key, e.value), ', ')
-                                                             from jsonb_each_text(v_need) as e), 'no free slot')),
+                                                             from jsonb_each_text(v_need) as e), 'no free slot')), v_sick),
     'change', case when v_need is not null
                    then jsonb_build_object('verb', 'amend', 'job', p_job.job_id, 'fields', jsonb_build_object('need', v_need)) end,
     'free_at', case when v_big then v_at end)));

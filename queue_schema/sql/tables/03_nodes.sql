@@ -33,6 +33,8 @@ create table fleet.devices (
   takes_vram   boolean not null,
   free_mib     integer,
   sampled_at   timestamptz,
+  fault        text,
+  fault_since  timestamptz,
   primary key (node_id, idx),
   constraint host_memory_is_minus_one check ((kind = 'ram') = (idx = -1))
 ) with (fillfactor = 50);
@@ -47,6 +49,8 @@ comment on column fleet.devices.headroom_mib is 'Never handed out.';
 comment on column fleet.devices.takes_vram is 'Whether vram_mib of a job may be booked here.';
 comment on column fleet.devices.free_mib is 'Free memory in the last sample kept.';
 comment on column fleet.devices.sampled_at is 'When that was.';
+comment on column fleet.devices.fault is 'Why it takes no work, as its agent found; null: it is well.';
+comment on column fleet.devices.fault_since is 'Since when it has one.';
 
 -- What a node's leases have booked, summed, in one row: a claim must not read leases that ended long ago, which an old
 -- snapshot keeps in every index. The sums and the leases change in the same statements; a test holds them together.

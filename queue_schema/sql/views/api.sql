@@ -96,11 +96,11 @@ select n.node, d.idx, d.kind, d.name, d.uuid, d.total_mib, d.free_mib, d.sampled
        (select coalesce(sum(case when d.idx = any(l.devices) then l.vram_mib else 0 end
                             + case when d.kind = 'ram' then l.ram_mib else 0 end), 0)::integer
           from fleet.leases as l
-         where l.session_id = s.session_id) as booked_mib
+         where l.session_id = s.session_id) as booked_mib, d.fault, d.fault_since
   from fleet.devices as d
   join fleet.nodes as n on n.node_id = d.node_id
   left join fleet.sessions as s on s.node_id = d.node_id and s.ended_at is null;
-comment on view fleet.v_devices is 'GPUs and host memory: total, free in the last sample, booked.';
+comment on view fleet.v_devices is 'GPUs and host memory: total, free in the last sample, booked, and what is wrong with them.';
 
 create view fleet.v_nodes as
 select n.node,
@@ -113,7 +113,8 @@ select n.node,
        n.cpu_milli, n.disk_mib, s.joined_at, b.beat_at,
        coalesce((select jsonb_agg(jsonb_build_object('idx', d.idx, 'kind', d.kind, 'name', d.name, 'uuid', d.uuid,
                                                      'total_mib', d.total_mib, 'free_mib', d.free_mib,
-                                                     'booked_mib', d.booked_mib) order by d.idx = -1, d.idx)
+                                                     'booked_mib', d.booked_mib, 'fault', d.fault,
+                                                     'fault_since', d.fault_since) order by d.idx = -1, d.idx)
                    from fleet.v_devices as d
                   where d.node = n.node), '[]') as devices
   from fleet.nodes as n

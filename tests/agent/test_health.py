@@ -1,0 +1,61 @@
+"""Whether a GPU may be used, by what NVML said of it; each rule alone, with times made up."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.devices.health import APPLICATION_XIDS, BLIND_REST_S, REST_S, Fault, Health
+
+
+@pytest.mark.parametrize("xid", sorted(APPLICATION_XIDS))
+def test_an_xid_of_an_application_leaves_the_gpu_in_work(xid: int):
+    """The job did it."""
+    health = Health()
+
+    assert not health.saw_xid(0.0, xid)
+    assert health.fault(0.0) is None
+
+
+def test_an_xid_of_the_hardware_lasts_until_nothing_is_asked_for():
+    """The driver may take a moment to ask for an action; when it does not, or no more, the GPU is well."""
+    health = Health()
+    health.saw_xid(0.0, 48)
+    health.answered(1.0, 0)
+    assert health.fault(1.0) == Fault("XID 48: double-bit ECC error", ends_jobs=True)
+    health.answered(REST_S, 1)
+    assert health.fault(REST_S) is not None
+    health.answered(REST_S + 1, 0)
+    assert health.fault(REST_S + 1) is None
+
+
+def test_with_an_old_driver_the_gpu_rests_for_long():
+    """Nobody says when it is well."""
+    health = Health()
+    health.saw_xid(0.0, 999)
+    health.answered(BLIND_REST_S - 1, None)
+    assert health.fault(BLIND_REST_S - 1) == Fault("XID 999", ends_jobs=True)
+    health.answered(BLIND_REST_S, None)
+    assert health.fault(BLIND_REST_S) is None
+
+
+def test_silence_ends_jobs_only_after_a_while_and_loss_at_once():
+    """A driver that is slow for a moment costs claims, not work."""
+    health = Health(patience_s=15.0)
+    health.silent(100.0, "Timeout")
+    health.silent(114.0, "Timeout")
+    assert health.fault(114.0) == Fault("NVML: Timeout", ends_jobs=False)
+    assert health.fault(115.0) == Fault("NVML: Timeout", ends_jobs=True)
+    health.answered(116.0, 0)
+    health.silent(117.0, "GPU is lost", lost=True)
+    assert health.fault(117.0) == Fault("NVML: GPU is lost", ends_jobs=True)
+
+
+@pytest.mark.parametrize(("action", "ends_jobs"), [(1, True), (2, True), (3, False), (4, False), (7, True)])
+def test_a_gpu_that_is_to_be_drained_first_may_finish_what_runs(action: int, *, ends_jobs: bool):
+    """A reset that waits for its peers is no reason to throw work away."""
+    health = Health()
+    health.answered(0.0, action)
+    fault = health.fault(0.0)
+
+    assert fault is not None
+    assert fault.ends_jobs is ends_jobs
