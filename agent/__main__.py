@@ -11,11 +11,13 @@ def main() -> int:
     # Imported here, so that a runner that imports the main module of its agent gets nothing.
     import structlog
 
-    from agent import boot, hiding, journal, settings
+    from agent import boot, hiding, journal, owner, settings
     from agent.node import Node
     from agent.shutdown import Signals
     from queue_schema.errors import BadRequest
 
+    if sys.argv[1:2] in (["keep-off"], ["let-in"]):
+        return owner.main(sys.argv[1], sys.argv[2:])
     try:
         said = settings.read(sys.argv[1:], os.environ)
     except settings.SettingsError as exc:

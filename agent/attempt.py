@@ -26,7 +26,7 @@ from agent.runners.forkserver import Forkserver
 from agent.runners.reading import Reading, Stream
 from agent.runners.records import Records
 from agent.runners.runner import Runner, RunnerGone
-from agent.sampling import Sampler, booked_mib, shortfall
+from agent.sampling import Sampler, booked_mib, shortfall, squeeze
 from agent.settings import AgentSettings
 from agent.settler import Settler
 from agent.spool import Settlement
@@ -118,6 +118,8 @@ class Attempt(threading.Thread):
         elif isinstance(message, Checkpoint):
             self._events.put(message)
         else:
+            if isinstance(message, Failure) and message.cause == "out_of_memory":
+                self._look_who_has_it()
             self._last = message
 
     def printed(self, stream: Stream, lines: list[str]) -> None:
@@ -138,6 +140,12 @@ class Attempt(threading.Thread):
     def ended(self) -> None:
         """Everything the runner had to say was heard."""
         self._events.put(None)
+
+    def _look_who_has_it(self) -> None:
+        """While the runner still shows what it holds: afterwards its memory would look like a stranger's."""
+        for device in self._shop.sampler.look().devices:
+            if any(held.token == self._lease.token for held in device.leases):
+                squeeze(device, self._shop.leases.all())
 
     # From here on, on this thread.
 
@@ -198,6 +206,7 @@ class Attempt(threading.Thread):
             booked_mib=booked_mib(self._claimed.grant, RAM_IDX),
             overuse=self._lease.overuse,
             fault=self._lease.fault,
+            squeezed_mib=self._lease.squeezed_mib,
             kernel_killed=_kernel_kills() > kernel_kills,
         )
         return verdict.judge(self._claimed, facts)

@@ -14,14 +14,14 @@ import structlog
 from agent.devices.host import RAM_IDX
 from agent.health import Infirmary
 from agent.leases import Ending, Leases, Overuse
-from agent.sampling import Sampler, booked_mib
+from agent.sampling import Sampler, booked_mib, squeeze
 from queue_schema.shapes import Sample
 
 log = structlog.get_logger(__name__)
 
 
 class Gauge(threading.Thread):
-    """Looks every `every_s` where there are GPUs, or should be."""
+    """Looks every `every_s` where there are GPUs, or should be, or the owner has a wish."""
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class Gauge(threading.Thread):
         self._came_back = came_back
         self._every_s = every_s
         self._allowance_mib = allowance_mib
+        self._kept = False
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -62,10 +63,12 @@ class Gauge(threading.Thread):
             try:
                 if self._sampler.find_again():
                     self._came_back()
-                if self._sampler.has_gpus:
+                kept = bool(self._sampler.kept())
+                if self._sampler.has_gpus or kept or self._kept:
                     sample = self._sampler.look()
                     self.judge(sample)
                     self._infirmary.see(sample, self._sampler.faults())
+                self._kept = kept
             except Exception:
                 log.exception("gauge.failed")
 
@@ -74,6 +77,7 @@ class Gauge(threading.Thread):
         for device in sample.devices:
             if device.idx == RAM_IDX:
                 continue
+            squeeze(device, self._leases.all())
             for held in device.leases:
                 lease = self._leases.get(held.token)
                 if lease is None or lease.claimed is None:

@@ -1,4 +1,4 @@
-"""What follows from a sick device: its jobs end and go elsewhere, and the fleet is told.
+"""What follows when a device takes no work any more: its jobs end and go elsewhere, and the fleet is told.
 
 A thread of its own, told by the gauge: to reach the database may take a while, and must not hold up a look.
 """
@@ -13,8 +13,9 @@ from uuid import UUID
 import structlog
 
 from agent.backoff import Backoff
-from agent.devices.health import Fault
-from agent.leases import Ending, Leases
+from agent.devices.health import Fault, Then
+from agent.devices.host import RAM_IDX
+from agent.leases import Ending, Lease, Leases
 from agent.line import DatabaseAway, Line
 from agent.membership import Membership
 from queue_schema.calls import agents
@@ -51,13 +52,13 @@ class Infirmary(threading.Thread):
     def see(self, sample: Sample, faults: Mapping[int, Fault]) -> None:
         """Take in one look: end what cannot go on, and let the fleet know what is new. Never waits."""
         for lease in self._leases.all():
-            grant = None if lease.claimed is None else lease.claimed.grant
-            sick = next((idx for idx in (grant.devices if grant else ()) if idx in faults), None)
-            if sick is None or not faults[sick].ends_jobs or lease.settling:
+            if lease.claimed is None or lease.settling:
                 continue
-            if lease.end(Ending.DEVICE):
-                lease.fault = f"device {sick}: {faults[sick].text}"
-                log.warning("lease.device_failed", token=str(lease.token), fault=lease.fault)
+            # What needs no device is in the host's memory all the same.
+            used = lease.claimed.grant.devices or [RAM_IDX]
+            for idx in used:
+                if idx in faults and self._end(lease, idx, faults[idx]):
+                    break
         now = {idx: fault.text for idx, fault in faults.items()}
         for idx in now.keys() | self._faults.keys():
             if now.get(idx) != self._faults.get(idx):
@@ -68,6 +69,17 @@ class Infirmary(threading.Thread):
         self._sample, self._faults = sample, now
         if self._is_news(sample):
             self._news.set()
+
+    def _end(self, lease: Lease, idx: int, fault: Fault) -> bool:
+        if fault.then is Then.GOES_ON:
+            return False
+        text = f"device {idx}: {fault.text}" if fault.then is Then.FAILS else fault.text
+        before, lease.fault = lease.fault, text
+        if lease.end(Ending.DEVICE if fault.then is Then.FAILS else Ending.DRAIN):
+            log.warning("lease.device_lost", token=str(lease.token), then=fault.then.value, fault=text)
+            return True
+        lease.fault = before
+        return False
 
     def run(self) -> None:
         """Tell what is new until stopped."""

@@ -61,6 +61,8 @@ class Lease:
         """Where it outgrew its booking."""
         self.fault: str | None = None
         """What became of its device."""
+        self.squeezed_mib = 0
+        """So much of what is booked on its device was in strangers' hands at the last look."""
         self._ending: Ending | None = None
         self._ending_at = 0.0
         self.when_ended: Callable[[], None] | None = None

@@ -22,6 +22,7 @@ from agent.keeper import Keeper
 from agent.leases import Ending, Lease, Leases
 from agent.line import DatabaseAway, Line
 from agent.membership import Membership
+from agent.owner import Owner
 from agent.reporter import Reporter
 from agent.runners.forkserver import Forkserver, known_kinds, wanted_preload
 from agent.runners.records import Records
@@ -54,7 +55,8 @@ class Node:
         self._records = Records(settings.state_dir / "runners")
         self.leases = Leases()
         self._forkserver = Forkserver(preload=settings.preload or wanted_preload(), entry=settings.entry)
-        self._sampler = Sampler(devices, self.leases, self._forkserver, disk=settings.state_dir)
+        owner = Owner(settings.state_dir, settings.hours)
+        self._sampler = Sampler(devices, self.leases, self._forkserver, disk=settings.state_dir, owner=owner)
         self.membership = Membership(self._declared(), self.leases)
         self._keeping = Line(settings.database_url, "keeper", silence_s=5.0)
         self._telling = Line(settings.database_url, "settler")

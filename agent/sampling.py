@@ -12,9 +12,10 @@ import psutil  # type: ignore[import-untyped]
 from agent import processes
 from agent.devices import DeviceSource, Group
 from agent.devices.absent import AbsentGpus
-from agent.devices.health import Fault
+from agent.devices.health import Fault, Then
 from agent.devices.host import RAM_IDX
 from agent.leases import Lease, Leases
+from agent.owner import Owner
 from agent.runners.forkserver import Forkserver
 from queue_schema.shapes import DeviceDeclared, DeviceSample, Grant, Sample
 
@@ -23,12 +24,19 @@ class Sampler:
     """Measures when asked; looks are numbered, and no two overlap."""
 
     def __init__(
-        self, sources: Sequence[DeviceSource], leases: Leases, forkserver: Forkserver, *, disk: Path
+        self,
+        sources: Sequence[DeviceSource],
+        leases: Leases,
+        forkserver: Forkserver,
+        *,
+        disk: Path,
+        owner: Owner | None = None,
     ) -> None:
         self._sources = list(sources)
         self._leases = leases
         self._forkserver = forkserver
         self._disk = disk
+        self._owner = owner
         self._seq = 0
         self._lock = threading.Lock()
 
@@ -45,9 +53,16 @@ class Sampler:
         """Whether there is more than the host's memory."""
         return any(device.kind == "gpu" for device in self.declare())
 
+    def kept(self) -> dict[int, str]:
+        """Devices that their owner keeps now, and why."""
+        if self._owner is None:
+            return {}
+        return self._owner.keeps([device.idx for device in self.declare()])
+
     def faults(self) -> dict[int, Fault]:
-        """Devices that take no work, as of the last look."""
-        return {idx: fault for source in self._sources for idx, fault in source.faults().items()}
+        """Devices that take no work: sick ones, as of the last look, and those that their owner keeps."""
+        kept = {idx: Fault(why, Then.HANDED_BACK) for idx, why in self.kept().items()}
+        return kept | {idx: fault for source in self._sources for idx, fault in source.faults().items()}
 
     def find_again(self) -> bool:
         """Put GPUs whose driver came back in the place of the absent ones; says whether there were any."""
@@ -69,7 +84,14 @@ class Sampler:
         with self._lock:
             self._seq += 1
             groups = self._groups(self._leases.all())
-            devices = [device for source in self._sources for device in source.look(groups)]
+            kept = self.kept()
+            devices = [
+                DeviceSample(device.idx, 0, fault=why)
+                if (why := kept.get(device.idx)) and device.fault is None
+                else device
+                for source in self._sources
+                for device in source.look(groups)
+            ]
             return Sample(
                 seq=self._seq, devices=devices, disk_free_mib=psutil.disk_usage(str(self._disk)).free >> 20
             )
@@ -121,6 +143,23 @@ def shortfall(sample: Sample, own: Lease, others: Mapping[UUID, Grant]) -> tuple
         if lacking > 0:
             return device.idx, lacking
     return None
+
+
+def squeeze(device: DeviceSample, leases: Sequence[Lease]) -> None:
+    """Note on each lease of a device how much of what is booked there is in strangers' hands.
+
+    What is booked and not realised must be free. Where the driver hides the sizes of some, nobody can say.
+    """
+    there = [
+        (lease, booked_mib(lease.claimed.grant, device.idx))
+        for lease in leases
+        if device.idx != RAM_IDX and lease.claimed is not None and device.idx in lease.claimed.grant.devices
+    ]
+    if device.blind or device.fault is not None:
+        return
+    unrealised = sum(max(0, booked - realised(device, lease.token)) for lease, booked in there)
+    for lease, _ in there:
+        lease.squeezed_mib = max(0, unrealised - device.free_mib)
 
 
 def realised(device: DeviceSample, token: UUID) -> int:

@@ -68,6 +68,8 @@ class AgentSettings:
     """What a job may hold on a GPU beyond its booking before it is ended: a context costs 150 to 500 MiB."""
     gpus: str = "auto"
     """`none`: this machine has no GPU to give, whatever its driver says; memory of the host takes the bookings."""
+    hours: str = ""
+    """When jobs may use this machine, by its own clock: `mon-fri 19:00-08:00, sat, sun`; empty: always."""
     gauge_s: float = 1.0
     """Between two looks at the GPUs for what outgrew its booking and what is sick."""
     device_patience_s: float = 15.0

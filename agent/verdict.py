@@ -45,6 +45,8 @@ class Facts:
     """Where it outgrew its booking."""
     fault: str | None = None
     """What became of its device."""
+    squeezed_mib: int = 0
+    """So much of what was booked on its device was in strangers' hands when it failed."""
     kernel_killed: bool = False
     """Whether this host's kernel ended some process for want of memory meanwhile."""
 
@@ -62,6 +64,13 @@ def judge(claimed: Claimed, facts: Facts) -> Failed | Released | Result | None:
         return ended
     if isinstance(facts.last, Failure):
         failure = facts.last
+        if _was_squeezed(claimed, failure, facts):
+            message = (
+                f"strangers took {facts.squeezed_mib} MiB of what was booked on its device: {failure.message}"
+            )
+            return Failed(
+                claimed.job_id, claimed.token, Cause.INFRASTRUCTURE, message, None, failure.peak_mib
+            )
         return Failed(
             claimed.job_id,
             claimed.token,
@@ -79,6 +88,13 @@ def judge(claimed: Claimed, facts: Facts) -> Failed | Released | Result | None:
         return Failed(claimed.job_id, claimed.token, cause, message)
     # Where the kernel ended it, it was for host memory.
     return Failed(claimed.job_id, claimed.token, cause, message, None, facts.peak_mib, "ram")
+
+
+def _was_squeezed(claimed: Claimed, failure: Failure, facts: Facts) -> bool:
+    """Out of memory within its booking, while others held a part of that. What it asked for counts in its peak."""
+    if failure.cause != "out_of_memory" or failure.memory == "ram" or not facts.squeezed_mib:
+        return False
+    return failure.peak_mib is not None and failure.peak_mib <= claimed.grant.vram_mib
 
 
 def completion(
@@ -118,7 +134,7 @@ def _by_agent(claimed: Claimed, facts: Facts, ending: Ending) -> Failed | Releas
             return Failed(*ids, Cause.INFRASTRUCTURE, facts.fault or "its device failed")
         case Ending.EXCLUSIVE | Ending.DRAIN | Ending.PREEMPT:
             # A job that failed by itself just then has failed; only what we ended is handed back.
-            return None if isinstance(facts.last, Failure) else Released(*ids, _SPOKEN[ending])
+            return None if isinstance(facts.last, Failure) else Released(*ids, facts.fault or _SPOKEN[ending])
         case _:
             return None
 

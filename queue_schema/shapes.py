@@ -169,6 +169,8 @@ class DeviceSample(msgspec.Struct, frozen=True, omit_defaults=True):
     leases: list[LeaseSample] = []
     fault: str | None = None
     """Why it takes no work; None: it is well."""
+    blind: bool = False
+    """Whether the driver does not tell the sizes of some leases there."""
 
 
 class Sample(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ Pure: told what was seen and when, it answers. XIDs: NVIDIA's "XID Errors" (docs
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 APPLICATION_XIDS = frozenset({13, 31, 43, 45, 68, 109})
 """Faults of what ran on the GPU, not of the GPU: a bad access, a bad instruction, a kernel that was ended."""
@@ -43,13 +44,22 @@ PATIENCE_S = 15.0
 """How long NVML may be silent on a GPU before what runs there is taken for lost."""
 
 
+class Then(Enum):
+    """What becomes of the jobs on a device that takes no work."""
+
+    GOES_ON = "goes on"
+    FAILS = "fails"
+    """It cannot go on: the infrastructure's fault."""
+    HANDED_BACK = "handed back"
+    """It is asked for a checkpoint, and nobody is blamed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Why a device takes no work."""
 
     text: str
-    ends_jobs: bool
-    """Whether what runs on it cannot go on."""
+    then: Then
 
 
 class Health:
@@ -96,13 +106,11 @@ class Health:
         """What is wrong with it now; None: it may be used."""
         if self._xid:
             text = XID_TEXTS.get(self._xid)
-            return Fault(f"XID {self._xid}" + (f": {text}" if text else ""), ends_jobs=True)
+            return Fault(f"XID {self._xid}" + (f": {text}" if text else ""), Then.FAILS)
         if self._silence:
-            return Fault(
-                f"NVML: {self._silence}",
-                ends_jobs=self._lost or now - self._silent_since >= self._patience_s,
-            )
+            gone = self._lost or now - self._silent_since >= self._patience_s
+            return Fault(f"NVML: {self._silence}", Then.FAILS if gone else Then.GOES_ON)
         if self._action:
             text = ACTION_TEXTS.get(self._action, f"recovery action {self._action}")
-            return Fault(f"it needs {text}", ends_jobs=self._action not in _LET_FINISH)
+            return Fault(f"it needs {text}", Then.GOES_ON if self._action in _LET_FINISH else Then.FAILS)
         return None

@@ -163,16 +163,19 @@ class NvmlDevices:
         fault = gpu.health.fault(time.monotonic())
         if measured is None or fault is not None:
             return DeviceSample(idx=gpu.idx, free_mib=0, fault=fault.text if fault else None)
-        leases = []
+        leases, blind = [], False
         for token, group in groups.items():
             figures = [measured.used[pid] for pid in group.pids if pid in measured.used]
-            if figures and None not in figures:
+            if None in figures:
+                blind = True
+            elif figures:
                 used_mib = sum(f for f in figures if f is not None)
                 leases.append(LeaseSample(job_id=group.job_id, token=token, mib=used_mib))
         free_mib = measured.free_mib
         foreign = max(0, gpu.total_mib - free_mib - sum(lease.mib for lease in leases))
         free_mib -= gpu.foreign.held_back_mib(time.monotonic(), foreign, {lease.token for lease in leases})
-        return DeviceSample(idx=gpu.idx, free_mib=max(0, min(free_mib, gpu.total_mib)), leases=leases)
+        free_mib = max(0, min(free_mib, gpu.total_mib))
+        return DeviceSample(idx=gpu.idx, free_mib=free_mib, leases=leases, blind=blind)
 
     def _found(self, index: int, handle: Any) -> list[_Gpu]:
         slices = _slices(handle)

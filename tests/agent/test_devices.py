@@ -11,7 +11,7 @@ import pytest
 from agent import boot
 from agent.devices import Group, health, nvml
 from agent.devices.foreign import Foreign
-from agent.devices.health import Fault
+from agent.devices.health import Fault, Then
 from agent.devices.host import HostMemory, available_mib, physical_mib
 from agent.devices.nvml import NvmlDevices
 from agent.gauge import Gauge
@@ -158,7 +158,7 @@ def test_a_gpu_that_fell_off_has_nothing_free(gpus, opened):
     gpus(("gpu", {**H100, "fail": 15}), ("gpu", {**H100, "uuid": "GPU-b"}))
 
     assert [each.free_mib for each in source.look({})] == [0, 81920]
-    assert source.faults() == {0: Fault("NVML: GPU is lost", ends_jobs=True)}
+    assert source.faults() == {0: Fault("NVML: GPU is lost", Then.FAILS)}
 
 
 def test_a_call_that_hangs_holds_up_only_its_gpu(gpus, opened, monkeypatch):
@@ -173,7 +173,7 @@ def test_a_call_that_hangs_holds_up_only_its_gpu(gpus, opened, monkeypatch):
         (81920, None),
     ]
     assert [each.free_mib for each in source.look({})] == [0, 81920]
-    assert source.faults() == {0: Fault("NVML: no answer", ends_jobs=False)}
+    assert source.faults() == {0: Fault("NVML: no answer", Then.GOES_ON)}
     gpus(("gpu", H100), ("gpu", {**H100, "uuid": "GPU-b"}))
     eventually(lambda: source.look({})[0].free_mib == 81920)
     assert source.faults() == {}
@@ -189,7 +189,7 @@ def test_an_xid_of_the_hardware_takes_a_gpu_out_until_it_needs_nothing(gpus, ope
     gpus(("gpu", {**cut, "xid": 31, "xids": 1}), part)
     gpus(("gpu", {**cut, "xid": 48, "xids": 2, "action": 1}), (part[0], {**part[1], "action": 1}))
 
-    eventually(lambda: source.faults() == {100: Fault("XID 48: double-bit ECC error", ends_jobs=True)})
+    eventually(lambda: source.faults() == {100: Fault("XID 48: double-bit ECC error", Then.FAILS)})
     assert source.look({})[0].free_mib == 0
     gpus(("gpu", {**cut, "xid": 48, "xids": 2}), part)
     assert source.look({})[0].free_mib == 10240

@@ -89,7 +89,7 @@ def test_a_call_that_hangs(fleet: Fleet, agent: Daemon, mock: MockNode):
     fleet.ends(second, "succeeded")
     assert fleet.one("select devices[1] from fleet.attempts where job_id = %s", second) == 1 - idx
 
-    agent.wait("lease.device_failed")
+    agent.wait("lease.device_lost")
     eventually(lambda: fleet.one("select count(*) from fleet.attempts where job_id = %s", job) == 1)
     assert last_end(fleet, job) == ("infrastructure", f"device {idx}: NVML: no answer")
     gpus.heal(mock, idx)

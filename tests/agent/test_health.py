@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.devices.health import APPLICATION_XIDS, BLIND_REST_S, REST_S, Fault, Health
+from agent.devices.health import APPLICATION_XIDS, BLIND_REST_S, REST_S, Fault, Health, Then
 
 
 @pytest.mark.parametrize("xid", sorted(APPLICATION_XIDS))
@@ -21,7 +21,7 @@ def test_an_xid_of_the_hardware_lasts_until_nothing_is_asked_for():
     health = Health()
     health.saw_xid(0.0, 48)
     health.answered(1.0, 0)
-    assert health.fault(1.0) == Fault("XID 48: double-bit ECC error", ends_jobs=True)
+    assert health.fault(1.0) == Fault("XID 48: double-bit ECC error", Then.FAILS)
     health.answered(REST_S, 1)
     assert health.fault(REST_S) is not None
     health.answered(REST_S + 1, 0)
@@ -33,7 +33,7 @@ def test_with_an_old_driver_the_gpu_rests_for_long():
     health = Health()
     health.saw_xid(0.0, 999)
     health.answered(BLIND_REST_S - 1, None)
-    assert health.fault(BLIND_REST_S - 1) == Fault("XID 999", ends_jobs=True)
+    assert health.fault(BLIND_REST_S - 1) == Fault("XID 999", Then.FAILS)
     health.answered(BLIND_REST_S, None)
     assert health.fault(BLIND_REST_S) is None
 
@@ -43,19 +43,22 @@ def test_silence_ends_jobs_only_after_a_while_and_loss_at_once():
     health = Health(patience_s=15.0)
     health.silent(100.0, "Timeout")
     health.silent(114.0, "Timeout")
-    assert health.fault(114.0) == Fault("NVML: Timeout", ends_jobs=False)
-    assert health.fault(115.0) == Fault("NVML: Timeout", ends_jobs=True)
+    assert health.fault(114.0) == Fault("NVML: Timeout", Then.GOES_ON)
+    assert health.fault(115.0) == Fault("NVML: Timeout", Then.FAILS)
     health.answered(116.0, 0)
     health.silent(117.0, "GPU is lost", lost=True)
-    assert health.fault(117.0) == Fault("NVML: GPU is lost", ends_jobs=True)
+    assert health.fault(117.0) == Fault("NVML: GPU is lost", Then.FAILS)
 
 
-@pytest.mark.parametrize(("action", "ends_jobs"), [(1, True), (2, True), (3, False), (4, False), (7, True)])
-def test_a_gpu_that_is_to_be_drained_first_may_finish_what_runs(action: int, *, ends_jobs: bool):
+@pytest.mark.parametrize(
+    ("action", "then"),
+    [(1, Then.FAILS), (2, Then.FAILS), (3, Then.GOES_ON), (4, Then.GOES_ON), (7, Then.FAILS)],
+)
+def test_a_gpu_that_is_to_be_drained_first_may_finish_what_runs(action: int, then: Then):
     """A reset that waits for its peers is no reason to throw work away."""
     health = Health()
     health.answered(0.0, action)
     fault = health.fault(0.0)
 
     assert fault is not None
-    assert fault.ends_jobs is ends_jobs
+    assert fault.then is then
