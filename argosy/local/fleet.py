@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _READY_S = 60.0
 _LOGINS = {"argosy_agent": "fleet_agent", "argosy_api": "fleet_api", "argosy_scheduler": "fleet_scheduler"}
+_MOCK_CPU_MILLI = 8000
+"""For each stand-in GPU, as hosts of GPUs have it, whatever this machine has."""
 PROJECT = "default"
 _MOCK_SHARE_OF_RAM = 80
 """Per cent of this machine's, over all mock nodes."""
@@ -125,6 +127,7 @@ class LocalFleet:
                 ram_mib=share,
                 # What runs on a stand-in GPU does so in host memory, beside what was booked of that.
                 ram_allowance_mib=gpus.total_mib,
+                cpu_milli=_MOCK_CPU_MILLI * gpus.count,
                 slots=slots or 2 * gpus.count,
             )
 
