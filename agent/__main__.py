@@ -11,7 +11,7 @@ def main() -> int:
     # Imported here, so that a runner that imports the main module of its agent gets nothing.
     import structlog
 
-    from agent import boot, hiding, journal, owner, settings
+    from agent import boot, hiding, isolation, journal, owner, settings
     from agent.node import Node
     from agent.shutdown import Signals
     from queue_schema.errors import BadRequest
@@ -31,7 +31,8 @@ def main() -> int:
     signals = Signals()
     signals.listen()
     try:
-        Node(said, signals, boot.find_devices(said)).run()
+        means = isolation.find_means(said)  # by forks, and so before there is any thread
+        Node(said, signals, means, boot.find_devices(said)).run()
     except (settings.SettingsError, BadRequest) as exc:
         log.error("agent.unusable", error=str(exc), fix=getattr(exc, "fix", None))  # noqa: TRY400  # expected: the text says it all
         return 2

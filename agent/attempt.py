@@ -7,7 +7,6 @@ goes to the reporter and the settler.
 from __future__ import annotations
 
 import queue
-import shutil
 import threading
 import time
 from dataclasses import dataclass
@@ -19,13 +18,16 @@ from agent import verdict
 from agent.checkpoints import Checkpoints
 from agent.devices.host import RAM_IDX
 from agent.files.cache import Cache
+from agent.files.own import NotOwn, opened
 from agent.files.transfer import FileMissing, Transfer, TransferAborted, TransferError
+from agent.isolation import Isolation, clear
 from agent.leases import Ending, Lease, Leases
 from agent.reporter import Reporter
 from agent.runners.forkserver import Forkserver
 from agent.runners.reading import Reading, Stream
 from agent.runners.records import Records
 from agent.runners.runner import Runner, RunnerGone
+from agent.runners.walls import Plan
 from agent.sampling import Sampler, booked_mib, shortfall, squeeze
 from agent.settings import AgentSettings
 from agent.settler import Settler
@@ -38,7 +40,6 @@ from workloads.protocol import (
     Failure,
     FromRunner,
     Metrics,
-    Output,
     Progress,
     Result,
     Spec,
@@ -62,6 +63,7 @@ class Workshop:
     checkpoints: Checkpoints
     reporter: Reporter
     settler: Settler
+    isolation: Isolation
     starting: threading.Lock
     """One second look and start at a time, so that two do not both see the same free memory."""
 
@@ -107,7 +109,7 @@ class Attempt(threading.Thread):
             self._shop.leases.remove(self._lease.token)
         else:
             self._shop.settler.settle(settlement)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        clear(self._folder)
 
     # What the runner says, on the reading thread.
 
@@ -167,20 +169,27 @@ class Attempt(threading.Thread):
             return self._failed(Cause.INFRASTRUCTURE, f"{type(exc).__name__}: {exc}")
 
     def _perform(self) -> Failed | Released | Result | None:
-        self._folder.mkdir(parents=True, mode=0o700)
-        self._work_dir.mkdir()
+        self._folder.parent.mkdir(mode=0o711, exist_ok=True)
+        self._folder.mkdir(mode=0o700)
+        for own in (self._work_dir, self._folder / "tmp"):
+            own.mkdir()
         inputs = {
             each.name: str(self._fetched(each.name, each.sha256, each.source))
             for each in self._claimed.inputs
         }
         checkpoint = self._fetched_checkpoint()
+        with self._shop.isolation.around(self._claimed, self._folder) as plan:
+            return self._run(plan, self._spec(inputs, checkpoint))
+
+    def _run(self, plan: Plan, spec: Spec) -> Failed | Released | Result | None:
+        """Start a runner, listen until it and all it started are gone, and judge."""
         kernel_kills = _kernel_kills()
-        runner = self._launched()
+        runner = self._launched(plan)
         reading = Reading(runner, self)
         try:
             reading.start()
             try:
-                runner.send(self._spec(inputs, checkpoint))
+                runner.send(spec)
             except RunnerGone as exc:
                 self._log.warning("runner.deaf", error=str(exc))
                 runner.kill()
@@ -211,7 +220,7 @@ class Attempt(threading.Thread):
         )
         return verdict.judge(self._claimed, facts)
 
-    def _launched(self) -> Runner:
+    def _launched(self, plan: Plan) -> Runner:
         """Look again, and start.
 
         Raises:
@@ -228,7 +237,7 @@ class Attempt(threading.Thread):
             if lacking is not None:
                 raise NoRoom(f"device {lacking[0]} full: {lacking[1]} MiB are missing since the claim")
             began = time.monotonic()
-            runner = shop.forkserver.launch(lease.token, self._environment(), folder=str(self._folder))
+            runner = shop.forkserver.launch(lease.token, self._environment(), plan=plan)
             shop.records.put(runner)
             shop.leases.watch(lease, runner)
         self._log.info("runner.started", pid=runner.pid, took_s=round(time.monotonic() - began, 3))
@@ -236,14 +245,13 @@ class Attempt(threading.Thread):
 
     def _environment(self) -> dict[str, str]:
         grant = self._claimed.grant
-        temporary = self._folder / "tmp"
-        temporary.mkdir()
         return {
             "CUDA_VISIBLE_DEVICES": self._shop.sampler.visible(grant.devices),
             "OMP_NUM_THREADS": str(max(1, grant.cpu_milli // 1000)),
-            "TMPDIR": str(temporary),
+            "TMPDIR": str(self._folder / "tmp"),
             "ARGOSY_JOB_ID": str(self._lease.job_id),
             "ARGOSY_ATTEMPT": str(self._claimed.attempt),
+            **self._shop.isolation.environment(self._claimed, self._folder),
         }
 
     def _spec(self, inputs: dict[str, str], checkpoint: Path | None) -> Spec:
@@ -297,22 +305,19 @@ class Attempt(threading.Thread):
         """Upload the outputs of a result, and make it a completion."""
         artifacts = []
         for output in result.outputs:
-            path = self._own_file(output)
-            sha256, size = self._shop.transfer.upload(
-                path,
-                media_type=output.media_type,
-                job_id=self._lease.job_id,
-                token=self._lease.token,
-                wanted=lambda: self._lease.ending is not Ending.LOST,
-            )
+            try:
+                with opened(Path(output.path), self._work_dir) as file:
+                    sha256, size = self._shop.transfer.upload(
+                        file,
+                        media_type=output.media_type,
+                        job_id=self._lease.job_id,
+                        token=self._lease.token,
+                        wanted=lambda: self._lease.ending is not Ending.LOST,
+                    )
+            except NotOwn as exc:
+                raise UserMistake(f"output {output.name!r} is not a file of this job: {exc}") from exc
             artifacts.append(Artifact(str(_relative(output.name, "output")), sha256, size, output.media_type))
         return verdict.completion(self._claimed, result, artifacts, self._peak_mib())
-
-    def _own_file(self, output: Output) -> Path:
-        path = Path(output.path).resolve()
-        if not path.is_relative_to(self._work_dir.resolve()) or not path.is_file():
-            raise UserMistake(f"output {output.name!r} is not a file of this job: {output.path}")
-        return path
 
     def _peak_mib(self) -> int | None:
         """What we saw of host memory; says nothing of a job that was booked on GPUs."""

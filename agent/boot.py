@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from agent.devices import DeviceSource
 from agent.devices.absent import AbsentGpus
 from agent.devices.host import HostMemory, physical_mib
 from agent.devices.nvml import NvmlDevices
+from agent.isolation import Isolation, Means, clear
 from agent.leases import Lease, Leases
 from agent.line import DatabaseAway, Line
 from agent.membership import Membership
@@ -64,7 +64,9 @@ def find_devices(settings: AgentSettings) -> list[DeviceSource]:
     return [HostMemory(budget_mib=budget_mib, takes_vram=False), gpus]
 
 
-def declare(settings: AgentSettings, sampler: Sampler, *, instance: str, kinds: tuple[str, ...]) -> Join:
+def declare(
+    settings: AgentSettings, sampler: Sampler, means: Means, *, instance: str, kinds: tuple[str, ...]
+) -> Join:
     """What this agent says of itself when it joins."""
     own = processes.look_up(os.getpid())
     return Join(
@@ -77,11 +79,11 @@ def declare(settings: AgentSettings, sampler: Sampler, *, instance: str, kinds: 
         cpu_milli=settings.cpu_milli or len(os.sched_getaffinity(0)) * 1000,
         disk_mib=psutil.disk_usage(str(settings.state_dir)).total >> 20,
         slots=settings.slots,
-        labels=sampler.facts() | dict(settings.labels),
+        labels=sampler.facts() | means.facts() | dict(settings.labels),
     )
 
 
-def clear_leftovers(records: Records, state_dir: Path) -> None:
+def clear_leftovers(records: Records, isolation: Isolation, state_dir: Path) -> None:
     """End the runners of the last life, and remove their work folders.
 
     Before the join, for what it hands back must not still be running.
@@ -89,7 +91,8 @@ def clear_leftovers(records: Records, state_dir: Path) -> None:
     ended = records.end_leftovers()
     if ended:
         log.warning("runner.leftovers_ended", processes=ended)
-    shutil.rmtree(state_dir / "work", ignore_errors=True)
+    isolation.end_leftovers()
+    clear(state_dir / "work")
 
 
 def hold_spooled(leases: Leases, settlements: list[Settlement]) -> None:

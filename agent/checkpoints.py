@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from agent.backoff import Backoff
+from agent.files.own import NotOwn, opened, remove
 from agent.files.transfer import Transfer, TransferError
 from agent.leases import Ending, Lease
 from agent.line import DatabaseAway, Line
@@ -32,27 +33,27 @@ class Checkpoints:
 
     def keep(self, lease: Lease, message: Checkpoint, *, within: Path) -> None:
         """Store one checkpoint; a failure is logged and the attempt goes on."""
-        path = Path(message.path).resolve()
+        path = Path(message.path)
         facts = {"token": str(lease.token), "step": message.step}
-        if not path.is_relative_to(within.resolve()) or not path.is_file():
-            log.warning("checkpoint.not_a_file", path=message.path, **facts)
-            return
         try:
-            sha256, size = self._transfer.upload(
-                path,
-                media_type="application/octet-stream",
-                job_id=lease.job_id,
-                token=lease.token,
-                wanted=lambda: lease.ending is not Ending.LOST,
-            )
+            with opened(path, within) as file:
+                sha256, size = self._transfer.upload(
+                    file,
+                    media_type="application/octet-stream",
+                    job_id=lease.job_id,
+                    token=lease.token,
+                    wanted=lambda: lease.ending is not Ending.LOST,
+                )
             self._name(lease, sha256, size, message.step)
             log.info("checkpoint.kept", size=size, **facts)
+        except NotOwn as exc:
+            log.warning("checkpoint.not_a_file", error=str(exc), **facts)
         except LeaseLost:
             lease.end(Ending.LOST)
         except (TransferError, DatabaseAway, FleetError, OSError) as exc:
             log.warning("checkpoint.failed", error=f"{type(exc).__name__}: {exc}", **facts)
         finally:
-            path.unlink(missing_ok=True)
+            remove(path, within)
 
     def _name(self, lease: Lease, sha256: str, size: int, step: int) -> None:
         until = time.monotonic() + PATIENCE_S

@@ -26,10 +26,11 @@ class Ending(IntEnum):
     """Its lease may run out unseen, and it must never run twice."""
     TIMEOUT = 4
     OUT_OF_MEMORY = 5
-    DEVICE = 6
+    OUT_OF_DISK = 6
+    DEVICE = 7
     """A device it runs on failed."""
-    CANCEL = 7
-    LOST = 8
+    CANCEL = 8
+    LOST = 9
     """Somebody else may run the job now: nothing of this attempt may be told."""
 
 
@@ -60,7 +61,7 @@ class Lease:
         self.overuse: Overuse | None = None
         """Where it outgrew its booking."""
         self.fault: str | None = None
-        """What became of its device."""
+        """What became of its device, or of its disk."""
         self.squeezed_mib = 0
         """So much of what is booked on its device was in strangers' hands at the last look."""
         self._ending: Ending | None = None

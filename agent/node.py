@@ -13,11 +13,13 @@ from agent.attempt import Attempt, Workshop
 from agent.checkpoints import Checkpoints
 from agent.claims import Claims
 from agent.devices import DeviceSource
+from agent.disk import Disk
 from agent.files.cache import Cache
 from agent.files.transfer import Transfer
 from agent.gauge import Gauge
 from agent.health import Infirmary
 from agent.in_process import InProcess
+from agent.isolation import Isolation, Means
 from agent.keeper import Keeper
 from agent.leases import Ending, Lease, Leases
 from agent.line import DatabaseAway, Line
@@ -46,11 +48,16 @@ class Node:
     """Built whole, then run once."""
 
     def __init__(
-        self, settings: AgentSettings, signals: shutdown.Signals, devices: Sequence[DeviceSource]
+        self,
+        settings: AgentSettings,
+        signals: shutdown.Signals,
+        means: Means,
+        devices: Sequence[DeviceSource],
     ) -> None:
         self._settings = settings
         self._signals = signals
         self._state = StateDir(settings.state_dir)
+        self._isolation = Isolation(settings, means, self._state.instance())
         self._spool = Spool(settings.state_dir / "spool")
         self._records = Records(settings.state_dir / "runners")
         self.leases = Leases()
@@ -84,6 +91,7 @@ class Node:
         self._watchdog = Watchdog(
             settings, self.leases, self._forkserver, lease_s=lambda: self.membership.terms.lease_s
         )
+        self._disk = Disk(self.leases, allowance_mib=settings.disk_allowance_mib)
         self._infirmary = Infirmary(self._telling, self.membership, self.leases)
         self._gauge = Gauge(
             self._sampler,
@@ -104,6 +112,7 @@ class Node:
             checkpoints=Checkpoints(self._telling, self.membership, self._transfer),
             reporter=self._reporter,
             settler=self.settler,
+            isolation=self._isolation,
             starting=threading.Lock(),
         )
         self.membership.unknown = self._hand_back
@@ -114,7 +123,7 @@ class Node:
         Raises:
             BadRequest: The database will not take what we declare.
         """
-        boot.clear_leftovers(self._records, self._settings.state_dir)
+        boot.clear_leftovers(self._records, self._isolation, self._settings.state_dir)
         self._forkserver.warm()
         spooled = self._spool.load()
         boot.hold_spooled(self.leases, spooled)
@@ -136,6 +145,7 @@ class Node:
             self._reporter,
             self.settler,
             self.keeper,
+            self._disk,
             self._infirmary,
             self._gauge,
             self._watchdog,
@@ -175,7 +185,13 @@ class Node:
 
     def _declared(self) -> Join:
         kinds = self._settings.kinds or known_kinds()
-        return boot.declare(self._settings, self._sampler, instance=self._state.instance(), kinds=kinds)
+        return boot.declare(
+            self._settings,
+            self._sampler,
+            self._isolation.means,
+            instance=self._state.instance(),
+            kinds=kinds,
+        )
 
     def _gpus_came_back(self) -> None:
         declared = self._declared()

@@ -66,6 +66,14 @@ class AgentSettings:
     it comes to copy (24 MiB for a `noop`, up to about 130 of them with torch), and our error."""
     gpu_allowance_mib: int = 512
     """What a job may hold on a GPU beyond its booking before it is ended: a context costs 150 to 500 MiB."""
+    isolation: str = "auto"
+    """`on`: no job without a user, a /tmp and a network of its own; `auto`: with what this host allows; `off`."""
+    networked: tuple[str, ...] = ("diffusion.generate", "diffusion.train_lora")
+    """Kinds whose jobs may use the network, to fetch models; all others have only a loopback of their own."""
+    disk_allowance_mib: int = 1024
+    """What a job may write beyond its booking of scratch space before it is ended: those bookings are estimates."""
+    job_processes: int = 2048
+    """Most processes and threads of one job, where it has a user of its own."""
     gpus: str = "auto"
     """`none`: this machine has no GPU to give, whatever its driver says; memory of the host takes the bookings."""
     hours: str = ""
@@ -85,6 +93,7 @@ class AgentSettings:
             ("report_s", 0.01),
             ("grace_s", 0.0),
             ("gauge_s", 0.01),
+            ("job_processes", 16),
             ("device_patience_s", 0.0),
             ("cache_mib", 0),
         ):
@@ -92,6 +101,8 @@ class AgentSettings:
                 raise SettingsError(f"{name} must be at least {low}, got {getattr(self, name)}")
         if self.ram_mib is not None and self.ram_mib < 1:
             raise SettingsError(f"ram_mib must be at least 1, got {self.ram_mib}")
+        if self.isolation not in ("auto", "on", "off"):
+            raise SettingsError(f"isolation must be auto, on or off, got {self.isolation!r}")
         if self.gpus not in ("auto", "none"):
             raise SettingsError(f"gpus must be auto or none, got {self.gpus!r}")
         if ":" not in self.entry:

@@ -20,7 +20,8 @@ class StateDir:
             SettingsError: Another agent has it, or it cannot be written.
         """
         try:
-            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.mkdir(parents=True, exist_ok=True, mode=0o711)
+            path.chmod(0o711)  # jobs that are other users pass through to their own folders, and see no names
             self._lock = (path / "lock").open("w")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
@@ -39,6 +40,7 @@ class StateDir:
         if not found:
             found = str(uuid4())
             part = path.with_suffix(".part")
+            part.touch(mode=0o600)
             with part.open("w") as file:
                 file.write(found)
                 file.flush()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from agent.devices.host import RAM_IDX
 from agent.leases import Ending, Overuse
+from agent.runners.walls import EXIT_WALLS
 from queue_schema.shapes import Artifact, Claimed, Completion, Failed, Released
 from queue_schema.states import Cause
 from workloads.protocol import EXIT_OUT_OF_MEMORY, Failure, Result, Stopped
@@ -129,6 +130,8 @@ def _by_agent(claimed: Claimed, facts: Facts, ending: Ending) -> Failed | Releas
             return Failed(
                 *ids, Cause.OUT_OF_MEMORY, message, None, held, "ram" if device == RAM_IDX else "vram"
             )
+        case Ending.OUT_OF_DISK:
+            return Failed(*ids, Cause.USER_ERROR, facts.fault or "wrote more than it may")
         case Ending.DEVICE:
             # What the job said of it, if anything, is only how the fault looked from inside.
             return Failed(*ids, Cause.INFRASTRUCTURE, facts.fault or "its device failed")
@@ -146,6 +149,8 @@ def _without_a_word(facts: Facts) -> tuple[Cause, str]:
         return Cause.INFRASTRUCTURE, f"the runner sent what is no message: {facts.broke_protocol}"
     if code == EXIT_OUT_OF_MEMORY:
         return Cause.OUT_OF_MEMORY, "out of memory, and none left to say more"
+    if code == EXIT_WALLS:
+        return Cause.INFRASTRUCTURE, "the walls around the job did not stand; its log says which"
     if code == FORKSERVER_DIED:
         return Cause.INFRASTRUCTURE, "the process that starts runners died, and this one with it"
     if code == 0:

@@ -26,7 +26,7 @@ _TICK_S = 0.1
 _FAMILY_S = 0.3
 """Between two looks at the memory of the groups."""
 
-_AT_ONCE = frozenset({Ending.LOST, Ending.OUT_OF_MEMORY, Ending.EXCLUSIVE, Ending.DEVICE})
+_AT_ONCE = frozenset({Ending.LOST, Ending.OUT_OF_MEMORY, Ending.EXCLUSIVE, Ending.DEVICE, Ending.OUT_OF_DISK})
 
 
 class Watchdog(threading.Thread):

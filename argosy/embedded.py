@@ -38,6 +38,7 @@ class EmbeddedServer:
     def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self._settings = {**DEFAULTS, **(settings or {})}
+        self._folder_of_socket: Path | None = None
 
     def start(self) -> None:
         """Start it, or find it running.
@@ -45,9 +46,12 @@ class EmbeddedServer:
         Raises:
             subprocess.CalledProcessError: It does not start; its log is in `folder/log`.
         """
+        again = self._folder_of_socket is not None
         self._server = get_server(self.folder, cleanup_mode=None)
+        if again and not self.running():  # `get_server` knows it from before, and leaves a stopped one alone
+            self._run("start")
         if self._apply():
-            self._pg_ctl("restart", "-l", str(self.folder / "log"), "-o", f"-h '' -k {self._socket}")
+            self._run("restart")
 
     def stop(self) -> None:
         """Stop it; connections are closed, what was committed stays."""
@@ -75,6 +79,9 @@ class EmbeddedServer:
             if conn.execute("select from pg_database where datname = %s", (database,)).fetchone() is None:
                 conn.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
 
+    def _run(self, action: str) -> None:
+        self._pg_ctl(action, "-l", str(self.folder / "log"), "-o", f"-h '' -k {self._socket}")
+
     def _pg_ctl(self, action: str, *more: str) -> None:
         """Run pg_ctl as the server's own user; its output goes to the server's log, never to a pipe (it would hang)."""
         subprocess.run(
@@ -88,9 +95,11 @@ class EmbeddedServer:
 
     @property
     def _socket(self) -> Path:
-        socket = self._server.get_postmaster_info().socket_dir
-        assert socket is not None
-        return Path(socket)
+        if self._folder_of_socket is None:
+            socket = self._server.get_postmaster_info().socket_dir
+            assert socket is not None
+            self._folder_of_socket = Path(socket)
+        return self._folder_of_socket
 
     def _apply(self) -> bool:
         """Write the settings that differ; True when the server must restart to take them."""

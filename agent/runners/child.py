@@ -12,11 +12,15 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from typing import Any
 
+from agent.runners.walls import Plan, stand_behind
+
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-def begin(entry: str, channel: Connection, out: Connection, err: Connection, env: Mapping[str, str]) -> None:
-    """Turn a fresh fork into a runner: let go of the forkserver, take own streams, call *entry*.
+def begin(  # noqa: PLR0917  # called by multiprocessing, by position
+    entry: str, channel: Connection, out: Connection, err: Connection, env: Mapping[str, str], plan: Plan
+) -> None:
+    """Turn a fresh fork into a runner: let go of the forkserver, take own streams, stand behind walls, call *entry*.
 
     Args:
         entry: `module:function`, called with the channel, None for the log, and *env*.
@@ -24,6 +28,7 @@ def begin(entry: str, channel: Connection, out: Connection, err: Connection, env
         out: Where stdout goes.
         err: Where stderr goes.
         env: Added to the environment.
+        plan: The walls.
     """
     _let_go_of_the_forkserver()
     # Who leaves the session and loses its parent becomes a child of the runner, and so is still found.
@@ -36,6 +41,7 @@ def begin(entry: str, channel: Connection, out: Connection, err: Connection, env
         text.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # always a TextIOWrapper here
     os.environ.pop("ARGOSY_FORKSERVER", None)
     os.environ.update(env)
+    stand_behind(plan)
     module, _, function = entry.partition(":")
     getattr(import_module(module), function)(channel, None, env)
 

@@ -20,6 +20,7 @@ from agent import processes
 from agent.processes import Footprint
 from agent.runners import child
 from agent.runners.runner import Runner
+from agent.runners.walls import Plan
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +45,13 @@ class Forkserver:
         self._entry = entry
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(
-            ["agent.runners.guard", "agent.runners.child", *preload, "agent.runners.freeze"]
+            [
+                "agent.runners.guard",
+                "agent.runners.child",
+                "agent.runners.walls",
+                *preload,
+                "agent.runners.freeze",
+            ]
         )
         # Reading an exit status takes it away: two threads that both looked would see 255. `Process.start`
         # looks at every process too, so starting and looking exclude each other.
@@ -68,7 +75,7 @@ class Forkserver:
         """Its memory, to tell what a fork of it did not have to pay for."""
         return None if self.pid is None else processes.footprint(self.pid)
 
-    def launch(self, token: UUID, env: Mapping[str, str], *, folder: str) -> Runner:
+    def launch(self, token: UUID, env: Mapping[str, str], *, plan: Plan) -> Runner:
         """Start a runner that waits for its `Spec`.
 
         Raises:
@@ -84,7 +91,7 @@ class Forkserver:
         try:
             process = self._context.Process(
                 target=child.begin,
-                args=(self._entry, theirs, their_out, their_err, {**env, name: value}),
+                args=(self._entry, theirs, their_out, their_err, {**env, name: value}, plan),
                 name=f"runner-{token}",
                 daemon=True,
             )
@@ -99,7 +106,7 @@ class Forkserver:
                 stream.close()
         for stream in (ours, out, err):
             os.set_blocking(stream.fileno(), False)
-        return Runner(token, mark, folder, process, self._polling, ours, out, err)
+        return Runner(token, mark, plan.folder, process, self._polling, ours, out, err)
 
     def close(self) -> None:
         """End the forkserver, and with it every runner that is left."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -144,6 +145,8 @@ class LocalFleet:
 
     def stop(self) -> None:
         """Agents first, so that they can hand back their work; the database last."""
+        for agent in self.agents.values():
+            agent.signal(signal.SIGTERM)  # all at once: each may take its time to hand back
         for child in sorted(self._children, key=lambda child: child not in self.agents.values()):
             child.stop()
         self._children.clear()

@@ -36,7 +36,11 @@ def test_four_kinds_share_a_card_and_one_that_outgrows_its_booking_harms_nobody(
         "selftest.allocate", {"mib": 12_000, "hold_s": 5}, need={"gpus": 1, "vram_mib": 8192, **ON_GPU}
     )
     every = [train, generate, program, greedy]
-    fleet.until(lambda: fleet.conn.execute("select count(*) = 4 from fleet.leases where devices = '{0}'").fetchone()[0])
+    fleet.until(
+        lambda: fleet.conn.execute("select count(*) = 4 from fleet.leases where devices = '{0}'").fetchone()[
+            0
+        ]
+    )
     fleet.until(fleet.all_ended, timeout_s=180)
 
     attempts: dict[str, list[tuple[str, str | None]]] = {job.id: [] for job in every}

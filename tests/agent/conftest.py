@@ -19,6 +19,7 @@ from agent.checkpoints import Checkpoints
 from agent.devices.host import HostMemory
 from agent.files.cache import Cache
 from agent.files.transfer import Transfer
+from agent.isolation import Isolation, Means
 from agent.leases import Lease, Leases
 from agent.line import Line
 from agent.membership import Membership
@@ -242,6 +243,7 @@ def bench(
         checkpoints=Checkpoints(line, membership, transfer),
         reporter=Reporter(line, membership, every_s=0.1, lost=lambda _: None),
         settler=settled,  # type: ignore[arg-type]
+        isolation=Isolation(settings, Means(False, False, False), str(uuid4())),
         starting=threading.Lock(),
     )
     watchdog = Watchdog(settings, leases, forkserver, lease_s=lambda: 30.0)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -35,6 +35,7 @@ class Daemon:
         state_dir: Path,
         *more: str,
         environment: Mapping[str, str] | None = None,
+        python: Sequence[str] = (sys.executable,),
     ) -> None:
         self.state_dir = state_dir
         self.events: list[dict[str, Any]] = []
@@ -54,7 +55,7 @@ class Daemon:
         ]
         argv += [part for module in LIGHT for part in ("--preload", module)]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "agent", *argv, *more],
+            [*python, "-m", "agent", *argv, *more],
             env={
                 **os.environ,
                 "ARGOSY_AGENT_DATABASE_URL": _as_agent(url),
@@ -146,9 +147,17 @@ class Fleet:
         url: str | None = None,
         ready: bool = True,
         environment: Mapping[str, str] | None = None,
+        python: Sequence[str] = (sys.executable,),
     ) -> Daemon:
         """Start an agent; the same folder each time, so a second one is the first one's next life."""
-        daemon = Daemon(url or self.url, self.api_url, self.folder / "state", *more, environment=environment)
+        daemon = Daemon(
+            url or self.url,
+            self.api_url,
+            self.folder / "state",
+            *more,
+            environment=environment,
+            python=python,
+        )
         self.daemons.append(daemon)
         if ready:
             daemon.wait("agent.ready")

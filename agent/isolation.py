@@ -1,0 +1,220 @@
+"""What can stand between a job and this host, found out by trying at the start, and said: in the log and on the node.
+
+A /tmp of its own and no network but for kinds that may have it, by namespaces, as bubblewrap does it; as root, a user of
+its own for each job. Where a wall is missing, there is still what every runner has: its own session and folder, limits of
+memory, files and disk, and no secrets in its environment.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+
+from agent import processes
+from agent.runners import walls
+from agent.settings import AgentSettings, SettingsError
+from queue_schema.shapes import Claimed
+
+log = structlog.get_logger(__name__)
+
+_USERS = 1_900_000_000
+"""The first of our users: above what systemd gives to services and containers, below what fits 31 bits."""
+_EACH, _AGENTS = 1000, 20_000
+"""So many users for each agent of a host, whose place among so many its instance says."""
+_GROUPS = 50_000_000
+_KILL_S = 5.0
+
+
+@dataclass(frozen=True)
+class Means:
+    """The walls of this host."""
+
+    users: bool
+    private_tmp: bool
+    no_network: bool
+    lacking: dict[str, str] = field(default_factory=dict)
+    """Why one is not there."""
+
+    def facts(self) -> dict[str, str]:
+        """For the node's labels: the walls that stand."""
+        there = {"user": self.users, "tmp": self.private_tmp, "network": self.no_network}
+        return {"isolation": ",".join(name for name, stands in there.items() if stands) or "none"}
+
+
+def find_means(settings: AgentSettings) -> Means:
+    """Try every wall.
+
+    Raises:
+        SettingsError: One does not stand, and the settings insist.
+    """
+    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
+    if settings.isolation == "off":
+        return Means(users=False, private_tmp=False, no_network=False, lacking={"all": "isolation is off"})
+    reachable = [
+        str(settings.state_dir),
+        sys.base_prefix,
+        sysconfig.get_paths()["stdlib"],
+        sysconfig.get_paths()["purelib"],
+    ]
+    tried = {
+        "user": walls.possible(partial(walls.try_user, _USERS, reachable)),
+        "tmp": walls.possible(walls.try_mounts),
+        "network": walls.possible(walls.try_network),
+    }
+    lacking = {name: why for name, why in tried.items() if why is not None}
+    if lacking:
+        text = "; ".join(f"{name}: {why}" for name, why in lacking.items())
+        if settings.isolation == "on":
+            raise SettingsError(f"isolation is on, and this host does not have all of it: {text}")
+        log.warning("isolation.lacking", **lacking)
+    return Means(
+        users="user" not in lacking,
+        private_tmp="tmp" not in lacking,
+        no_network="network" not in lacking,
+        lacking=lacking,
+    )
+
+
+class Isolation:
+    """Gives each running attempt its walls, and clears up behind them."""
+
+    def __init__(self, settings: AgentSettings, means: Means, instance: str) -> None:
+        self._settings = settings
+        self.means = means
+        self._first = _USERS + UUID(instance).int % _AGENTS * _EACH
+        self._taken: set[int] = set()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def around(self, claimed: Claimed, folder: Path) -> Iterator[walls.Plan]:
+        """The walls of one attempt, whose folder becomes its user's; at the end nothing of that user is left."""
+        network = claimed.kind in self._settings.networked or not self.means.no_network
+        plan = walls.Plan(
+            folder=str(folder),
+            private_tmp=self.means.private_tmp,
+            keeps=_own_code(),
+            network=network,
+            file_mib=claimed.grant.disk_mib + self._settings.disk_allowance_mib,
+        )
+        if not self.means.users:
+            yield plan
+            return
+        uid = self._take()
+        group = _group_of(claimed.project_id)
+        try:
+            _give(folder, uid)
+            yield replace(plan, uid=uid, groups=[group], processes=self._settings.job_processes)
+        finally:
+            if _end_all_of(range(uid, uid + 1)):
+                self._give_back(uid)
+            else:
+                log.error("isolation.user_stays", uid=uid)  # never given to another job
+
+    def end_leftovers(self) -> None:
+        """End what the last life of this agent left of its jobs."""
+        if self.means.users and not _end_all_of(range(self._first, self._first + _EACH)):
+            log.error("isolation.leftovers_stay", first=self._first)
+
+    def environment(self, claimed: Claimed, folder: Path) -> dict[str, str]:
+        """Where a job that is somebody else finds a home, and the models of its project."""
+        if not self.means.users:
+            return {}
+        found = {
+            "HOME": str(folder / "job"),
+            "USER": "job",
+            "LOGNAME": "job",
+            "XDG_CACHE_HOME": str(folder / "tmp"),
+        }
+        if claimed.kind in self._settings.networked:
+            found["HF_HOME"] = str(self._models(claimed.project_id))
+        return found
+
+    def _models(self, project: UUID) -> Path:
+        """What jobs of one project fetched for themselves; of no other's reach."""
+        path = self._settings.state_dir / "models" / str(project)
+        path.mkdir(parents=True, exist_ok=True)
+        path.parent.chmod(0o711)
+        os.chown(path, 0, _group_of(project))
+        path.chmod(0o2770)
+        return path
+
+    def _take(self) -> int:
+        with self._lock:
+            uid = self._first
+            while uid in self._taken:
+                uid += 1
+            self._taken.add(uid)
+            return uid
+
+    def _give_back(self, uid: int) -> None:
+        with self._lock:
+            self._taken.discard(uid)
+
+
+def _own_code() -> list[str]:
+    """Where this program and its interpreter are, and the stand-in GPUs, if they lie where jobs have their own /tmp."""
+    mock = os.environ.get("NVIDIA_MOCK_GPUS")
+    there = {sys.prefix, sys.base_prefix, *sys.path, *([str(Path(mock).parent)] if mock else [])}
+    found: list[str] = []
+    for path in sorted(there):
+        inside = any(path.startswith(shared + "/") for shared in walls.PRIVATE)
+        if inside and Path(path).is_dir() and not any(path.startswith(one + "/") for one in found):
+            found.append(path)
+    return found
+
+
+def _group_of(project: UUID) -> int:
+    return _USERS + _EACH * _AGENTS + project.int % _GROUPS
+
+
+def _give(folder: Path, uid: int) -> None:
+    """The attempt's folder, and what is the job's in it; what the agent put there it may read."""
+    for path in (folder, folder / "job", folder / "tmp", folder / "inputs"):
+        if path.is_dir():
+            os.chown(path, uid, uid)
+            path.chmod(0o700)
+    checkpoint = folder / "checkpoint"
+    if checkpoint.is_file():
+        os.chown(checkpoint, uid, uid)
+
+
+def _end_all_of(uids: range) -> bool:
+    """Kill every process of some users, until there is none; says whether there is none."""
+    until = time.monotonic() + _KILL_S
+    while rest := [each for each in processes.table().values() if not each.zombie and _owner(each) in uids]:
+        processes.send(rest, signal.SIGKILL)
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _owner(process: processes.Process) -> int | None:
+    """By its status: the owner of the folder in /proc is root's, if a process hides."""
+    try:
+        lines = Path(f"/proc/{process.pid}/status").read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("Uid:")), None)
+
+
+def clear(folder: Path) -> None:
+    """Remove an attempt's folder, whatever the job made of it: folders in folders without end, too."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:
+        subprocess.run(["rm", "-rf", "--one-file-system", "--", folder], check=False)

@@ -1,0 +1,89 @@
+"""PostgreSQL away in mid-work: on twenty nodes no attempt is lost, none is settled twice.
+
+`ARGOSY_OUTAGE_S=300 pytest --timeout 600 tests/acceptance/test_outage.py` is five minutes of it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from argosy import Client
+from argosy.demo import workflow
+from argosy.local.fleet import LocalFleet, LocalFleetSettings
+from tests.support.ports import free_port
+
+pytestmark = pytest.mark.timeout(int(float(os.environ.get("ARGOSY_OUTAGE_S", "30"))) + 270)
+AWAY_S = float(os.environ.get("ARGOSY_OUTAGE_S", "30"))
+NODES = 20
+
+
+@pytest.fixture
+def local() -> Iterator[LocalFleet]:
+    """With a server of its own, which can be stopped; short, since a UNIX socket lies below."""
+    folder = Path(f"/tmp/argosy-outage-{os.getpid()}")
+    found = LocalFleet(LocalFleetSettings(home=folder, port=free_port(), lease_s=6.0), print)
+    found.start()
+    yield found
+    found.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def until(local: LocalFleet, true: Any, within_s: float) -> None:
+    """Look until it is so; what dies is started again meanwhile, as `argosy up` does."""
+    end = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < end, f"not within {within_s} s"
+        local.watch()
+        time.sleep(0.1)
+
+
+def test_a_database_that_is_away_costs_nothing(local: LocalFleet, tmp_path: Path):
+    """Nineteen short jobs, which end before, amid and after the outage, and a training, on a node each."""
+    server = local._embedded
+    assert server is not None
+    workflow.draw_photos(5, tmp_path)
+    photos = {path.name: path for path in sorted(tmp_path.glob("photo-*.png"))}
+    for number in range(NODES):
+        local.add_agent(f"node-{number}", slots=1, ram_mib=6000, cpu_milli=1000, preload="workloads.runner")
+    with Client(local.url, local.api_key) as client:
+        train = client.submit(
+            "diffusion.train_lora",
+            {"captions": dict.fromkeys(photos, "a portrait of a sks person"), "steps": 60, "prior_batch": 0},
+            inputs=photos,
+        )
+        for number in range(NODES - 1):
+            seconds = 12 + (AWAY_S + 5) * number / NODES
+            client.submit("noop", {"seconds": seconds}, need={"ram_mib": 64, "cpu_milli": 500})
+        until(local, lambda: (news := train.refresh().progress) is not None and (news.step or 0) > 0, 90)
+        until(local, lambda: sum(node.running for node in client.nodes()) >= NODES - 4, 60)
+
+        server.stop()
+        end = time.monotonic() + AWAY_S
+        until(local, lambda: time.monotonic() > end, AWAY_S + 5)
+        server.start()
+
+        with psycopg.connect(server.url("argosy"), autocommit=True) as conn:
+            until(
+                local,
+                lambda: (
+                    conn.execute("select from fleet.jobs where outcome is null limit 1").fetchone() is None
+                ),
+                120,
+            )
+            ends = conn.execute(
+                """
+                select j.outcome::text, j.attempts,
+                       (select count(*) from fleet.attempts as a where a.job_id = j.job_id),
+                       (select count(*) from fleet.v_events as e where e.job_id = j.job_id and e.event = 'succeeded')
+                  from fleet.jobs as j
+                """
+            ).fetchall()
+    assert ends == [("succeeded", 1, 1, 1)] * NODES
