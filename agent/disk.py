@@ -1,49 +1,133 @@
-"""End jobs that write more than they may, before the disk is full for all.
+"""The agent's disk: nobody writes more than he may, and a full one is a state, not a crash.
 
 A thread of its own: a tree of a million files takes a while to count, and must hold up neither a cancel nor a beat.
 """
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]
 import structlog
 
+from agent.devices.health import Fault, Then
+from agent.files.cache import Cache
 from agent.files.own import used_mib
 from agent.leases import Ending, Leases
 
 log = structlog.get_logger(__name__)
 
 _EVERY_S = 1.0
+_BALLAST_MIB = 16
+_MIB = 2**20
+
+
+class Ballast:
+    """Disk that is taken while there is some, and given up so that results can be written when there is none."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def take(self) -> None:
+        """Take it, if it is not taken and there is room."""
+        if self._path.exists():
+            return
+        part = self._path.with_suffix(".part")
+        try:
+            with part.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, _BALLAST_MIB * _MIB)
+            part.replace(self._path)
+        except OSError as exc:
+            part.unlink(missing_ok=True)
+            log.debug("ballast.no_room", error=str(exc))
+
+    def drop(self) -> bool:
+        """Give it up; says whether there was any."""
+        try:
+            self._path.unlink()
+        except FileNotFoundError:
+            return False
+        log.warning("ballast.dropped", mib=_BALLAST_MIB)
+        return True
 
 
 class Disk(threading.Thread):
-    """Counts what is in the folder of each running attempt, again and again."""
+    """Looks every second at what is free, and at what each running attempt has written."""
 
-    def __init__(self, leases: Leases, *, allowance_mib: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        leases: Leases,
+        cache: Cache,
+        ballast: Ballast,
+        *,
+        floor_mib: int,
+        allowance_mib: int,
+    ) -> None:
+        """Build it.
+
+        Args:
+            folder: On the disk that is watched.
+            leases: Whose holders may be ended.
+            cache: Gives way when there is little left.
+            ballast: Taken again when there is enough.
+            floor_mib: With less free than this, the node takes nothing new.
+            allowance_mib: What a job may write beyond its booking.
+        """
         super().__init__(name="disk", daemon=True)
+        self._folder = folder
         self._leases = leases
+        self._cache = cache
+        self._ballast = ballast
+        self._floor_mib = floor_mib
         self._allowance_mib = allowance_mib
+        self._full: str | None = None
         self._stopping = threading.Event()
 
     def stop(self) -> None:
         """End the thread."""
         self._stopping.set()
 
+    def faults(self, devices: Sequence[int]) -> dict[int, Fault]:
+        """All of these devices while the disk is full: what cannot write its files need not begin."""
+        return {} if self._full is None else dict.fromkeys(devices, Fault(self._full, Then.GOES_ON))
+
     def run(self) -> None:
         """Look until stopped."""
         while not self._stopping.wait(_EVERY_S):
-            for lease in self._leases.all():
-                runner = lease.runner
-                if runner is None or lease.claimed is None or lease.ending is not None:
-                    continue
-                booked = lease.claimed.grant.disk_mib
-                held = used_mib(Path(runner.folder))
-                if held <= booked + self._allowance_mib:
-                    continue
-                lease.fault = f"wrote {held} MiB, booked were {booked} MiB of scratch space (need.disk_mib)"
-                if lease.end(Ending.OUT_OF_DISK):
-                    log.warning(
-                        "runner.filled_disk", token=str(lease.token), held_mib=held, booked_mib=booked
-                    )
+            try:
+                self._look_at_free()
+                self._look_at_jobs()
+            except OSError as exc:
+                log.warning("disk.not_measured", folder=str(self._folder), error=str(exc))
+
+    def _look_at_free(self) -> None:
+        free_mib = psutil.disk_usage(str(self._folder)).free // _MIB
+        if free_mib < self._floor_mib:
+            self._cache.shrink(self._floor_mib - free_mib)
+            free_mib = psutil.disk_usage(str(self._folder)).free // _MIB
+        if free_mib < self._floor_mib:
+            if self._full is None:
+                log.error("disk.full", folder=str(self._folder), free_mib=free_mib, floor_mib=self._floor_mib)
+            self._full = f"disk full: {free_mib} MiB free, {self._floor_mib} are needed"
+            return
+        self._ballast.take()
+        if self._full is not None:
+            log.info("disk.has_room", free_mib=free_mib)
+            self._full = None
+
+    def _look_at_jobs(self) -> None:
+        for lease in self._leases.all():
+            runner = lease.runner
+            if runner is None or lease.claimed is None or lease.ending is not None:
+                continue
+            booked = lease.claimed.grant.disk_mib
+            held = used_mib(Path(runner.folder))
+            if held <= booked + self._allowance_mib:
+                continue
+            lease.fault = f"wrote {held} MiB, booked were {booked} MiB of scratch space (need.disk_mib)"
+            if lease.end(Ending.OUT_OF_DISK):
+                log.warning("runner.filled_disk", token=str(lease.token), held_mib=held, booked_mib=booked)

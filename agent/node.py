@@ -13,7 +13,7 @@ from agent.attempt import Attempt, Workshop
 from agent.checkpoints import Checkpoints
 from agent.claims import Claims
 from agent.devices import DeviceSource
-from agent.disk import Disk
+from agent.disk import Ballast, Disk
 from agent.files.cache import Cache
 from agent.files.transfer import Transfer
 from agent.gauge import Gauge
@@ -58,12 +58,15 @@ class Node:
         self._signals = signals
         self._state = StateDir(settings.state_dir)
         self._isolation = Isolation(settings, means, self._state.instance())
-        self._spool = Spool(settings.state_dir / "spool")
+        ballast = Ballast(settings.state_dir / "ballast")
+        self._spool = Spool(settings.state_dir / "spool", make_room=ballast.drop)
         self._records = Records(settings.state_dir / "runners")
         self.leases = Leases()
         self._forkserver = Forkserver(preload=settings.preload or wanted_preload(), entry=settings.entry)
         owner = Owner(settings.state_dir, settings.hours)
-        self._sampler = Sampler(devices, self.leases, self._forkserver, disk=settings.state_dir, owner=owner)
+        self._sampler = Sampler(
+            devices, self.leases, self._forkserver, disk=settings.state_dir, reasons=[owner.faults]
+        )
         self.membership = Membership(self._declared(), self.leases)
         self._keeping = Line(settings.database_url, "keeper", silence_s=5.0)
         self._telling = Line(settings.database_url, "settler")
@@ -91,7 +94,16 @@ class Node:
         self._watchdog = Watchdog(
             settings, self.leases, self._forkserver, lease_s=lambda: self.membership.terms.lease_s
         )
-        self._disk = Disk(self.leases, allowance_mib=settings.disk_allowance_mib)
+        cache = Cache(settings.state_dir / "cache", budget_mib=settings.cache_mib)
+        self._disk = Disk(
+            settings.state_dir,
+            self.leases,
+            cache,
+            ballast,
+            floor_mib=settings.disk_floor_mib,
+            allowance_mib=settings.disk_allowance_mib,
+        )
+        self._sampler.add_reason(self._disk.faults)
         self._infirmary = Infirmary(self._telling, self.membership, self.leases)
         self._gauge = Gauge(
             self._sampler,
@@ -107,7 +119,7 @@ class Node:
             sampler=self._sampler,
             forkserver=self._forkserver,
             records=self._records,
-            cache=Cache(settings.state_dir / "cache", budget_mib=settings.cache_mib),
+            cache=cache,
             transfer=self._transfer,
             checkpoints=Checkpoints(self._telling, self.membership, self._transfer),
             reporter=self._reporter,

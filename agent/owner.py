@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from agent.devices.health import Fault, Then
 from agent.settings import SettingsError
 
 FILE = "owner.json"
@@ -88,6 +89,10 @@ class Owner:
     def __init__(self, state_dir: Path, hours: str) -> None:
         self._path = state_dir / FILE
         self._hours = Hours(hours)
+
+    def faults(self, devices: Sequence[int]) -> dict[int, Fault]:
+        """The same, as a fault: what runs there is handed back."""
+        return {idx: Fault(why, Then.HANDED_BACK) for idx, why in self.keeps(devices).items()}
 
     def keeps(self, devices: Sequence[int]) -> dict[int, str]:
         """Which of these devices take no work now, and why."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -12,12 +12,14 @@ import psutil  # type: ignore[import-untyped]
 from agent import processes
 from agent.devices import DeviceSource, Group
 from agent.devices.absent import AbsentGpus
-from agent.devices.health import Fault, Then
+from agent.devices.health import Fault
 from agent.devices.host import RAM_IDX
 from agent.leases import Lease, Leases
-from agent.owner import Owner
 from agent.runners.forkserver import Forkserver
 from queue_schema.shapes import DeviceDeclared, DeviceSample, Grant, Sample
+
+Reason = Callable[[Sequence[int]], Mapping[int, Fault]]
+"""Asked which of some devices take no work now, and why, whatever their driver says."""
 
 
 class Sampler:
@@ -30,13 +32,13 @@ class Sampler:
         forkserver: Forkserver,
         *,
         disk: Path,
-        owner: Owner | None = None,
+        reasons: Sequence[Reason] = (),
     ) -> None:
         self._sources = list(sources)
         self._leases = leases
         self._forkserver = forkserver
         self._disk = disk
-        self._owner = owner
+        self._reasons = list(reasons)
         self._seq = 0
         self._lock = threading.Lock()
 
@@ -53,16 +55,22 @@ class Sampler:
         """Whether there is more than the host's memory."""
         return any(device.kind == "gpu" for device in self.declare())
 
-    def kept(self) -> dict[int, str]:
-        """Devices that their owner keeps now, and why."""
-        if self._owner is None:
-            return {}
-        return self._owner.keeps([device.idx for device in self.declare()])
+    def add_reason(self, reason: Reason) -> None:
+        """Ask it, too, before every look."""
+        self._reasons.append(reason)
+
+    def kept(self) -> dict[int, Fault]:
+        """Devices that take no work now though they are well: their owner keeps them, or the disk is full."""
+        devices = [device.idx for device in self.declare()]
+        found: dict[int, Fault] = {}
+        for reason in self._reasons:
+            found = {**reason(devices), **found}
+        return found
 
     def faults(self) -> dict[int, Fault]:
-        """Devices that take no work: sick ones, as of the last look, and those that their owner keeps."""
-        kept = {idx: Fault(why, Then.HANDED_BACK) for idx, why in self.kept().items()}
-        return kept | {idx: fault for source in self._sources for idx, fault in source.faults().items()}
+        """Devices that take no work: those, and sick ones, as of the last look."""
+        sick = {idx: fault for source in self._sources for idx, fault in source.faults().items()}
+        return self.kept() | sick
 
     def find_again(self) -> bool:
         """Put GPUs whose driver came back in the place of the absent ones; says whether there were any."""
@@ -86,7 +94,7 @@ class Sampler:
             groups = self._groups(self._leases.all())
             kept = self.kept()
             devices = [
-                DeviceSample(device.idx, 0, fault=why)
+                DeviceSample(device.idx, 0, fault=why.text)
                 if (why := kept.get(device.idx)) and device.fault is None
                 else device
                 for source in self._sources

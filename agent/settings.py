@@ -70,6 +70,8 @@ class AgentSettings:
     """`on`: no job without a user, a /tmp and a network of its own; `auto`: with what this host allows; `off`."""
     networked: tuple[str, ...] = ("diffusion.generate", "diffusion.train_lora")
     """Kinds whose jobs may use the network, to fetch models; all others have only a loopback of their own."""
+    disk_floor_mib: int = 512
+    """With less than this free where `state_dir` is, the node takes nothing new."""
     disk_allowance_mib: int = 1024
     """What a job may write beyond its booking of scratch space before it is ended: those bookings are estimates."""
     job_processes: int = 2048
@@ -94,6 +96,7 @@ class AgentSettings:
             ("grace_s", 0.0),
             ("gauge_s", 0.01),
             ("job_processes", 16),
+            ("disk_floor_mib", 0),
             ("device_patience_s", 0.0),
             ("cache_mib", 0),
         ):

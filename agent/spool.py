@@ -9,9 +9,10 @@ once more is answered `already_settled`, and to write the file anew for each ans
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 from uuid import UUID, uuid4
@@ -61,7 +62,14 @@ def _entry(settlement: Settlement) -> _Complete | _Fail | _Release:
 class Spool:
     """A folder of unconfirmed results that survives a crash at any instruction."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, make_room: Callable[[], bool] = lambda: False) -> None:
+        """Use a folder, made when it is not there.
+
+        Args:
+            folder: Of this spool alone.
+            make_room: Called when the disk is full; says whether it is worth another try.
+        """
+        self._make_room = make_room
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder = folder
         self._lock = threading.Lock()
@@ -71,15 +79,31 @@ class Spool:
         """Whose results keep a file."""
 
     def put(self, *settlements: Settlement) -> None:
-        """Keep *settlements*; when this returns, all are on disk."""
+        """Keep *settlements*; when this returns, all are on disk.
+
+        Raises:
+            OSError: They are not.
+        """
+        try:
+            self._put(settlements)
+        except OSError as exc:
+            if exc.errno != errno.ENOSPC or not self._make_room():
+                raise
+            self._put(settlements)
+
+    def _put(self, settlements: Sequence[Settlement]) -> None:
         path = self._folder / f"{uuid4()}.json"
         torn = path.with_suffix(".part")
         lines = b"".join(_encoder.encode(_entry(settlement)) + b"\n" for settlement in settlements)
         with self._lock:
-            with torn.open("wb") as file:
-                file.write(lines)
-                file.flush()
-                os.fsync(file.fileno())
+            try:
+                with torn.open("wb") as file:
+                    file.write(lines)
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError:
+                torn.unlink(missing_ok=True)
+                raise
             torn.replace(path)
             self._sync_folder()
             self._keep(path, settlements)

@@ -58,7 +58,13 @@ class Cache:
                 self._marks[path] = _mark(path)
             os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))  # used now, changed when it was
             _hand_over(path, to)
-        self._make_room(path)
+        self._make_room(path, most_bytes=self._budget_bytes)
+
+    def shrink(self, mib: int) -> None:
+        """Give so much of the disk back, if there is so much: the least recently used first."""
+        with self._lock:
+            files = [(entry, entry.stat()) for entry in self._folder.glob("*/*") if entry.is_file()]
+        self._make_room(None, most_bytes=max(0, sum(facts.st_size for _, facts in files) - mib * 2**20))
 
     def _sound(self, path: Path, sha256: str) -> bool:
         """Whether the file is here and is what it was; after a restart, whether its hash says so."""
@@ -75,12 +81,12 @@ class Cache:
         path.unlink(missing_ok=True)
         return False
 
-    def _make_room(self, spared: Path) -> None:
+    def _make_room(self, spared: Path | None, *, most_bytes: int) -> None:
         with self._lock:
             files = [(entry, entry.stat()) for entry in self._folder.glob("*/*") if entry.is_file()]
             total = sum(facts.st_size for _, facts in files)
             for path, facts in sorted(files, key=lambda pair: pair[1].st_atime_ns):
-                if total <= self._budget_bytes:
+                if total <= most_bytes:
                     return
                 if path == spared or path.suffix == ".part":
                     continue
