@@ -13,15 +13,16 @@ import psycopg
 class Proxy:
     """Passes bytes on; `cut` ends every connection and refuses new ones, `heal` takes them again."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, host: str = "127.0.0.1") -> None:
         self._url = url
+        self._host = host
         self._info = psycopg.conninfo.conninfo_to_dict(url)
         self._open = True
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._lose_answer_to: bytes | None = None
         self.lost = threading.Event()
         """Set when an answer was withheld."""
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, 0))
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
 
@@ -33,7 +34,7 @@ class Proxy:
         user = self._info.get("user", "postgres")
         secret = f":{self._info['password']}" if "password" in self._info else ""
         return urlunsplit(
-            (parts.scheme, f"{user}{secret}@127.0.0.1:{port}", f"/{self._info['dbname']}", "", "")
+            (parts.scheme, f"{user}{secret}@{self._host}:{port}", f"/{self._info['dbname']}", "", "")
         )
 
     def cut(self) -> None:
