@@ -41,7 +41,9 @@ class Net:
         """One more host: what to put before a command to run it there, its link, and our address on it."""
         number = len(self.names)
         name, link = f"argosy-{os.getpid()}-{number}", f"av{os.getpid() % 100_000}-{number}"
-        subnet = f"10.{os.getpid() % 200 + 20}.{number}"
+        subnet = (
+            f"198.{18 + os.getpid() % 2}.{os.getpid() // 2 % 80 * 3 + number}"  # set aside for benchmarks
+        )
         _ip("netns", "add", name)
         self.names.append(name)
         _ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", name)
