@@ -120,8 +120,11 @@ class Attempt(threading.Thread):
         elif isinstance(message, Checkpoint):
             self._events.put(message)
         else:
-            if isinstance(message, Failure) and message.cause == "out_of_memory":
-                self._look_who_has_it()
+            if isinstance(message, Failure) and message.cause == "out_of_memory" and self._last is None:
+                try:
+                    self._look_who_has_it()
+                except Exception:  # noqa: BLE001  # whatever it is, the runner must be heard to its end
+                    self._log.exception("attempt.not_looked")
             self._last = message
 
     def printed(self, stream: Stream, lines: list[str]) -> None:
@@ -238,8 +241,13 @@ class Attempt(threading.Thread):
                 raise NoRoom(f"device {lacking[0]} full: {lacking[1]} MiB are missing since the claim")
             began = time.monotonic()
             runner = shop.forkserver.launch(lease.token, self._environment(), plan=plan)
-            shop.records.put(runner)
-            shop.leases.watch(lease, runner)
+            try:
+                shop.records.put(runner)
+                shop.leases.watch(lease, runner)
+            except BaseException:
+                runner.kill()
+                runner.close()
+                raise
         self._log.info("runner.started", pid=runner.pid, took_s=round(time.monotonic() - began, 3))
         return runner
 

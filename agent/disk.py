@@ -6,16 +6,20 @@ A thread of its own: a tree of a million files takes a while to count, and must 
 from __future__ import annotations
 
 import os
+import stat
+import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 import structlog
 
+from agent import processes
 from agent.devices.health import Fault, Then
 from agent.files.cache import Cache
-from agent.files.own import used_mib
+from agent.isolation import clear
 from agent.leases import Ending, Leases
 
 log = structlog.get_logger(__name__)
@@ -108,6 +112,7 @@ class Disk(threading.Thread):
         free_mib = psutil.disk_usage(str(self._folder)).free // _MIB
         if free_mib < self._floor_mib:
             self._cache.shrink(self._floor_mib - free_mib)
+            self._drop_models()
             free_mib = psutil.disk_usage(str(self._folder)).free // _MIB
         if free_mib < self._floor_mib:
             if self._full is None:
@@ -119,15 +124,53 @@ class Disk(threading.Thread):
             log.info("disk.has_room", free_mib=free_mib)
             self._full = None
 
+    def _drop_models(self) -> None:
+        """Models that jobs fetched for their project go too, but for those of projects that run something here."""
+        running = {str(lease.claimed.project_id) for lease in self._leases.all() if lease.claimed is not None}
+        with suppress(FileNotFoundError):
+            for path in sorted((self._folder / "models").iterdir(), key=lambda path: path.stat().st_mtime):
+                if psutil.disk_usage(str(self._folder)).free // _MIB >= self._floor_mib:
+                    return
+                if path.name not in running:
+                    log.warning("models.dropped", project=path.name)
+                    clear(path)
+
     def _look_at_jobs(self) -> None:
         for lease in self._leases.all():
             runner = lease.runner
             if runner is None or lease.claimed is None or lease.ending is not None:
                 continue
             booked = lease.claimed.grant.disk_mib
-            held = used_mib(Path(runner.folder))
+            try:
+                held = used_mib(Path(runner.folder), [each.pid for each in runner.family(processes.table())])
+            except OSError as exc:
+                if lease.runner is not None:  # else it has just ended, and its folder with it
+                    log.warning("disk.not_counted", token=str(lease.token), error=str(exc))
+                continue
             if held <= booked + self._allowance_mib:
                 continue
             lease.fault = f"wrote {held} MiB, booked were {booked} MiB of scratch space (need.disk_mib)"
             if lease.end(Ending.OUT_OF_DISK):
                 log.warning("runner.filled_disk", token=str(lease.token), held_mib=held, booked_mib=booked)
+
+
+def used_mib(folder: Path, pids: Iterable[int]) -> int:
+    """What a job holds of the disk: what is in its folder, and what it has open though its name is gone.
+
+    Counted by du, which walks trees that are deeper than a path may be long.
+
+    Raises:
+        OSError: It could not be counted.
+    """
+    done = subprocess.run(["du", "-sk", "--", folder], capture_output=True, text=True, check=False)
+    if not done.stdout:
+        raise OSError(f"du on {folder}: {done.stderr.strip()[:200]}")
+    unnamed: dict[tuple[int, int], int] = {}
+    for pid in pids:
+        with suppress(OSError):  # it has ended
+            for handle in os.scandir(f"/proc/{pid}/fd"):
+                with suppress(OSError):
+                    facts = os.stat(handle.path)  # noqa: PTH116  # the file it leads to, which has no name
+                    if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 0:
+                        unnamed[facts.st_dev, facts.st_ino] = facts.st_blocks * 512
+    return int(done.stdout.split()[0]) // 1024 + sum(unnamed.values()) // _MIB

@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+import psycopg
 import structlog
 
 from agent import processes
@@ -37,6 +38,7 @@ _EACH, _AGENTS = 1000, 20_000
 """So many users for each agent of a host, whose place among so many its instance says."""
 _GROUPS = 50_000_000
 _KILL_S = 5.0
+_GPU_NODES = ("nvidia*", "nvhost-*", "nvmap", "dri/render*")
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,12 @@ def find_means(settings: AgentSettings) -> Means:
     settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
     if settings.isolation == "off":
         return Means(users=False, private_tmp=False, no_network=False, lacking={"all": "isolation is off"})
-    reachable = [
-        str(settings.state_dir),
+    code = [
         sys.base_prefix,
         sysconfig.get_paths()["stdlib"],
-        sysconfig.get_paths()["purelib"],
+        *(path for path in sys.path if Path(path).is_dir()),
     ]
+    reachable = [str(settings.state_dir), *code]
     tried = {
         "user": walls.possible(partial(walls.try_user, _USERS, reachable)),
         "tmp": walls.possible(walls.try_mounts),
@@ -97,27 +99,32 @@ class Isolation:
         self.means = means
         self._first = _USERS + UUID(instance).int % _AGENTS * _EACH
         self._taken: set[int] = set()
+        self._turn = 0
+        socket = psycopg.conninfo.conninfo_to_dict(settings.database_url).get("host")
+        self._hidden = [str(socket)] if str(socket or "").startswith("/") else []
         self._lock = threading.Lock()
 
     @contextmanager
     def around(self, claimed: Claimed, folder: Path) -> Iterator[walls.Plan]:
         """The walls of one attempt, whose folder becomes its user's; at the end nothing of that user is left."""
-        network = claimed.kind in self._settings.networked or not self.means.no_network
+        networked = claimed.kind in self._settings.networked
         plan = walls.Plan(
             folder=str(folder),
             private_tmp=self.means.private_tmp,
             keeps=_own_code(),
-            network=network,
-            file_mib=claimed.grant.disk_mib + self._settings.disk_allowance_mib,
+            hidden=self._hidden,
+            network=networked or not self.means.no_network,
+            # Who fetches models writes files of many GiB, and not in the attempt's folder.
+            file_mib=None if networked else claimed.grant.disk_mib + self._settings.disk_allowance_mib,
         )
         if not self.means.users:
             yield plan
             return
         uid = self._take()
-        group = _group_of(claimed.project_id)
+        groups = [_group_of(claimed.project_id), *_groups_of_gpus()]
         try:
             _give(folder, uid)
-            yield replace(plan, uid=uid, groups=[group], processes=self._settings.job_processes)
+            yield replace(plan, uid=uid, groups=groups, processes=self._settings.job_processes)
         finally:
             if _end_all_of(range(uid, uid + 1)):
                 self._give_back(uid)
@@ -139,7 +146,7 @@ class Isolation:
             "LOGNAME": "job",
             "XDG_CACHE_HOME": str(folder / "tmp"),
         }
-        if claimed.kind in self._settings.networked:
+        if claimed.kind in self._settings.networked and not {"HF_HOME", "HF_HUB_CACHE"} & os.environ.keys():
             found["HF_HOME"] = str(self._models(claimed.project_id))
         return found
 
@@ -153,12 +160,15 @@ class Isolation:
         return path
 
     def _take(self) -> int:
+        """The next that is free, in turn: a user does not come again soon."""
         with self._lock:
-            uid = self._first
-            while uid in self._taken:
-                uid += 1
-            self._taken.add(uid)
-            return uid
+            for _ in range(_EACH):
+                uid = self._first + self._turn % _EACH
+                self._turn += 1
+                if uid not in self._taken:
+                    self._taken.add(uid)
+                    return uid
+        raise OSError(f"all {_EACH} users of this agent are taken")
 
     def _give_back(self, uid: int) -> None:
         with self._lock:
@@ -177,19 +187,28 @@ def _own_code() -> list[str]:
     return found
 
 
+def _groups_of_gpus() -> list[int]:
+    """Groups without which another user cannot open a GPU of this host."""
+    nodes = [path for pattern in _GPU_NODES for path in Path("/dev").glob(pattern)]
+    facts = [path.stat() for path in nodes]
+    return sorted({each.st_gid for each in facts if each.st_mode & 0o006 != 0o006 and each.st_gid})
+
+
 def _group_of(project: UUID) -> int:
     return _USERS + _EACH * _AGENTS + project.int % _GROUPS
 
 
 def _give(folder: Path, uid: int) -> None:
-    """The attempt's folder, and what is the job's in it; what the agent put there it may read."""
-    for path in (folder, folder / "job", folder / "tmp", folder / "inputs"):
+    """What is the job's in the attempt's folder. The folder itself stays ours: whose it is may replace what is in it."""
+    folder.chmod(0o711)
+    for path in (folder / "job", folder / "tmp", folder / "inputs"):
         if path.is_dir():
             os.chown(path, uid, uid)
             path.chmod(0o700)
     checkpoint = folder / "checkpoint"
     if checkpoint.is_file():
         os.chown(checkpoint, uid, uid)
+        checkpoint.chmod(0o600)
 
 
 def _end_all_of(uids: range) -> bool:

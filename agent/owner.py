@@ -118,7 +118,7 @@ def read(path: Path) -> Wish | None:
         return msgspec.json.decode(path.read_bytes(), type=Wish)
     except FileNotFoundError:
         return None
-    except msgspec.MsgspecError as exc:
+    except (OSError, msgspec.MsgspecError) as exc:
         raise SettingsError(f"{path} cannot be read: {exc}. Write it anew: python -m agent let-in") from exc
 
 
@@ -129,6 +129,7 @@ def write(path: Path, wish: Wish | None) -> None:
         return
     part = path.with_suffix(".part")
     part.write_bytes(msgspec.json.encode(wish))
+    part.chmod(0o644)  # the owner's shell and the agent may be different users
     part.replace(path)
 
 

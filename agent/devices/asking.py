@@ -17,15 +17,22 @@ class Asker(Generic[T]):
     def __init__(self, name: str) -> None:
         self._questions: queue.SimpleQueue[tuple[Callable[[], T], Future[T]] | None] = queue.SimpleQueue()
         self._last: Future[T] | None = None
-        threading.Thread(target=self._serve, name=name, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
 
     def ask(self, question: Callable[[], T]) -> Future[T] | None:
         """The answer to come; None while an earlier question is still without one."""
-        if self._last is not None and not self._last.done():
+        if self.hangs:
             return None
+        if self._last is None:
+            self._thread.start()
         self._last = Future()
         self._questions.put((question, self._last))
         return self._last
+
+    @property
+    def hangs(self) -> bool:
+        """Whether a question is still without an answer."""
+        return self._last is not None and not self._last.done()
 
     def close(self) -> None:
         """End the thread after what it is at."""

@@ -8,18 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-APPLICATION_XIDS = frozenset({13, 31, 43, 45, 68, 109})
+APPLICATION_XIDS = frozenset({13, 31, 43, 45, 68, 69, 109})
 """Faults of what ran on the GPU, not of the GPU: a bad access, a bad instruction, a kernel that was ended."""
+NEWS_XIDS = frozenset({63, 94, 154})
+"""Nothing that the recovery action does not say: a row noted for remapping, an error contained in one process, and that
+the recovery action has changed."""
 XID_TEXTS = {
     48: "double-bit ECC error",
     61: "internal micro-controller breakpoint",
     62: "internal micro-controller halt",
-    63: "row remapping",
     64: "row remapping failed",
     74: "NVLink error",
     79: "the GPU has fallen off the bus",
     92: "high rate of single-bit ECC errors",
-    94: "contained ECC error",
     95: "uncontained ECC error",
     119: "GSP timeout",
     120: "GSP error",
@@ -76,7 +77,7 @@ class Health:
 
     def saw_xid(self, now: float, xid: int) -> bool:
         """An XID was reported; says whether it is the hardware's."""
-        if xid in APPLICATION_XIDS:
+        if xid in APPLICATION_XIDS | NEWS_XIDS:
             return False
         self._xid, self._xid_at = xid, now
         return True

@@ -34,6 +34,13 @@ _LEAST_HEADROOM_MIB = 512
 _MIB = 2**20
 _ANSWER_S = 2.0
 """How long a look waits for the driver; one that answers takes a millisecond."""
+_NOT_HERE = (
+    pynvml.NVMLError_NotSupported,
+    pynvml.NVMLError_FunctionNotFound,
+    pynvml.NVMLError_NoPermission,
+    pynvml.NVMLError_InvalidArgument,
+)
+"""What a device, a slice of one, a driver or a user may lack without being sick."""
 _LOST = (pynvml.NVMLError_GpuIsLost, pynvml.NVMLError_ResetRequired)
 
 
@@ -85,8 +92,19 @@ class NvmlDevices:
         pynvml.nvmlInit()
         try:
             self._driver = _text(pynvml.nvmlSystemGetDriverVersion())
-            whole = {at: pynvml.nvmlDeviceGetHandleByIndex(at) for at in range(pynvml.nvmlDeviceGetCount())}
-            self._gpus = [gpu for at, handle in whole.items() for gpu in self._found(at, handle)]
+            whole: dict[int, Any] = {}
+            self._gpus: list[_Gpu] = []
+            self._unusable: dict[int, str] = {}
+            for at in range(pynvml.nvmlDeviceGetCount()):
+                try:
+                    handle = pynvml.nvmlDeviceGetHandleByIndex(at)
+                    self._gpus += self._found(at, handle)
+                    whole[at] = handle
+                except pynvml.NVMLError as exc:
+                    # One that is gone when the agent starts must not take the others along.
+                    fix = "Start the agent again when it is back."
+                    log.error("device.unusable", gpu=at, why=str(exc), fix=fix)  # noqa: TRY400  # expected: the text says it all
+                    self._unusable[at] = str(exc)
             self._xids = XidListener(whole, self._saw_xid)
         except pynvml.NVMLError:
             pynvml.nvmlShutdown()
@@ -114,9 +132,11 @@ class NvmlDevices:
 
     def facts(self) -> dict[str, str]:
         """Model and number of GPUs, and the driver."""
+        unusable = "; ".join(f"GPU {at}: {why}" for at, why in self._unusable.items())
+        fault = {"gpu_fault": unusable} if unusable else {}
         if not self._gpus:
-            return {}
-        return {"gpu": self._gpus[0].name, "gpus": str(len(self._gpus)), "driver": self._driver}
+            return fault
+        return {"gpu": self._gpus[0].name, "gpus": str(len(self._gpus)), "driver": self._driver, **fault}
 
     def look(self, groups: Groups) -> list[DeviceSample]:
         """Measure all of them at once; one that is sick, or does not answer, has nothing free."""
@@ -137,7 +157,7 @@ class NvmlDevices:
         """Close NVML, unless it hangs."""
         for gpu in self._gpus:
             gpu.asker.close()
-        if self._xids.close():
+        if self._xids.close() and not any(gpu.asker.hangs for gpu in self._gpus):
             pynvml.nvmlShutdown()
 
     def _saw_xid(self, index: int, xid: int) -> None:
@@ -253,7 +273,7 @@ def _used_by_pid(handle: Any) -> dict[int, int | None]:
 def _supported(ask: Callable[[], T]) -> T | None:
     try:
         return ask()
-    except (pynvml.NVMLError_NotSupported, pynvml.NVMLError_FunctionNotFound):
+    except _NOT_HERE:
         return None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import threading
 import time
 from collections.abc import Callable
@@ -62,9 +63,18 @@ class Cache:
 
     def shrink(self, mib: int) -> None:
         """Give so much of the disk back, if there is so much: the least recently used first."""
-        with self._lock:
-            files = [(entry, entry.stat()) for entry in self._folder.glob("*/*") if entry.is_file()]
-        self._make_room(None, most_bytes=max(0, sum(facts.st_size for _, facts in files) - mib * 2**20))
+        held = sum(facts.st_size for _, facts in self._files())
+        self._make_room(None, most_bytes=max(0, held - mib * 2**20))
+
+    def _files(self) -> list[tuple[Path, os.stat_result]]:
+        """Those that are whole; one may go while they are listed."""
+        found = []
+        for path in self._folder.glob("*/*"):
+            with suppress(FileNotFoundError):
+                facts = path.stat()
+                if stat.S_ISREG(facts.st_mode) and path.suffix != ".part":
+                    found.append((path, facts))
+        return found
 
     def _sound(self, path: Path, sha256: str) -> bool:
         """Whether the file is here and is what it was; after a restart, whether its hash says so."""
@@ -83,16 +93,20 @@ class Cache:
 
     def _make_room(self, spared: Path | None, *, most_bytes: int) -> None:
         with self._lock:
-            files = [(entry, entry.stat()) for entry in self._folder.glob("*/*") if entry.is_file()]
+            files = self._files()
             total = sum(facts.st_size for _, facts in files)
             for path, facts in sorted(files, key=lambda pair: pair[1].st_atime_ns):
                 if total <= most_bytes:
                     return
-                if path == spared or path.suffix == ".part":
-                    continue
-                with suppress(FileNotFoundError):
-                    path.unlink()
-                self._marks.pop(path, None)
+                turn = self._locks.get(path)
+                if path == spared or (turn is not None and not turn.acquire(blocking=False)):
+                    continue  # somebody is being given it
+                try:
+                    path.unlink(missing_ok=True)
+                    self._marks.pop(path, None)
+                finally:
+                    if turn is not None:
+                        turn.release()
                 total -= facts.st_size
 
 

@@ -1,4 +1,7 @@
-"""Read a job's file while the job may change what its name means: by handles, and only what is the job's own."""
+"""Read a job's file while the job may change what its name means: by handles, and only what is the job's own.
+
+Paths are walked folder by folder from the job's own, no link followed: what a name leads to is what was checked.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_MIB = 2**20
-_NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EISDIR}
+_NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.EACCES, errno.ENAMETOOLONG}
+_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class NotOwn(Exception):
@@ -21,51 +24,64 @@ class NotOwn(Exception):
 def opened(path: Path, within: Path) -> Iterator[Path]:
     """A name of the open file itself: whatever becomes of *path*, it is the file that was checked.
 
+    Args:
+        path: As the job named it.
+        within: The job's folder, which the job cannot replace: it lies in one of the agent's.
+
     Raises:
         NotOwn: It is not there, is a link, lies elsewhere, or belongs to somebody else than *within* does.
         OSError: It cannot be opened.
     """
+    with _folder_of(path, within) as (folder, owner):
+        try:
+            # Looked at before it is opened: to open some devices is to act.
+            handle = os.open(path.name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        except OSError as exc:
+            raise _not_own(path, exc) from exc
+        try:
+            facts = os.fstat(handle)
+            if not stat.S_ISREG(facts.st_mode):
+                raise NotOwn(f"{path} is no regular file")
+            if facts.st_uid != owner:
+                raise NotOwn(f"{path} belongs to another user")
+            reading = os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            os.close(handle)
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as exc:
-        if exc.errno in _NO_FILE:
-            raise NotOwn(f"{path}: {exc.strerror}") from exc
-        raise
+        yield Path(f"/proc/self/fd/{reading}")
+    finally:
+        os.close(reading)
+
+
+def remove(path: Path, within: Path) -> None:
+    """Unlink a name within; nothing happens when it lies elsewhere, or is gone."""
+    with suppress(NotOwn, OSError), _folder_of(path, within) as (folder, _):
+        os.unlink(path.name, dir_fd=folder)
+
+
+@contextmanager
+def _folder_of(path: Path, within: Path) -> Iterator[tuple[int, int]]:
+    """A handle of the folder a path lies in, and the owner of *within*."""
+    for base in (within, within.resolve()):
+        if path.is_relative_to(base) and path != base and ".." not in path.parts:
+            parts = path.relative_to(base).parts[:-1]
+            break
+    else:
+        raise NotOwn(f"{path} does not lie within {within}")
+    handle = os.open(within, _FOLDER)
     try:
-        facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode) or not _lies_within(handle, within):
-            raise NotOwn(f"{path} is no file within {within}")
-        if facts.st_uid != within.stat().st_uid:
-            raise NotOwn(f"{path} belongs to another user")
-        yield Path(f"/proc/self/fd/{handle}")
+        owner = os.fstat(handle).st_uid
+        for part in parts:
+            try:
+                deeper = os.open(part, _FOLDER, dir_fd=handle)
+            except OSError as exc:
+                raise _not_own(path, exc) from exc
+            os.close(handle)
+            handle = deeper
+        yield handle, owner
     finally:
         os.close(handle)
 
 
-def remove(path: Path, within: Path) -> None:
-    """Unlink a name, if its folder lies within; nothing happens when it does not, or is gone."""
-    with suppress(OSError):
-        handle = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            if _lies_within(handle, within):
-                os.unlink(path.name, dir_fd=handle)
-        finally:
-            os.close(handle)
-
-
-def used_mib(folder: Path) -> int:
-    """What a folder holds of its disk; links are not followed, what vanishes meanwhile is not counted."""
-    total = 0
-    todo = [str(folder)]
-    while todo:
-        with suppress(OSError), os.scandir(todo.pop()) as entries:
-            for entry in entries:
-                with suppress(OSError):
-                    if entry.is_dir(follow_symlinks=False):
-                        todo.append(entry.path)
-                    total += entry.stat(follow_symlinks=False).st_blocks * 512
-    return total // _MIB
-
-
-def _lies_within(handle: int, within: Path) -> bool:
-    return Path(os.readlink(f"/proc/self/fd/{handle}")).is_relative_to(within.resolve())  # noqa: PTH115  # the file itself, not a path
+def _not_own(path: Path, exc: OSError) -> Exception:
+    return NotOwn(f"{path}: {exc.strerror}") if exc.errno in _NO_FILE else exc

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from importlib import import_module
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -56,3 +56,8 @@ def _let_go_of_the_forkserver() -> None:
     if server._forkserver_alive_fd is not None:  # noqa: SLF001
         os.close(server._forkserver_alive_fd)  # noqa: SLF001
         server._forkserver_alive_fd = None  # noqa: SLF001
+    # Whoever holds the resource tracker's pipe has it unlink what he names, as the agent's user.
+    tracker: Any = resource_tracker._resource_tracker  # noqa: SLF001
+    if tracker._fd is not None:  # noqa: SLF001
+        os.close(tracker._fd)  # noqa: SLF001
+        tracker._fd = tracker._pid = None  # noqa: SLF001  # one of its own, if it needs any

@@ -86,7 +86,13 @@ class Reading(threading.Thread):
         self._act: dict[int, Callable[[list[bytes]], None]] = {}
 
     def run(self) -> None:
-        """Read until the runner has ended and its streams are empty."""
+        """Read until the runner has ended and its streams are empty; whatever happens, say that it is over."""
+        try:
+            self._listen()
+        finally:
+            self._listener.ended()
+
+    def _listen(self) -> None:
         runner = self._runner
         with selectors.DefaultSelector() as selector:
             for stream, limit, act in (
@@ -117,7 +123,6 @@ class Reading(threading.Thread):
                     elif not self._read(handle):
                         selector.unregister(handle)
                         open_streams.discard(handle)
-        self._listener.ended()
 
     def _read(self, handle: int) -> bool:
         try:

@@ -22,9 +22,10 @@ PRIVATE = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  # each job has its own
 HIDDEN = ("/run/postgresql", "/run/docker.sock", "/run/dbus")
 """Doors to what runs on this host, where there are any."""
 
-_CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
+_CLONE_NEWNS, _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWNET = 0x00020000, 0x08000000, 0x10000000, 0x40000000
 _MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
-_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
+_PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 4, 24, 38
+_MOST_CAPABILITIES, _CAPABILITIES_V3 = 64, 0x20080522
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -42,6 +43,8 @@ class Plan:
     private_tmp: bool = False
     keeps: Sequence[str] = ()
     """Folders that stay where they are, though they lie in a /tmp that is taken away: this program's own."""
+    hidden: Sequence[str] = ()
+    """Folders in whose place there is nothing: where the database's socket is."""
     network: bool = True
     """False: none but its own loopback."""
     processes: int | None = None
@@ -56,7 +59,7 @@ def stand_behind(plan: Plan) -> None:
         if plan.private_tmp or not plan.network:
             _own_namespace()
         if plan.private_tmp:
-            _own_tmp(plan.folder, plan.keeps)
+            _own_tmp(plan)
         if not plan.network:
             _check(_libc.unshare(_CLONE_NEWNET), "unshare the network")
             _loopback_up()
@@ -66,6 +69,8 @@ def stand_behind(plan: Plan) -> None:
             os.setresgid(plan.uid, plan.uid, plan.uid)
             os.setresuid(plan.uid, plan.uid, plan.uid)
             os.umask(0o002)
+        elif os.geteuid() != 0:
+            _drop_capabilities()
         _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "give up new privileges")
         # A change of user makes /proc/self root's, and the runner measures itself there.
         _check(_libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0), "be seen by its own user")
@@ -113,7 +118,8 @@ def try_mounts() -> None:
 
 
 def _own_mounts() -> None:
-    _check(_libc.unshare(_CLONE_NEWNS), "unshare mounts")
+    """And shared memory that is nobody else's: what SysV keeps belongs to no process, and would outlive them all."""
+    _check(_libc.unshare(_CLONE_NEWNS | _CLONE_NEWIPC), "unshare mounts and shared memory")
     _check(_libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None), "keep mounts private")
 
 
@@ -136,11 +142,20 @@ def _own_namespace() -> None:
             file.write(text)
 
 
-def _own_tmp(folder: str, keeps: Sequence[str]) -> None:
+def _drop_capabilities() -> None:
+    """In its namespace of users a process may do anything: take down its own walls, too."""
+    for capability in range(_MOST_CAPABILITIES):
+        _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # fails above the kernel's last one
+    header = (ctypes.c_uint32 * 2)(_CAPABILITIES_V3, 0)
+    none = (ctypes.c_uint32 * 6)()
+    _check(_libc.capset(header, none), "drop capabilities")
+
+
+def _own_tmp(plan: Plan) -> None:
     """In the place of each shared folder one of the attempt's own, and of each door nothing."""
     _own_mounts()
-    handles = {path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in (folder, *keeps)}
-    tmp = f"/proc/self/fd/{handles[folder]}/tmp"  # noqa: S108  # the attempt's own
+    handles = {path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in (plan.folder, *plan.keeps)}
+    tmp = f"/proc/self/fd/{handles[plan.folder]}/tmp"  # noqa: S108  # the attempt's own
     for at, shared in enumerate(PRIVATE):
         if not os.path.isdir(shared):  # noqa: PTH112
             continue
@@ -154,7 +169,7 @@ def _own_tmp(folder: str, keeps: Sequence[str]) -> None:
         _bind(own, shared)
         for path in below:
             _bind(f"/proc/self/fd/{handles[path]}", path)
-    for door in HIDDEN:
+    for door in (*HIDDEN, *plan.hidden):
         if os.path.isdir(door):  # noqa: PTH112
             own = f"{tmp}/nothing"
             os.makedirs(own, exist_ok=True)  # noqa: PTH103

@@ -160,7 +160,7 @@ def node_table(nodes: Iterable[Node]) -> Table:
         fault = node.labels.get("gpu_fault")
         head = [
             escape(node.node),
-            state(node.state) + (f" [red](no GPU: {escape(fault)})[/red]" if fault else ""),
+            state(node.state) + (f" [red]({escape(fault)})[/red]" if fault else ""),
             f"{node.running}/{slots}",
         ]
         for device in (*node.devices, *([] if node.devices else [None])):

@@ -161,6 +161,16 @@ def test_a_gpu_that_fell_off_has_nothing_free(gpus, opened):
     assert source.faults() == {0: Fault("NVML: GPU is lost", Then.FAILS)}
 
 
+def test_a_gpu_that_is_gone_at_the_start_does_not_take_the_others_along(gpus, opened):
+    """They are declared, and a fact says which is missing."""
+    gpus(("gpu", {**H100, "fail": 15}), ("gpu", {**H100, "uuid": "GPU-b"}))
+    source = opened()
+
+    assert [device.idx for device in source.declare()] == [1]
+    assert source.facts()["gpu_fault"] == "GPU 0: GPU is lost"
+    assert [each.free_mib for each in source.look({})] == [81920]
+
+
 def test_a_call_that_hangs_holds_up_only_its_gpu(gpus, opened, monkeypatch):
     """The look waits so long for one that hangs, the next look not at all; it is well when it answers."""
     monkeypatch.setattr(nvml, "_ANSWER_S", 0.2)

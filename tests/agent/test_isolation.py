@@ -16,7 +16,8 @@ from uuid import UUID
 import pytest
 
 from agent import processes
-from agent.files.own import NotOwn, opened, remove, used_mib
+from agent.disk import used_mib
+from agent.files.own import NotOwn, opened, remove
 from agent.isolation import _owner, clear
 from queue_schema.shapes import Need
 from tests.agent.conftest import Blobs
@@ -74,7 +75,8 @@ def tried(fleet: Fleet, script: str, **need: Any) -> tuple[UUID, dict[str, Any]]
 
 
 SPY = """
-import glob, json, os, socket
+import ctypes, glob, json, os, socket
+libc = ctypes.CDLL(None)
 def can(act):
     try:
         act()
@@ -99,6 +101,8 @@ print(json.dumps({
     "tmp": [len(os.listdir(folder)) for folder in ("/tmp", "/var/tmp", "/dev/shm")],
     "write etc": can(lambda: open("/etc/argosy-was-here", "w")), "write state": can(lambda: open(f"{state}/x", "w")),
     "setuid": can(lambda: os.setuid(0)),
+    "take down /tmp": libc.umount2(b"/tmp", 2) == 0, "trade job": can(lambda: os.rename("../job", "../other")),
+    "segments": len(open("/proc/sysvipc/shm").readlines()) > 1,
 }))
 for folder in ("/tmp", "/var/tmp", "/dev/shm"):
     open(f"{folder}/argosy-was-here", "w").write("x")
@@ -199,6 +203,26 @@ def test_who_fills_the_disk_ends_alone(walled: Fleet):
     assert "File too large" in second
 
 
+def pipes(pid: int) -> set[str]:
+    """The pipes a process holds."""
+    links = [str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()]
+    return {link for link in links if link.startswith("pipe:")}
+
+
+def test_a_runner_does_not_hold_the_resource_tracker(fleet: Fleet):
+    """Who holds its pipe has it unlink shared memory as the agent's user."""
+    daemon = fleet.agent()
+    fleet.submit("noop", {"seconds": 600})
+    pid = daemon.wait("runner.started")["pid"]
+    [tracker] = [
+        each for each in daemon.family() if "resource_tracker" in Path(f"/proc/{each}/cmdline").read_text()
+    ]
+
+    eventually(lambda: os.getsid(pid) == pid)
+    assert pipes(tracker)
+    assert not pipes(tracker) & pipes(pid)
+
+
 @needs_root
 @needs_python
 def test_two_jobs_are_two_users(walled: Fleet):
@@ -219,7 +243,7 @@ def can(act):
         return True
     except OSError:
         return False
-acts = (lambda: os.kill({pid}, 9), lambda: os.listdir({folder!r}), lambda: os.stat({folder!r} + "/job"))
+acts = (lambda: os.kill({pid}, 9), lambda: os.listdir({folder!r}), lambda: os.listdir({folder!r} + "/job"))
 print(json.dumps([can(act) for act in acts]))
 """
     _, seen = tried(walled, script)
@@ -244,7 +268,8 @@ def test_who_is_not_root_has_the_walls_of_namespaces(walled: Fleet, proxy: Proxy
     assert walled.one("select labels ->> 'isolation' from fleet.v_nodes") == "tmp,network"
     assert seen["interfaces"] == ["lo"]
     assert seen["tmp"] == [0, 0, 0]
-    got = [what for what in ("agent environ", "agent memory", "database", "metadata", "setuid") if seen[what]]
+    closed = ("agent environ", "agent memory", "database", "metadata", "setuid", "take down /tmp", "segments")
+    got = [what for what in closed if seen[what]]
     assert got == []
     assert not Path("/tmp/argosy-was-here").exists()
 
@@ -275,7 +300,7 @@ def test_a_file_is_read_by_what_it_is_and_not_by_its_name(tmp_path: Path):
     (inside / "folder").mkdir()
     (inside / "way").symlink_to(tmp_path)
     with opened(inside / "good", inside) as file:
-        (inside / "good").unlink()
+        remove(inside / "good", inside)
         (inside / "good").symlink_to(outside)
         assert file.read_text() == "good"
 
@@ -284,11 +309,25 @@ def test_a_file_is_read_by_what_it_is_and_not_by_its_name(tmp_path: Path):
             pass
     remove(inside / "way" / "secret", inside)
     assert outside.exists()
+    for name in ("/dev/null", str(outside), "job", str(inside)):
+        with pytest.raises(NotOwn), opened(Path(name), inside):
+            pass
     if os.geteuid() == 0:
         os.link(outside, inside / "hard")
         os.chown(inside, 12345, 12345)
         with pytest.raises(NotOwn, match="another user"), opened(inside / "hard", inside):
             pass
+
+
+def test_a_file_without_a_name_is_counted(tmp_path: Path):
+    """Unlinked and still open, it takes the disk all the same."""
+    with (tmp_path / "f").open("wb") as file:
+        file.write(bytes(8 << 20))
+        file.flush()
+        (tmp_path / "f").unlink()
+
+        assert used_mib(tmp_path, []) < 8
+        assert used_mib(tmp_path, [os.getpid()]) >= 8
 
 
 def test_folders_without_end_are_counted_and_cleared(tmp_path: Path):
@@ -302,7 +341,7 @@ def test_folders_without_end_are_counted_and_cleared(tmp_path: Path):
         os.chdir("d" * 20)
     Path("f").write_bytes(bytes(3 << 20))
     os.chdir(before)
-    used_mib(top)
+    assert used_mib(top, []) >= 3
     clear(top)
 
     assert not top.exists()
