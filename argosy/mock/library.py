@@ -13,13 +13,18 @@ NAME = "libnvidia-ml.so.1"
 SOURCE = Path(__file__).with_name("nvml.c")
 
 
+def find_compiler() -> str | None:
+    """A C compiler of this machine."""
+    return shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+
+
 def build(folder: Path) -> Path:
     """Compile it into a folder; with that in LD_LIBRARY_PATH every program finds it in place of the driver's.
 
     Raises:
         ArgosyError: There is no C compiler, or it fails.
     """
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    compiler = find_compiler()
     if compiler is None:
         raise ArgosyError(
             "stand-in GPUs need a C compiler",

@@ -8,9 +8,13 @@ import pytest
 
 from argosy.demo import workflow
 from argosy.mock.gpus import read_fleet
+from argosy.mock.library import find_compiler
 from tests.acceptance.conftest import Fleet
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(find_compiler() is None, reason="stand-in GPUs need a C compiler"),
+]
 ON_GPU = {"device": "gpu"}
 
 
