@@ -28,7 +28,7 @@ from queue_schema.states import Cause
 from tests.support.verbs import Agent, Project
 from workloads.protocol import Failure
 
-CLAIMS = int(os.environ.get("ARGOSY_TRACE_CLAIMS", "1000"))
+CLAIMS = int(os.environ.get("ARGOSY_TRACE_CLAIMS", "500"))
 GIB = 1024
 TOTAL_MIB = 80 * GIB
 ALLOWANCE_MIB = 512
