@@ -55,6 +55,12 @@ def up(
             min=256, help="Host memory each agent may give to jobs. [default: what the machine has]"
         ),
     ] = None,
+    networked: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A kind whose jobs may use the network; again for more. [default: those that fetch models]"
+        ),
+    ] = None,
     lease_s: Annotated[
         float | None,
         typer.Option(min=3, help="Seconds of silence before a machine loses its jobs. [default: 30]"),
@@ -66,6 +72,7 @@ def up(
     """Start a whole fleet on this machine: database, API, scheduler and agent. Ctrl-C stops it."""
     console = Console(stderr=True)
     gpus = None if mock is None else read_fleet(mock)
+    kinds = ",".join(networked) if networked else None
     settings = LocalFleetSettings(
         home=(home or config.home()).expanduser().resolve(),
         database_url=database_url,
@@ -82,10 +89,13 @@ def up(
             name = socket.gethostname()
             for number in range(agents):
                 fleet.add_agent(
-                    name if number == 0 else f"{name}-{number + 1}", ram_mib=ram_mib, slots=slots or 4
+                    name if number == 0 else f"{name}-{number + 1}",
+                    ram_mib=ram_mib,
+                    slots=slots or 4,
+                    networked=kinds,
                 )
         else:
-            fleet.add_mock_agents(gpus, ram_mib=ram_mib, slots=slots)
+            fleet.add_mock_agents(gpus, ram_mib=ram_mib, slots=slots, networked=kinds)
         _announce(fleet, as_json=as_json)
         while signal.sigtimedwait(_STOP, _WATCH_S) is None:
             fleet.watch()

@@ -114,7 +114,9 @@ class LocalFleet:
         self.agents[node] = child
         return child
 
-    def add_mock_agents(self, fleet: Sequence[Gpus], *, ram_mib: int | None, slots: int | None) -> None:
+    def add_mock_agents(
+        self, fleet: Sequence[Gpus], *, ram_mib: int | None, slots: int | None, networked: str | None = None
+    ) -> None:
         """Start an agent for each node of a mock fleet, all in good health.
 
         Raises:
@@ -130,6 +132,7 @@ class LocalFleet:
                 ram_allowance_mib=gpus.total_mib,
                 cpu_milli=_MOCK_CPU_MILLI * gpus.count,
                 slots=slots or 2 * gpus.count,
+                networked=networked,
             )
 
     def forget_agent(self, node: str) -> None:

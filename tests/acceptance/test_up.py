@@ -196,11 +196,14 @@ def test_psql_opens_on_the_fleets_database(shell: Shell):
 
 
 def test_it_runs_on_a_database_of_your_own(home: Path, database_url: str):
-    """Any server by its address; nothing embedded is started. And on any port."""
+    """Any server by its address; nothing embedded is started. On any port, and with a network for programs."""
     shell = Shell(home)
-    with shell.up("--database-url", database_url, "--port", "0"):
+    with shell.up("--database-url", database_url, "--port", "0", "--networked", "command"):
         assert shell.run("job", "submit", "noop", "--wait").returncode == 0
         assert not (home / "postgres").exists()
+        done = shell.json("job", "submit", "command", "-p", 'argv=["cat", "/proc/net/dev"]', "--wait")
+        seen = shell.run("job", "logs", done["job_id"]).stdout
+        assert seen.count(":") == Path("/proc/net/dev").read_text().count(":")  # the host's own
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="not root: every other test here runs as somebody else already")
