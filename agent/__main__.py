@@ -23,9 +23,8 @@ def main() -> int:
     except settings.SettingsError as exc:
         sys.stderr.write(f"agent: {exc}\n")
         return 2
-    os.umask(
-        0o022
-    )  # jobs are other users, and pass through our folders; what is nobody's business says so itself
+    # Jobs are other users, and pass through our folders; what is nobody's business says so itself.
+    os.umask(0o022)
     hiding.scrub(os.environ)
     hiding.hide_arguments()
     hiding.hide_memory()

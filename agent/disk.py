@@ -149,8 +149,8 @@ class Disk(threading.Thread):
                 continue
             if held <= booked + self._allowance_mib:
                 continue
-            lease.fault = f"wrote {held} MiB, booked were {booked} MiB of scratch space (need.disk_mib)"
-            if lease.end(Ending.OUT_OF_DISK):
+            text = f"wrote {held} MiB, booked were {booked} MiB of scratch space (need.disk_mib)"
+            if lease.end(Ending.OUT_OF_DISK, text):
                 log.warning("runner.filled_disk", token=str(lease.token), held_mib=held, booked_mib=booked)
 
 

@@ -74,12 +74,10 @@ class Infirmary(threading.Thread):
         if fault.then is Then.GOES_ON:
             return False
         text = f"device {idx}: {fault.text}" if fault.then is Then.FAILS else fault.text
-        before, lease.fault = lease.fault, text
-        if lease.end(Ending.DEVICE if fault.then is Then.FAILS else Ending.DRAIN):
-            log.warning("lease.device_lost", token=str(lease.token), then=fault.then.value, fault=text)
-            return True
-        lease.fault = before
-        return False
+        if not lease.end(Ending.DEVICE if fault.then is Then.FAILS else Ending.DRAIN, text):
+            return False
+        log.warning("lease.device_lost", token=str(lease.token), then=fault.then.value, fault=text)
+        return True
 
     def run(self) -> None:
         """Tell what is new until stopped."""

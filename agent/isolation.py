@@ -214,21 +214,14 @@ def _give(folder: Path, uid: int) -> None:
 def _end_all_of(uids: range) -> bool:
     """Kill every process of some users, until there is none; says whether there is none."""
     until = time.monotonic() + _KILL_S
-    while rest := [each for each in processes.table().values() if not each.zombie and _owner(each) in uids]:
+    while rest := [
+        each for each in processes.table().values() if not each.zombie and processes.owner(each.pid) in uids
+    ]:
         processes.send(rest, signal.SIGKILL)
         if time.monotonic() > until:
             return False
         time.sleep(0.02)
     return True
-
-
-def _owner(process: processes.Process) -> int | None:
-    """By its status: the owner of the folder in /proc is root's, if a process hides."""
-    try:
-        lines = Path(f"/proc/{process.pid}/status").read_text(errors="replace").splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) for line in lines if line.startswith("Uid:")), None)
 
 
 def clear(folder: Path) -> None:

@@ -61,7 +61,7 @@ class Lease:
         self.overuse: Overuse | None = None
         """Where it outgrew its booking."""
         self.fault: str | None = None
-        """What became of its device, or of its disk."""
+        """What became of its device, or of its disk, if it is ended for that."""
         self.squeezed_mib = 0
         """So much of what is booked on its device was in strangers' hands at the last look."""
         self._ending: Ending | None = None
@@ -80,8 +80,12 @@ class Lease:
         """Since when, on the monotonic clock."""
         return self._ending_at
 
-    def end(self, why: Ending) -> bool:
+    def end(self, why: Ending, fault: str | None = None) -> bool:
         """Ask for the end.
+
+        Args:
+            why: A graver reason replaces a lighter one.
+            fault: What became of its device, or of its disk, if that is why.
 
         Returns:
             Whether that is news.
@@ -89,7 +93,7 @@ class Lease:
         with self._lock:
             if self._ending is not None and self._ending >= why:
                 return False
-            self._ending, self._ending_at = why, time.monotonic()
+            self._ending, self._ending_at, self.fault = why, time.monotonic(), fault
         if self.when_ended is not None:
             self.when_ended()
         return True

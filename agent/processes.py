@@ -67,6 +67,18 @@ def look_up(pid: int) -> Process | None:
     )
 
 
+def owner(pid: int) -> int | None:
+    """The user a process runs as, None when it is gone.
+
+    By its status: its folder in /proc is root's, if it hides.
+    """
+    try:
+        lines = (_PROC / str(pid) / "status").read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("Uid:")), None)
+
+
 def members(leader: int, started: int, seen: Table, *, known: Iterable[Process] = ()) -> list[Process]:
     """The living processes of a runner: its session, its group, and everybody's children, however far removed.
 

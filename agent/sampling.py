@@ -39,6 +39,7 @@ class Sampler:
         self._forkserver = forkserver
         self._disk = disk
         self._reasons = list(reasons)
+        self._kept: dict[int, Fault] = {}
         self._seq = 0
         self._lock = threading.Lock()
 
@@ -68,9 +69,9 @@ class Sampler:
         return found
 
     def faults(self) -> dict[int, Fault]:
-        """Devices that take no work: those, and sick ones, as of the last look."""
+        """Devices that take no work as of the last look: sick ones, and those that were kept."""
         sick = {idx: fault for source in self._sources for idx, fault in source.faults().items()}
-        return self.kept() | sick
+        return self._kept | sick
 
     def find_again(self) -> bool:
         """Put GPUs whose driver came back in the place of the absent ones; says whether there were any."""
@@ -92,7 +93,7 @@ class Sampler:
         with self._lock:
             self._seq += 1
             groups = self._groups(self._leases.all())
-            kept = self.kept()
+            kept = self._kept = self.kept()
             devices = [
                 DeviceSample(device.idx, 0, fault=why.text)
                 if (why := kept.get(device.idx)) and device.fault is None

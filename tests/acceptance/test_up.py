@@ -10,8 +10,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import psutil
 import pytest
 
 from argosy.mock.library import find_compiler
+from tests.agent.waiting import eventually
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.timeout(300)
@@ -226,7 +226,7 @@ def test_a_mock_fleet_works_and_can_be_broken(home: Path):
     """Nodes of stand-in GPUs: a real model runs on one, a fault is seen in the list, and goes."""
     shell = Shell(home)
     with shell.up("--mock", "2xA100,L4:16GiB"):
-        until(lambda: len(shell.json("node", "list")) == 2)
+        eventually(lambda: len(shell.json("node", "list")) == 2, 60)
         nodes = {node["node"]: node for node in shell.json("node", "list")}
         assert [(d["kind"], d["total_mib"]) for d in nodes["mock-1"]["devices"][:2]] == [("gpu", 81_920)] * 2
         assert [(d["name"], d["total_mib"]) for d in nodes["mock-2"]["devices"][:1]] == [
@@ -239,14 +239,6 @@ def test_a_mock_fleet_works_and_can_be_broken(home: Path):
         assert done["state"] == "succeeded"
 
         assert shell.run("mock", "gpu", "1", "fault", "xid=79").returncode == 0
-        until(lambda: "XID 79" in shell.run("node", "list").stdout)
+        eventually(lambda: "XID 79" in shell.run("node", "list").stdout, 60)
         assert shell.run("mock", "gpu", "1", "heal").returncode == 0
-        until(lambda: "XID 79" not in shell.run("node", "list").stdout)
-
-
-def until(true: Callable[[], bool], within_s: float = 60.0) -> None:
-    """Wait for a condition, by looking."""
-    end = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < end, f"not within {within_s} s"
-        time.sleep(0.2)
+        eventually(lambda: "XID 79" not in shell.run("node", "list").stdout, 60)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.devices.health import APPLICATION_XIDS, BLIND_REST_S, NEWS_XIDS, REST_S, Fault, Health, Then
+from argosy.mock import gpus
 
 
 @pytest.mark.parametrize("xid", sorted(APPLICATION_XIDS | NEWS_XIDS))
@@ -14,6 +15,11 @@ def test_an_xid_of_an_application_leaves_the_gpu_in_work(xid: int):
 
     assert not health.saw_xid(0.0, xid)
     assert health.fault(0.0) is None
+
+
+def test_the_stand_in_asks_for_nothing_after_the_same_xids():
+    """What leaves a GPU in work must not be made to take it out by what stands in for its driver."""
+    assert gpus.HARMLESS_XIDS == APPLICATION_XIDS | NEWS_XIDS
 
 
 def test_an_xid_of_the_hardware_lasts_until_nothing_is_asked_for():

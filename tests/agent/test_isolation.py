@@ -18,7 +18,7 @@ import pytest
 from agent import processes
 from agent.disk import used_mib
 from agent.files.own import NotOwn, opened, remove
-from agent.isolation import _owner, clear
+from agent.isolation import clear
 from queue_schema.shapes import Need
 from tests.agent.conftest import Blobs
 from tests.agent.daemons import Daemon, Fleet
@@ -162,7 +162,9 @@ print(json.dumps({"uid": os.getuid()}))
 """
     _, seen = tried(walled, script)
 
-    assert [p for p in processes.table().values() if not p.zombie and _owner(p) == seen["uid"]] == []
+    assert [
+        p for p in processes.table().values() if not p.zombie and processes.owner(p.pid) == seen["uid"]
+    ] == []
 
 
 @needs_root
@@ -240,9 +242,7 @@ def test_two_jobs_are_two_users(walled: Fleet):
     daemon = agent(walled)
     other = walled.submit("noop", {"seconds": 600}, need=Need(gpus=0, ram_mib=64))
     pid = daemon.wait("runner.started")["pid"]
-    eventually(
-        lambda: (found := processes.look_up(pid)) is not None and (_owner(found) or 0) >= 1_900_000_000
-    )
+    eventually(lambda: (processes.owner(pid) or 0) >= 1_900_000_000)
     token = walled.one("select token::text from fleet.leases where job_id = %s", other)
     folder = str(walled.folder / "state" / "work" / token)
     script = f"""

@@ -71,6 +71,7 @@ class Host:
     """One agent on a host of its own."""
 
     def __init__(self, net: Net, url: str, blobs: Blobs, fleet: Fleet, name: str) -> None:
+        self.name = name
         python, self._link, address = net.add()
         self._proxy = Proxy(url, host=address)
         self.agent = Daemon(self._proxy.url, blobs.url, fleet.folder / name, "--node", name, python=python)
@@ -147,7 +148,7 @@ def test_the_late_answer_of_a_node_that_was_cut_off_is_refused(fleet: Fleet, hos
     cut, other = split(fleet, hosts, job)
     cut.agent.wait("runner.started")
     cut.cut()
-    eventually(lambda: moved(fleet, job, "left" if cut is hosts[0] else "right"), 30)
+    eventually(lambda: moved(fleet, job, cut.name), 30)
     cut.agent.wait("runner.ended", 30)
     fleet.ends(job, "succeeded", within_s=30)
     before = fleet.conn.execute(
@@ -175,7 +176,7 @@ def test_an_exclusive_job_is_dead_before_another_node_starts_it(fleet: Fleet, ho
     cut, other = split(fleet, hosts, job)
     pid = cut.agent.wait("runner.started")["pid"]
     cut.cut()
-    eventually(lambda: moved(fleet, job, "left" if cut is hosts[0] else "right"), 30)
+    eventually(lambda: moved(fleet, job, cut.name), 30)
     started = other.agent.wait("runner.started", 15)
 
     assert not alive(pid)
