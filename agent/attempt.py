@@ -9,88 +9,53 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import structlog
 
 from agent import verdict
-from agent.checkpoints import Checkpoints
 from agent.devices.host import RAM_IDX
-from agent.files.cache import Cache
 from agent.files.own import NotOwn, opened
-from agent.files.transfer import FileMissing, Transfer, TransferAborted, TransferError
-from agent.isolation import Isolation, clear
-from agent.leases import Ending, Lease, Leases
-from agent.reporter import Reporter
-from agent.runners.forkserver import Forkserver
-from agent.runners.reading import Reading, Stream
-from agent.runners.records import Records
-from agent.runners.runner import Runner, RunnerGone
-from agent.runners.walls import Plan
-from agent.sampling import Sampler, booked_mib, shortfall, squeeze
-from agent.settings import AgentSettings
-from agent.settler import Settler
+from agent.files.transfer import FileMissing, TransferAborted, TransferError
+from agent.isolation import clear
+from agent.leases import Ending, Lease
+from agent.runners.reading import Stream
+from agent.sampling import booked_mib, squeeze
 from agent.spool import Settlement
+from agent.together import Together
+from agent.work import Job, NoRoom, Work
+from agent.workshop import Workshop
 from queue_schema.shapes import Artifact, Claimed, Failed, Released
 from queue_schema.states import Cause
-from workloads.protocol import (
-    Checkpoint,
-    Device,
-    Failure,
-    FromRunner,
-    Metrics,
-    Progress,
-    Result,
-    Spec,
-    Stopped,
-)
+from workloads.protocol import Checkpoint, Device, Failure, Metrics, OfJob, Progress, Result, Spec, Stopped
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workshop:
-    """What every attempt of this agent works with."""
-
-    settings: AgentSettings
-    leases: Leases
-    sampler: Sampler
-    forkserver: Forkserver
-    records: Records
-    cache: Cache
-    transfer: Transfer
-    checkpoints: Checkpoints
-    reporter: Reporter
-    settler: Settler
-    isolation: Isolation
-    starting: threading.Lock
-    """One second look and start at a time, so that two do not both see the same free memory."""
-
-    def folder(self, lease: Lease) -> Path:
-        """The private folder of one attempt: `job` in it is the job's, the rest was put there by the agent."""
-        return self.settings.state_dir / "work" / str(lease.token)
 
 
 class UserMistake(Exception):
     """The job cannot run as its owner wrote it."""
 
 
-class NoRoom(Exception):
-    """What was free at the claim is not free any more."""
-
-
 class Attempt(threading.Thread):
-    """Runs one claimed job; hears its runner as `reading.Listener`."""
+    """Runs one claimed job, as a `work.Job`."""
 
-    def __init__(self, shop: Workshop, lease: Lease) -> None:
+    def __init__(self, shop: Workshop, lease: Lease, together: Together[Job, Work]) -> None:
+        """Build it.
+
+        Args:
+            shop: What it works with.
+            lease: What was claimed.
+            together: With whom it is one piece of work.
+        """
         super().__init__(name=f"attempt-{lease.token}", daemon=True)
         assert lease.claimed is not None
         self._shop = shop
         self._lease = lease
         self._claimed: Claimed = lease.claimed
-        self._folder = shop.folder(lease)
-        self._work_dir = self._folder / "job"
+        self._together = together
+        self._home = shop.home(lease)
+        self._inputs: list[PurePosixPath] = []
+        self._work: Work | None = None
         self._events: queue.SimpleQueue[Checkpoint | None] = queue.SimpleQueue()
         self._last: Result | Failure | Stopped | None = None
         self._broken: str | None = None
@@ -109,11 +74,28 @@ class Attempt(threading.Thread):
             self._shop.leases.remove(self._lease.token)
         else:
             self._shop.settler.settle(settlement)
-        clear(self._folder)
+        home = self._work.home if self._work is not None else None
+        if home is not None:
+            home.leave(self._lease.token)
+        if home is None or home.folder != self._home:
+            clear(self._home)
+
+    @property
+    def lease(self) -> Lease:
+        """What it was given."""
+        return self._lease
+
+    @property
+    def _folder(self) -> Path:
+        return self._shop.folder(self._lease)
+
+    @property
+    def _work_dir(self) -> Path:
+        return self._folder / "job"
 
     # What the runner says, on the reading thread.
 
-    def said(self, message: FromRunner) -> None:
+    def said(self, message: OfJob) -> None:
         """Pass news on, and keep what decides."""
         if isinstance(message, Progress | Metrics):
             self._shop.reporter.tell(self._lease.job_id, self._lease.token, message)
@@ -142,7 +124,7 @@ class Attempt(threading.Thread):
             return 0.0
         return max(0.0, self._lease.ending_at + self._shop.settings.grace_s - time.monotonic())
 
-    def ended(self) -> None:
+    def heard(self) -> None:
         """Everything the runner had to say was heard."""
         self._events.put(None)
 
@@ -172,104 +154,88 @@ class Attempt(threading.Thread):
             return self._failed(Cause.INFRASTRUCTURE, f"{type(exc).__name__}: {exc}")
 
     def _perform(self) -> Failed | Released | Result | None:
-        self._folder.parent.mkdir(mode=0o711, exist_ok=True)
-        self._folder.mkdir(mode=0o700)
-        for own in (self._work_dir, self._folder / "tmp"):
-            own.mkdir()
-        inputs = {
-            each.name: str(self._fetched(each.name, each.sha256, each.source))
-            for each in self._claimed.inputs
-        }
-        checkpoint = self._fetched_checkpoint()
-        with self._shop.isolation.around(self._claimed, self._folder) as plan:
-            return self._run(plan, self._spec(inputs, checkpoint))
-
-    def _run(self, plan: Plan, spec: Spec) -> Failed | Released | Result | None:
-        """Start a runner, listen until it and all it started are gone, and judge."""
-        kernel_kills = _kernel_kills()
-        runner = self._launched(plan)
-        reading = Reading(runner, self)
         try:
-            reading.start()
+            self._home.parent.mkdir(mode=0o711, exist_ok=True)
+            for private in (self._home, self._folder):
+                private.mkdir(mode=0o700)
+            for own in (self._home / "tmp", self._work_dir):
+                own.mkdir()
+            for each in self._claimed.inputs:
+                self._fetch(each.name, each.sha256, each.source)
+            self._fetch_checkpoint()
+            self._go_on()
+        except BaseException:
+            self._together.leave()
+            raise
+        return self._judged(self._together.join(self))
+
+    def _judged(self, work: Work) -> Failed | Released | Result | None:
+        """Do it, or have it done by one of those it is done with; and say how it went."""
+        self._work = work
+        begins = work.begun_by(self)
+        if begins:
             try:
-                runner.send(spec)
-            except RunnerGone as exc:
-                self._log.warning("runner.deaf", error=str(exc))
-                runner.kill()
+                work.begin()
+            except Exception as exc:
+                work.fail(exc)
+                raise
+        try:
             while (message := self._events.get()) is not None:
                 self._shop.checkpoints.keep(self._lease, message, within=self._work_dir)
-            reading.join()
-            exit_code = runner.exit_code()
+        except BaseException:
+            if begins:
+                work.give_up()
+            raise
         finally:
-            if not reading.gone and not runner.kill():
-                self._log.error("runner.stays", pid=runner.pid)
-            self._lease.runner = None
-            self._shop.records.remove(self._lease.token)
-            runner.close()
-        self._log.info(
-            "runner.ended", pid=runner.pid, exit_code=exit_code, peak_ram_mib=self._lease.peak_ram_mib
-        )
+            if begins:
+                work.finish()
+        work.over.wait()
+        if work.failed is not None:
+            raise work.failed
         facts = verdict.Facts(
             ending=self._lease.ending,
             last=self._last,
-            exit_code=verdict.FORKSERVER_DIED if exit_code is None else exit_code,
+            exit_code=verdict.FORKSERVER_DIED if work.exit_code is None else work.exit_code,
             broke_protocol=self._broken,
             peak_mib=self._peak_mib(),
             booked_mib=booked_mib(self._claimed.grant, RAM_IDX),
             overuse=self._lease.overuse,
             fault=self._lease.fault,
             squeezed_mib=self._lease.squeezed_mib,
-            kernel_killed=_kernel_kills() > kernel_kills,
+            shared=work.shared,
+            kernel_killed=work.kernel_killed,
         )
         return verdict.judge(self._claimed, facts)
 
-    def _launched(self, plan: Plan) -> Runner:
-        """Look again, and start.
+    # Asked by the work.
 
-        Raises:
-            NoRoom: Somebody took the memory meanwhile.
-            TransferAborted: The attempt is to end before it began.
-        """
-        shop, lease = self._shop, self._lease
-        with shop.starting:
-            self._go_on()
-            grants = {
-                each.token: each.claimed.grant for each in shop.leases.all() if each.claimed and each.runner
-            }
-            lacking = shortfall(shop.sampler.look(), lease, grants)
-            if lacking is not None:
-                raise NoRoom(f"device {lacking[0]} full: {lacking[1]} MiB are missing since the claim")
-            began = time.monotonic()
-            runner = shop.forkserver.launch(lease.token, self._environment(), plan=plan)
-            try:
-                shop.records.put(runner)
-                shop.leases.watch(lease, runner)
-            except BaseException:
-                runner.kill()
-                runner.close()
-                raise
-        self._log.info("runner.started", pid=runner.pid, took_s=round(time.monotonic() - began, 3))
-        return runner
+    def moved(self, home: Path) -> None:
+        """Its folder goes into this home now."""
+        folder = home / str(self._lease.token)
+        if home != self._home:
+            self._folder.rename(folder)
+            clear(self._home)
+        self._lease.folder = folder
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """For a runner of its own."""
         grant = self._claimed.grant
         return {
             "CUDA_VISIBLE_DEVICES": self._shop.sampler.visible(grant.devices),
             "OMP_NUM_THREADS": str(max(1, grant.cpu_milli // 1000)),
-            "TMPDIR": str(self._folder / "tmp"),
-            "ARGOSY_JOB_ID": str(self._lease.job_id),
-            "ARGOSY_ATTEMPT": str(self._claimed.attempt),
-            **self._shop.isolation.environment(self._claimed, self._folder),
+            "TMPDIR": str(self._home / "tmp"),
+            **self._shop.isolation.environment(self._claimed, self._home),
         }
 
-    def _spec(self, inputs: dict[str, str], checkpoint: Path | None) -> Spec:
+    def spec(self) -> Spec:
+        """What to do, in the folder where it is now."""
         claimed, grant = self._claimed, self._claimed.grant
         return Spec(
             job_id=str(claimed.job_id),
             attempt=claimed.attempt,
             kind=claimed.kind,
             params=claimed.params,
-            inputs=inputs,
+            inputs={str(name): str(self._folder / "inputs" / name) for name in self._inputs},
             work_dir=str(self._work_dir),
             devices=[
                 Device("ram" if idx == RAM_IDX else "gpu", at, grant.vram_mib)
@@ -277,32 +243,33 @@ class Attempt(threading.Thread):
             ],
             ram_mib=grant.ram_mib,
             cpu_milli=grant.cpu_milli,
-            checkpoint=None if checkpoint is None else str(checkpoint),
+            checkpoint=None if claimed.checkpoint is None else str(self._folder / "checkpoint"),
             checkpoint_step=claimed.checkpoint.step if claimed.checkpoint else 0,
         )
 
-    def _fetched(self, name: str, sha256: str | None, source: str) -> Path:
+    # From here on, on this thread again.
+
+    def _fetch(self, name: str, sha256: str | None, source: str) -> None:
         if sha256 is None:
             raise UserMistake(f"input {name!r} is not there: {source} has no such output")
-        path = self._folder / "inputs" / _relative(name, "input")
+        relative = _relative(name, "input")
+        path = self._folder / "inputs" / relative
         try:
             self._shop.cache.provide(
                 self._claimed.project_id, sha256, path, lambda to: self._download(sha256, to)
             )
         except FileMissing as exc:
             raise UserMistake(f"input {name!r} from {source} cannot be had: {exc}") from exc
-        return path
+        self._inputs.append(relative)
 
-    def _fetched_checkpoint(self) -> Path | None:
+    def _fetch_checkpoint(self) -> None:
         reference = self._claimed.checkpoint
         if reference is None:
-            return None
-        path = self._folder / "checkpoint"
+            return
         try:
-            self._download(reference.sha256, path)
+            self._download(reference.sha256, self._folder / "checkpoint")
         except FileMissing as exc:
             raise TransferError(f"the checkpoint of step {reference.step} is gone: {exc}") from exc
-        return path
 
     def _download(self, sha256: str, to: Path) -> int:
         return self._shop.transfer.download(
@@ -328,7 +295,9 @@ class Attempt(threading.Thread):
         return verdict.completion(self._claimed, result, artifacts, self._peak_mib())
 
     def _peak_mib(self) -> int | None:
-        """What we saw of host memory; says nothing of a job that was booked on GPUs."""
+        """What we saw of host memory; says nothing of a job that was booked on GPUs, or shared its runner."""
+        if self._work is not None and self._work.shared:
+            return None
         devices = self._claimed.grant.devices
         return self._lease.peak_ram_mib or None if not devices or RAM_IDX in devices else None
 
@@ -350,12 +319,3 @@ def _relative(name: str, what: str) -> PurePosixPath:
     if path.is_absolute() or ".." in path.parts or "\0" in name or str(path) == ".":
         raise UserMistake(f"{what} name {name!r} must be relative, without '..'")
     return path
-
-
-def _kernel_kills() -> int:
-    """How often this host's kernel has killed for want of memory since it booted."""
-    try:
-        with open("/proc/vmstat") as lines:  # noqa: PTH123  # a pseudo file
-            return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
-    except OSError:
-        return 0

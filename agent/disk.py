@@ -140,7 +140,9 @@ class Disk(threading.Thread):
             runner = lease.runner
             if runner is None or lease.claimed is None or lease.ending is not None:
                 continue
-            booked = lease.claimed.grant.disk_mib
+            # What is in the home of a runner is that of all who share it.
+            sharing = self._leases.sharing(runner)
+            booked = sum(each.claimed.grant.disk_mib for each in sharing if each.claimed is not None)
             try:
                 held = used_mib(Path(runner.folder), [each.pid for each in runner.family(processes.table())])
             except OSError as exc:

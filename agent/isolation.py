@@ -105,11 +105,11 @@ class Isolation:
         self._lock = threading.Lock()
 
     @contextmanager
-    def around(self, claimed: Claimed, folder: Path) -> Iterator[walls.Plan]:
-        """The walls of one attempt, whose folder becomes its user's; at the end nothing of that user is left."""
+    def around(self, claimed: Claimed, home: Path) -> Iterator[walls.Plan]:
+        """The walls of one runner, whose temporary folder becomes its user's; at the end nothing of that user is left."""
         networked = claimed.kind in self._settings.networked
         plan = walls.Plan(
-            folder=str(folder),
+            folder=str(home),
             private_tmp=self.means.private_tmp,
             keeps=_own_code(),
             hidden=self._hidden,
@@ -123,7 +123,7 @@ class Isolation:
         uid = self._take()
         groups = [_group_of(claimed.project_id), *_groups_of_gpus()]
         try:
-            _give(folder, uid)
+            _give(home, uid)
             yield replace(plan, uid=uid, groups=groups, processes=self._settings.job_processes)
         finally:
             if _end_all_of(range(uid, uid + 1)):
@@ -131,20 +131,26 @@ class Isolation:
             else:
                 log.error("isolation.user_stays", uid=uid)  # never given to another job
 
+    @staticmethod
+    def admit(folder: Path, plan: walls.Plan) -> None:
+        """What is the job's in the folder of an attempt is its user's from now on."""
+        if plan.uid is not None:
+            _give(folder, plan.uid)
+
     def end_leftovers(self) -> None:
         """End what the last life of this agent left of its jobs."""
         if self.means.users and not _end_all_of(range(self._first, self._first + _EACH)):
             log.error("isolation.leftovers_stay", first=self._first)
 
-    def environment(self, claimed: Claimed, folder: Path) -> dict[str, str]:
+    def environment(self, claimed: Claimed, home: Path) -> dict[str, str]:
         """Where a job that is somebody else finds a home, and the models of its project."""
         if not self.means.users:
             return {}
         found = {
-            "HOME": str(folder / "job"),
+            "HOME": str(home / "tmp"),
             "USER": "job",
             "LOGNAME": "job",
-            "XDG_CACHE_HOME": str(folder / "tmp"),
+            "XDG_CACHE_HOME": str(home / "tmp"),
         }
         if claimed.kind in self._settings.networked and not {"HF_HOME", "HF_HUB_CACHE"} & os.environ.keys():
             found["HF_HOME"] = str(self._models(claimed.project_id))
@@ -199,7 +205,7 @@ def _group_of(project: UUID) -> int:
 
 
 def _give(folder: Path, uid: int) -> None:
-    """What is the job's in the attempt's folder. The folder itself stays ours: whose it is may replace what is in it."""
+    """What is the job's in a folder of ours. The folder itself stays ours: whose it is may replace what is in it."""
     folder.chmod(0o711)
     for path in (folder / "job", folder / "tmp", folder / "inputs"):
         if path.is_dir():

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from enum import IntEnum
+from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
@@ -55,6 +56,8 @@ class Lease:
         self.confirmed_at = confirmed_at
         """When the last renewal that succeeded was *sent*: the database counts from later than that."""
         self.runner: Runner | None = None
+        self.folder: Path | None = None
+        """Where its files are, once it has a runner."""
         self.settling = False
         """The outcome is written down; only the settle's answer matters now."""
         self.peak_ram_mib = 0
@@ -98,6 +101,13 @@ class Lease:
             self.when_ended()
         return True
 
+    def detach(self) -> bool:
+        """Let its runner go on without it, unless the attempt is being ended: then its runner is, too."""
+        with self._lock:
+            if self._ending is None:
+                self.runner = None
+            return self._ending is None
+
 
 class Leases:
     """Every lease held, by token.
@@ -138,6 +148,10 @@ class Leases:
         with self.to_watch:
             lease.runner = runner
             self.to_watch.notify_all()
+
+    def sharing(self, runner: Runner) -> list[Lease]:
+        """Those whose jobs one runner does: one, or as many as are in its batch."""
+        return [lease for lease in self.all() if lease.runner is runner]
 
     def get(self, token: UUID) -> Lease | None:
         """One lease, if it is still held."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 import structlog
 
 from agent import boot, shutdown
-from agent.attempt import Attempt, Workshop
+from agent.attempt import Attempt
 from agent.checkpoints import Checkpoints
 from agent.claims import Claims
 from agent.devices import DeviceSource
@@ -26,14 +27,18 @@ from agent.line import DatabaseAway, Line
 from agent.membership import Membership
 from agent.owner import Owner
 from agent.reporter import Reporter
-from agent.runners.forkserver import Forkserver, known_kinds, wanted_preload
+from agent.runners.forkserver import Forkserver, batched_kinds, known_kinds, wanted_preload
 from agent.runners.records import Records
 from agent.sampling import Sampler
 from agent.settings import AgentSettings
 from agent.settler import Settler
 from agent.spool import Settlement, Spool
 from agent.state import StateDir
+from agent.together import Together, sorted_out
+from agent.warm import Warm
 from agent.watchdog import Watchdog
+from agent.work import Work
+from agent.workshop import Workshop
 from queue_schema.calls import agents
 from queue_schema.errors import FleetError
 from queue_schema.shapes import HeldLease, Join, Released
@@ -64,8 +69,19 @@ class Node:
         self.leases = Leases()
         self._forkserver = Forkserver(preload=settings.preload or wanted_preload(), entry=settings.entry)
         owner = Owner(settings.state_dir, settings.hours)
+        self._warm = Warm(
+            self.leases,
+            most=settings.warm_most,
+            rest_s=settings.warm_s,
+            faults=lambda: self._sampler.faults(),  # noqa: PLW0108  # not made yet
+        )
         self._sampler = Sampler(
-            devices, self.leases, self._forkserver, disk=settings.state_dir, reasons=[owner.faults]
+            devices,
+            self.leases,
+            self._forkserver,
+            self._warm,
+            disk=settings.state_dir,
+            reasons=[owner.faults],
         )
         self.membership = Membership(self._declared(), self.leases)
         self._keeping = Line(settings.database_url, "keeper", silence_s=5.0)
@@ -125,6 +141,7 @@ class Node:
             reporter=self._reporter,
             settler=self.settler,
             isolation=self._isolation,
+            warm=self._warm,
             starting=threading.Lock(),
         )
         self.membership.unknown = self._hand_back
@@ -161,6 +178,7 @@ class Node:
             self._infirmary,
             self._gauge,
             self._watchdog,
+            self._warm,
         )
         for thread in (*reversed(parts), self.claims):
             thread.start()
@@ -168,6 +186,7 @@ class Node:
         self._signals.wait()
         self.claims.stop()
         self.claims.join(timeout=5.0)
+        self._warm.stop()
         shutdown.drain(self._settings, self.leases, self._signals)
         self.leases.wait_until_empty(SETTLE_S if self._signals.count < 3 else 1.0)
         for part in parts:
@@ -187,13 +206,18 @@ class Node:
 
     def _begin(self, leases: list[Lease]) -> None:
         here: list[Lease] = []
+        apart: list[Lease] = []
         for lease in leases:
             if lease.claimed is not None and self._in_process.takes(lease.claimed):
                 here.append(lease)
             else:
-                Attempt(self._shop, lease).start()
+                apart.append(lease)
         if here:
             self._in_process.begin(here)
+        for some in sorted_out(apart, batched_kinds(), self._settings.batch_most):
+            together = Together(len(some), partial(Work, self._shop))
+            for lease in some:
+                Attempt(self._shop, lease, together).start()
 
     def _declared(self) -> Join:
         kinds = self._settings.kinds or known_kinds()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from uuid import UUID
 
+import msgspec
 import psutil  # type: ignore[import-untyped]
 
 from agent import processes
@@ -16,8 +18,13 @@ from agent.devices.health import Fault
 from agent.devices.host import RAM_IDX
 from agent.leases import Lease, Leases
 from agent.runners.forkserver import Forkserver
+from agent.runners.home import Home
+from agent.runners.runner import Runner
+from agent.warm import Warm
 from queue_schema.shapes import DeviceDeclared, DeviceSample, Grant, Sample
 
+NOBODY = UUID(int=0)
+"""Whose job a runner at rest does."""
 Reason = Callable[[Sequence[int]], Mapping[int, Fault]]
 """Asked which of some devices take no work now, and why, whatever their driver says."""
 
@@ -30,6 +37,7 @@ class Sampler:
         sources: Sequence[DeviceSource],
         leases: Leases,
         forkserver: Forkserver,
+        warm: Warm,
         *,
         disk: Path,
         reasons: Sequence[Reason] = (),
@@ -37,6 +45,7 @@ class Sampler:
         self._sources = list(sources)
         self._leases = leases
         self._forkserver = forkserver
+        self._warm = warm
         self._disk = disk
         self._reasons = list(reasons)
         self._kept: dict[int, Fault] = {}
@@ -88,21 +97,32 @@ class Sampler:
         names = [source.visible(idx) for idx in devices for source in self._sources]
         return ",".join(name for name in names if name is not None)
 
-    def look(self) -> Sample:
-        """Measure everything now."""
+    def look(self, *, rest_is_free: bool = True) -> Sample:
+        """Measure everything now.
+
+        Args:
+            rest_is_free: What runners at rest hold counts as free, for they can be ended.
+        """
         with self._lock:
             self._seq += 1
-            groups = self._groups(self._leases.all())
+            with self._leases.changed:
+                leases, resting = self._leases.all(), self._warm.homes()
+                warm = self._warm.models()
+            groups = self._groups(leases, resting)
             kept = self._kept = self.kept()
+            at_rest = {home.runner.token for home in resting}
             devices = [
                 DeviceSample(device.idx, 0, fault=why.text)
                 if (why := kept.get(device.idx)) and device.fault is None
-                else device
+                else _without(device, at_rest, free=rest_is_free)
                 for source in self._sources
                 for device in source.look(groups)
             ]
             return Sample(
-                seq=self._seq, devices=devices, disk_free_mib=psutil.disk_usage(str(self._disk)).free >> 20
+                seq=self._seq,
+                devices=devices,
+                disk_free_mib=psutil.disk_usage(str(self._disk)).free >> 20,
+                warm=warm,
             )
 
     def close(self) -> None:
@@ -110,19 +130,40 @@ class Sampler:
         for source in self._sources:
             source.close()
 
-    def _groups(self, leases: Sequence[Lease]) -> dict[UUID, Group]:
-        running = [(lease, runner) for lease in leases if (runner := lease.runner) is not None]
-        if not running:
+    def _groups(self, leases: Sequence[Lease], resting: Sequence[Home]) -> dict[UUID, Group]:
+        """By lease, and by runner for those at rest."""
+        running: dict[Runner, list[Lease]] = {}
+        for lease in leases:
+            if (runner := lease.runner) is not None:
+                running.setdefault(runner, []).append(lease)
+        if not running and not resting:
             return {}  # the process table of a host costs more than all the rest of a look
         seen = processes.table()
         inherited = self._forkserver.footprint()
-        groups = {}
-        for lease, runner in running:
+
+        def group(runner: Runner, job_id: UUID, of: int) -> Group:
             pids = frozenset(process.pid for process in runner.family(seen))
-            ram_mib = processes.realised_mib(pids, inherited)
-            lease.peak_ram_mib = max(lease.peak_ram_mib, ram_mib)
-            groups[lease.token] = Group(job_id=lease.job_id, pids=pids, ram_mib=ram_mib)
+            return Group(job_id, pids, -(-processes.realised_mib(pids, inherited) // of), of)
+
+        groups = {}
+        for runner, sharing in running.items():
+            found = group(runner, sharing[0].job_id, len(sharing))
+            for lease in sharing:
+                lease.peak_ram_mib = max(lease.peak_ram_mib, found.ram_mib)
+                groups[lease.token] = msgspec.structs.replace(found, job_id=lease.job_id)
+        for home in resting:
+            groups[home.runner.token] = group(home.runner, NOBODY, 1)
         return groups
+
+
+def _without(device: DeviceSample, at_rest: AbstractSet[UUID], *, free: bool) -> DeviceSample:
+    """What was measured on a device, without the runners at rest."""
+    theirs_mib = sum(each.mib for each in device.leases if each.token in at_rest)
+    return msgspec.structs.replace(
+        device,
+        free_mib=device.free_mib + (theirs_mib if free and device.fault is None else 0),
+        leases=[each for each in device.leases if each.token not in at_rest],
+    )
 
 
 def booked_mib(grant: Grant, idx: int) -> int:
@@ -131,24 +172,22 @@ def booked_mib(grant: Grant, idx: int) -> int:
     return on_device + (grant.ram_mib if idx == RAM_IDX else 0)
 
 
-def shortfall(sample: Sample, own: Lease, others: Mapping[UUID, Grant]) -> tuple[int, int] | None:
+def shortfall(sample: Sample, own: Sequence[Lease], others: Mapping[UUID, Grant]) -> tuple[int, int] | None:
     """The first device that has no room for *own* any more, and how many MiB it lacks; None when all have.
 
     The claim's formula without its headroom: the headroom is there to absorb what changed since the claim,
-    and a look that asked for it again would hand the same job back over a few MiB of noise.
+    and a look that asked for it again would hand the same job back over a few MiB of noise. What a runner that takes
+    them up has already is theirs.
     """
-    assert own.claimed is not None
-    grant = own.claimed.grant
+    grants = {lease.token: lease.claimed.grant for lease in own if lease.claimed is not None}
     for device in sample.devices:
-        needed = booked_mib(grant, device.idx)
-        if needed == 0:
+        if not any(booked_mib(grant, device.idx) for grant in grants.values()):
             continue
         spoken_for = sum(
-            max(0, booked_mib(other, device.idx) - realised(device, token))
-            for token, other in others.items()
-            if token != own.token
+            max(0, booked_mib(grant, device.idx) - realised(device, token))
+            for token, grant in {**others, **grants}.items()
         )
-        lacking = needed - (device.free_mib - spoken_for)
+        lacking = spoken_for - device.free_mib
         if lacking > 0:
             return device.idx, lacking
     return None

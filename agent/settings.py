@@ -84,6 +84,12 @@ class AgentSettings:
     """Between two looks at the GPUs for what outgrew its booking and what is sick."""
     device_patience_s: float = 15.0
     """How long a GPU's driver may be silent before what runs there is ended, to run elsewhere."""
+    warm_s: float = 300.0
+    """How long a runner that loaded a model stays when its job is done, for the next of its project and model."""
+    warm_most: int = 8
+    """Most runners at rest; 0: each job has a process of its own."""
+    batch_most: int = 16
+    """Most jobs of one claim that are done as one, where their kind can; 1: each alone."""
     cache_mib: int = 20_480
     """Disk for files kept for the next job."""
     log_level: str = "info"
@@ -99,6 +105,9 @@ class AgentSettings:
             ("disk_floor_mib", 0),
             ("device_patience_s", 0.0),
             ("cache_mib", 0),
+            ("warm_s", 0.0),
+            ("warm_most", 0),
+            ("batch_most", 1),
         ):
             if getattr(self, name) < low:
                 raise SettingsError(f"{name} must be at least {low}, got {getattr(self, name)}")

@@ -48,6 +48,8 @@ class Facts:
     """What became of its device."""
     squeezed_mib: int = 0
     """So much of what was booked on its device was in strangers' hands when it failed."""
+    shared: bool = False
+    """Whether the runner did other jobs as one with it."""
     kernel_killed: bool = False
     """Whether this host's kernel ended some process for want of memory meanwhile."""
 
@@ -61,6 +63,8 @@ def judge(claimed: Claimed, facts: Facts) -> Failed | Released | Result | None:
         return None
     if isinstance(facts.last, Result):
         return facts.last
+    if facts.shared and (released := _of_batch(claimed, facts)) is not None:
+        return released
     if facts.ending is not None and (ended := _by_agent(claimed, facts, facts.ending)) is not None:
         return ended
     if isinstance(facts.last, Failure):
@@ -89,6 +93,15 @@ def judge(claimed: Claimed, facts: Facts) -> Failed | Released | Result | None:
         return Failed(claimed.job_id, claimed.token, cause, message)
     # Where the kernel ended it, it was for host memory.
     return Failed(claimed.job_id, claimed.token, cause, message, None, facts.peak_mib, "ram")
+
+
+def _of_batch(claimed: Claimed, facts: Facts) -> Released | None:
+    """What nobody can say of one job of several is held against none: each is tried again alone, and shows it then."""
+    if facts.ending is Ending.OUT_OF_MEMORY:
+        return Released(claimed.job_id, claimed.token, "its batch outgrew what was booked for it")
+    if facts.ending is None and facts.last is None:
+        return Released(claimed.job_id, claimed.token, "its batch ended before it")
+    return None
 
 
 def _was_squeezed(claimed: Claimed, failure: Failure, facts: Facts) -> bool:

@@ -26,6 +26,8 @@ _TICK_S = 0.1
 _FAMILY_S = 0.3
 """Between two looks at the memory of the groups."""
 
+_OF_ONE = frozenset({Ending.LOST, Ending.CANCEL, Ending.TIMEOUT})
+"""Of one job alone, whoever shares its runner."""
 _AT_ONCE = frozenset({Ending.LOST, Ending.OUT_OF_MEMORY, Ending.EXCLUSIVE, Ending.DEVICE, Ending.OUT_OF_DISK})
 
 
@@ -87,14 +89,19 @@ class Watchdog(threading.Thread):
                     log.warning("lease.unconfirmed", token=str(lease.token), unseen_s=round(unseen_s, 1))
             elif now - lease.claimed_at > lease.claimed.timeout_s and lease.end(Ending.TIMEOUT):
                 log.info("attempt.timeout", token=str(lease.token), timeout_s=lease.claimed.timeout_s)
-        if lease.ending is not None:
+        # Read in this order: from one that is being ended its runner is not taken any more, to rest or for others.
+        if lease.ending is not None and lease.runner is runner:
             self._end(lease, runner, lease.ending, now - lease.ending_at)
 
     def _end(self, lease: Lease, runner: Runner, why: Ending, for_s: float) -> None:
         key = (runner.pid, runner.started)
         fresh = self._done.get(key) != why
         self._done[key] = why
-        if why in _AT_ONCE:
+        if why in _OF_ONE and any(other.ending not in _OF_ONE for other in self._leases.sharing(runner)):
+            # The others of its batch are not to blame; they get a little time.
+            if for_s > self._settings.grace_s:
+                runner.kill(within_s=0.0)
+        elif why in _AT_ONCE:
             runner.kill(within_s=0.0)
         elif why in (Ending.CANCEL, Ending.TIMEOUT):
             if fresh:
@@ -115,16 +122,22 @@ class Watchdog(threading.Thread):
         if not running:
             return
         seen = processes.table()
-        for lease, runner in running:
-            assert lease.claimed is not None
-            allowed = booked_mib(lease.claimed.grant, RAM_IDX) + self._settings.ram_allowance_mib
+        for runner in dict.fromkeys(runner for _, runner in running):
+            sharing = [lease for lease, theirs in running if theirs is runner]
+            grants = [lease.claimed.grant for lease in sharing if lease.claimed is not None]
+            booked = sum(booked_mib(grant, RAM_IDX) for grant in grants)
+            allowed = booked + self._settings.ram_allowance_mib
             family = runner.family(seen)
             if sum(processes.resident_mib(process.pid) for process in family) <= allowed:
                 continue  # resident is never less than what they add, and far cheaper to read
             inherited = self._forkserver.footprint()
             held = processes.realised_mib((process.pid for process in family), inherited)
-            lease.peak_ram_mib = max(lease.peak_ram_mib, held)
-            if held > allowed and lease.end(Ending.OUT_OF_MEMORY):
-                lease.overuse = Overuse(held, booked_mib(lease.claimed.grant, RAM_IDX), RAM_IDX)
-                log.warning("runner.outgrew", token=str(lease.token), held_mib=held, allowed_mib=allowed)
-                runner.kill(within_s=0.0)
+            for lease in sharing:
+                lease.peak_ram_mib = max(lease.peak_ram_mib, held // len(sharing))
+            if held <= allowed:
+                continue
+            for lease in sharing:
+                if lease.runner is runner and lease.end(Ending.OUT_OF_MEMORY):
+                    lease.overuse = Overuse(held, booked, RAM_IDX)
+                    token = str(lease.token)
+                    log.warning("runner.outgrew", token=token, held_mib=held, allowed_mib=allowed)

@@ -173,13 +173,28 @@ class DeviceSample(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether the driver does not tell the sizes of some leases there."""
 
 
-class Sample(msgspec.Struct, frozen=True):
-    """One look at the whole node, all devices at one moment."""
+class WarmModel(msgspec.Struct, frozen=True):
+    """A runner at rest, with a model that jobs of its project and kind can use at once."""
+
+    project_id: UUID
+    kind: str
+    model: str
+    """The job's `model_key`; empty where the kind has none."""
+    devices: list[int]
+
+
+class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One look at the whole node, all devices at one moment.
+
+    What runners at rest hold counts as free: the agent ends them where their memory is needed.
+    """
 
     seq: int
     """Grows with each look within a session; an older sample than the last one used is refused."""
     devices: list[DeviceSample]
     disk_free_mib: int
+    warm: list[WarmModel] = []
+    """One entry for each runner at rest."""
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -224,6 +239,8 @@ class Claimed(msgspec.Struct, frozen=True):
     grant: Grant
     timeout_s: int
     exclusive: bool
+    model: str = ""
+    """The model it uses, or empty: runners that have it loaded may take it."""
     checkpoint: CheckpointRef | None = None
     trace: str | None = None
 

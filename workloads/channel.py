@@ -1,6 +1,6 @@
 """The runner's end of the socket to its agent: JSON lines in both directions.
 
-Reads without waiting, except for the first line; writes until everything is gone. Knows no workload.
+Reads without waiting, except for work; writes until everything is gone. Knows no workload.
 """
 
 from __future__ import annotations
@@ -11,11 +11,15 @@ import sys
 from pathlib import Path
 from typing import Protocol, TextIO
 
+import msgspec
+
 from workloads.errors import ChannelClosed
 from workloads.protocol import (
+    Batch,
     Checkpoint,
     FromRunner,
     Metrics,
+    OfJob,
     Progress,
     Spec,
     Stop,
@@ -28,7 +32,7 @@ from workloads.protocol import (
 class Channel(Protocol):
     """Where a workload's messages go."""
 
-    def send(self, message: FromRunner) -> None:
+    def send(self, message: OfJob) -> None:
         """Deliver, or raise ChannelClosed."""
 
     def stop_requested(self) -> bool:
@@ -47,22 +51,24 @@ class SocketChannel:
         self._stop = False
         os.set_blocking(fd, True)
 
-    def read_spec(self) -> Spec:
-        """Wait for the first line.
+    def read_work(self) -> list[Spec] | None:
+        """Wait for the next piece of work; None when the agent hung up, or asked to stop, before it came.
 
         Raises:
-            ChannelClosed: The agent went away first, or sent something else.
+            ChannelClosed: Something else came.
             msgspec.ValidationError: The line is not a message of the protocol.
         """
-        while True:
-            message = self._next_line()
-            if isinstance(message, Spec):
-                return message
-            if message is not None:
-                raise ChannelClosed(f"expected a spec first, got {type(message).__name__}")
-            self._fill()
-            if self._stop:
-                raise ChannelClosed("the agent closed the channel before the spec came")
+        while not self._stop:
+            match self._next_line():
+                case Spec() as spec:
+                    return [spec]
+                case Batch(specs):
+                    return specs
+                case Stop():
+                    self._stop = True
+                case None:
+                    self._fill()
+        return None
 
     def send(self, message: FromRunner) -> None:
         """Write one line; blocks while the agent is behind."""
@@ -105,15 +111,29 @@ class SocketChannel:
         return decode_to_runner(line)
 
 
+class Of:
+    """The channel of one job of a batch: says which one speaks."""
+
+    def __init__(self, channel: Channel, at: int) -> None:
+        self._channel = channel
+        self._at = at
+        self.stop_requested = channel.stop_requested
+        self.wait_for_stop = channel.wait_for_stop
+
+    def send(self, message: OfJob) -> None:
+        """With its place."""
+        self._channel.send(msgspec.structs.replace(message, at=self._at))
+
+
 class LocalChannel:
     """For a run without an agent: tells a person instead, and never asks to stop."""
 
     def __init__(self, stream: TextIO = sys.stderr) -> None:
         self.stream = stream
         self._checkpoint: str | None = None
-        self.sent: list[FromRunner] = []
+        self.sent: list[OfJob] = []
 
-    def send(self, message: FromRunner) -> None:
+    def send(self, message: OfJob) -> None:
         """Write progress and metrics as text; keep the newest checkpoint only, as an agent would."""
         match message:
             case Progress(step, total, text):

@@ -59,35 +59,55 @@ def status_kib(field: str, pid: int | str = "self") -> int | None:
     return None
 
 
-def limit_data(budget_mib: int) -> None:
-    """Let this process allocate so much more than it has now; beyond it, allocation fails and can be caught.
+class Bounds:
+    """What this process may use, set anew for each piece of work, over what it had before the first.
 
-    RLIMIT_DATA, not RLIMIT_AS: mapped files and reserved address space are not memory used.
+    A model it keeps from the work before counts: it was booked then, and is booked now.
     """
-    have = status_kib("VmData") or 0
-    limit = have * 1024 + budget_mib * MIB
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    if hard != resource.RLIM_INFINITY:
-        limit = min(limit, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
+    def __init__(self, *, for_good: bool = True) -> None:
+        """Nothing is limited yet.
 
-def limit_devices(devices: Sequence[Device], ram_mib: int) -> dict[int, int]:
-    """Hold this process to what was booked; what the context took of each GPU, in MiB.
+        Args:
+            for_good: Nobody in this process may raise what was set; then it can be set once.
+        """
+        self._for_good = for_good
+        self._base_kib: int | None = None
+        self._contexts_mib: dict[int, int] = {}
+        self._hwm_kib: int | None = None
 
-    GPUs first: their driver maps memory of the host, which is not the job's.
-    """
-    contexts = {}
-    budget_mib = ram_mib + sum(d.memory_mib for d in devices if d.kind == "ram")
-    for device in devices:
-        if device.kind == "gpu":
-            own = gpus()
-            contexts[device.index] = own.context_mib(device.index)
-            own.limit(device.index, max(0, device.memory_mib - contexts[device.index]))
-            budget_mib += device.memory_mib if own.in_host_memory else 0
-    if budget_mib > 0:
-        limit_data(budget_mib)
-    return contexts
+    def hold(self, devices: Sequence[Device], ram_mib: int) -> PeakMeter:
+        """Hold the process to what was booked, and measure from now on.
+
+        GPUs first: their driver maps memory of the host, which is not the job's.
+        """
+        budget_mib = ram_mib + sum(d.memory_mib for d in devices if d.kind == "ram")
+        for device in devices:
+            if device.kind == "gpu":
+                own = gpus()
+                if device.index not in self._contexts_mib:
+                    self._contexts_mib[device.index] = own.context_mib(device.index)
+                context_mib = self._contexts_mib[device.index]
+                own.limit(device.index, max(0, device.memory_mib - context_mib))
+                budget_mib += device.memory_mib if own.in_host_memory else 0
+        if self._base_kib is None:
+            self._base_kib = status_kib("VmData") or 0
+        if budget_mib > 0:
+            self._limit_data(budget_mib)
+        meter = PeakMeter(devices, self._contexts_mib, self._hwm_kib)
+        self._hwm_kib = meter.baseline_kib
+        return meter
+
+    def _limit_data(self, budget_mib: int) -> None:
+        """Beyond it, allocation fails and can be caught.
+
+        RLIMIT_DATA, not RLIMIT_AS: mapped files and reserved address space are not memory used.
+        """
+        limit = (self._base_kib or 0) * 1024 + budget_mib * MIB
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        if hard != resource.RLIM_INFINITY:
+            limit = min(limit, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit if self._for_good else hard))
 
 
 def use_threads(cpu_milli: int) -> None:
@@ -101,12 +121,26 @@ def use_threads(cpu_milli: int) -> None:
 class PeakMeter:
     """The most memory used on one of the booked devices since the meter was made, contexts included."""
 
-    def __init__(self, devices: Sequence[Device], contexts_mib: Mapping[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        devices: Sequence[Device],
+        contexts_mib: Mapping[int, int] | None = None,
+        baseline_kib: int | None = None,
+    ) -> None:
+        """Begin to measure.
+
+        Args:
+            devices: Booked.
+            contexts_mib: What of each GPU its context takes.
+            baseline_kib: The most this process had before its first piece of work; None: this is it.
+        """
         self.gpus = [d.index for d in devices if d.kind == "gpu"]
         self.contexts_mib = contexts_mib or {}
+        for index in self.gpus:
+            gpus().restart_peak(index)
         with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")
-        self.baseline_kib = status_kib("VmHWM")
+        self.baseline_kib = status_kib("VmHWM") if baseline_kib is None else baseline_kib
 
     def read_mib(self) -> int | None:
         """None where it could not be measured; a GPU that says 0 was never asked to allocate."""

@@ -10,6 +10,7 @@ import msgspec
 
 from workloads.channel import Channel
 from workloads.errors import GivenBack, UserError
+from workloads.models import Models
 from workloads.protocol import Checkpoint, Metrics, Output, Progress, Spec
 
 Params = TypeVar("Params")
@@ -18,9 +19,11 @@ Params = TypeVar("Params")
 class Context:
     """Handed to every workload; one per attempt."""
 
-    def __init__(self, spec: Spec, channel: Channel) -> None:
+    def __init__(self, spec: Spec, channel: Channel, models: Models | None = None) -> None:
         self.spec = spec
         self.channel = channel
+        self.models = models or Models()
+        """What this process may still have loaded from the job before."""
         self.work_dir = Path(spec.work_dir)
         self.inputs: Mapping[str, Path] = {name: Path(path) for name, path in spec.inputs.items()}
         self.resume = Path(spec.checkpoint) if spec.checkpoint else None

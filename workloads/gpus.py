@@ -38,6 +38,10 @@ class Gpus(Protocol):
         """The most it had allocated there, its context left out; 0: it was never asked to."""
         ...
 
+    def restart_peak(self, index: int) -> None:
+        """The most from now on: what is there still counts."""
+        ...
+
     def hold(self, index: int, mib: int) -> object:
         """Allocate there; given back with the answer's last reference.
 
@@ -92,6 +96,12 @@ class Cuda:
 
         return -(-int(torch.cuda.max_memory_allocated(index)) // MIB)
 
+    def restart_peak(self, index: int) -> None:
+        """From now on; a model that is still there counts."""
+        import torch
+
+        torch.cuda.reset_peak_memory_stats(index)
+
     def hold(self, index: int, mib: int) -> object:
         """A tensor of bytes."""
         import torch
@@ -135,6 +145,11 @@ class StandIns:
         """As told."""
         self._tell()
         return self._peaks.get(index, 0)
+
+    def restart_peak(self, index: int) -> None:
+        """From now on."""
+        self._peaks.pop(index, None)
+        self._tell()
 
     def hold(self, index: int, mib: int) -> object:
         """Told, not allocated: a stand-in may be larger than this machine."""

@@ -1,4 +1,7 @@
-"""What an agent and a runner say to each other: JSON lines over one socket, `Spec` in, the rest out.
+"""What an agent and a runner say to each other: JSON lines over one socket, work in, the rest out.
+
+A runner gets a `Spec` or a `Batch`, tells of each of its jobs, and ends; or, if it keeps a model, says `Idle` and may be
+given more. `at` in what it says is the job's place in the batch.
 
 The shapes and nothing else: how a runner is started is `agent.runners`, what it does is `workloads.runner`.
 Imports no torch, so that an agent may import it. One message is one line of JSON with a `type` field.
@@ -35,7 +38,7 @@ class Device(msgspec.Struct, frozen=True):
 
 
 class Spec(msgspec.Struct, frozen=True, tag_field="type", tag="spec"):
-    """The first and only line an agent sends before the work starts."""
+    """One job."""
 
     job_id: str
     attempt: int
@@ -44,7 +47,7 @@ class Spec(msgspec.Struct, frozen=True, tag_field="type", tag="spec"):
     inputs: dict[str, str]
     """Input name to the absolute path of a read-only file."""
     work_dir: str
-    """A private folder, the current directory of the runner; outputs are written below it."""
+    """A private folder, the current directory while it runs; outputs are written below it."""
     devices: list[Device]
     ram_mib: int
     """Host memory booked, over and above what is booked on a device of kind "ram"."""
@@ -53,6 +56,12 @@ class Spec(msgspec.Struct, frozen=True, tag_field="type", tag="spec"):
     checkpoint: str | None = None
     """Absolute path of the latest checkpoint file, or None for a first start."""
     checkpoint_step: int = 0
+
+
+class Batch(msgspec.Struct, frozen=True, tag_field="type", tag="batch"):
+    """Jobs of one kind and one model, to be done as one piece of work where that can be."""
+
+    specs: list[Spec]
 
 
 class Stop(msgspec.Struct, frozen=True, tag_field="type", tag="stop"):
@@ -67,6 +76,7 @@ class Progress(msgspec.Struct, frozen=True, tag_field="type", tag="progress"):
     step: int
     total: int | None = None
     message: str | None = None
+    at: int = 0
 
 
 class Metrics(msgspec.Struct, frozen=True, tag_field="type", tag="metrics"):
@@ -74,6 +84,7 @@ class Metrics(msgspec.Struct, frozen=True, tag_field="type", tag="metrics"):
 
     step: int
     values: dict[str, float]
+    at: int = 0
 
 
 class Checkpoint(msgspec.Struct, frozen=True, tag_field="type", tag="checkpoint"):
@@ -81,6 +92,7 @@ class Checkpoint(msgspec.Struct, frozen=True, tag_field="type", tag="checkpoint"
 
     step: int
     path: str
+    at: int = 0
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -99,6 +111,7 @@ class Result(msgspec.Struct, frozen=True, tag_field="type", tag="result"):
     values: dict[str, Any] = {}
     peak_mib: int | None = None
     """The most memory in use on one booked device, its context included, or of the host; None: not measured."""
+    at: int = 0
 
 
 class Failure(msgspec.Struct, frozen=True, tag_field="type", tag="failure"):
@@ -112,14 +125,23 @@ class Failure(msgspec.Struct, frozen=True, tag_field="type", tag="failure"):
     """As of a result; out of memory, what was asked for counts as well as what was had."""
     memory: Memory | None = None
     """Which ran out; None: that of the devices, of the host where none was booked."""
+    at: int = 0
 
 
 class Stopped(msgspec.Struct, frozen=True, tag_field="type", tag="stopped"):
     """The work was given back as asked by `Stop`; a checkpoint was sent before if there was one to send."""
 
+    at: int = 0
 
-FromRunner = Progress | Metrics | Checkpoint | Result | Failure | Stopped
-ToRunner = Spec | Stop
+
+class Idle(msgspec.Struct, frozen=True, tag_field="type", tag="idle"):
+    """All of it was answered and printed; the runner kept its model, and waits for more work of the same kind."""
+
+
+OfJob = Progress | Metrics | Checkpoint | Result | Failure | Stopped
+"""What is said of one job."""
+FromRunner = OfJob | Idle
+ToRunner = Spec | Batch | Stop
 
 _encoder = msgspec.json.Encoder()
 _from_runner: msgspec.json.Decoder[FromRunner] = msgspec.json.Decoder(FromRunner)

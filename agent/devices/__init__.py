@@ -22,6 +22,8 @@ class Group(msgspec.Struct, frozen=True):
     pids: frozenset[int]
     ram_mib: int
     """Host memory they add together."""
+    of: int = 1
+    """So many attempts share these processes: each has its part of what they hold."""
 
 
 Groups = Mapping[UUID, Group]

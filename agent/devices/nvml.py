@@ -189,7 +189,7 @@ class NvmlDevices:
             if None in figures:
                 blind = True
             elif figures:
-                used_mib = sum(f for f in figures if f is not None)
+                used_mib = -(-sum(f for f in figures if f is not None) // group.of)
                 leases.append(LeaseSample(job_id=group.job_id, token=token, mib=used_mib))
         free_mib = measured.free_mib
         foreign = max(0, gpu.total_mib - free_mib - sum(lease.mib for lease in leases))

@@ -33,6 +33,11 @@ def known_kinds() -> tuple[str, ...]:
     return tuple(sorted(import_module(REGISTRY).KINDS))
 
 
+def batched_kinds() -> tuple[str, ...]:
+    """Kinds of which several jobs can be done as one."""
+    return tuple(import_module(REGISTRY).BATCHES)
+
+
 def wanted_preload() -> tuple[str, ...]:
     """What the installed workloads want imported before the fork."""
     return tuple(import_module(REGISTRY).PRELOAD)

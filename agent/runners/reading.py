@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import selectors
 import threading
 import time
@@ -14,7 +15,7 @@ import structlog
 
 from agent.processes import table
 from agent.runners.runner import Runner
-from workloads.protocol import FromRunner, decode_from_runner
+from workloads.protocol import Idle, OfJob, decode_from_runner
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +32,7 @@ _AFTER_END_S = 1.0
 class Listener(Protocol):
     """Who wants to know; called on the reading thread, so it must not wait."""
 
-    def said(self, message: FromRunner) -> None:
+    def said(self, message: OfJob) -> None:
         """A message of the protocol."""
         ...
 
@@ -48,7 +49,7 @@ class Listener(Protocol):
         ...
 
     def ended(self) -> None:
-        """The runner and its group are gone, and all they wrote was read."""
+        """The runner and its group are gone, or it waits for more work, and all they wrote was read."""
         ...
 
 
@@ -74,7 +75,7 @@ class Lines:
 
 
 class Reading(threading.Thread):
-    """Reads one runner until it has ended and everything it wrote was read."""
+    """Reads one runner until it has ended, or waits for more work, and everything it wrote was read."""
 
     def __init__(self, runner: Runner, listener: Listener) -> None:
         super().__init__(name=f"reading-{runner.pid}", daemon=True)
@@ -83,6 +84,8 @@ class Reading(threading.Thread):
         self._cut: dict[int, Lines] = {}
         self.gone = False
         """Whether the runner and all it started have ended."""
+        self.idle = False
+        """Whether it has not, and waits for more work."""
         self._act: dict[int, Callable[[list[bytes]], None]] = {}
 
     def run(self) -> None:
@@ -115,6 +118,9 @@ class Reading(threading.Thread):
                     until = time.monotonic() + _AFTER_END_S
                 elif until is not None and now >= until:
                     break
+                if self.idle:
+                    self._read_rest(open_streams)
+                    return
                 for key, _ in selector.select(None if kill_at is None else _ROUND_S):
                     handle = int(key.fd)
                     if handle == runner.sentinel:
@@ -123,6 +129,14 @@ class Reading(threading.Thread):
                     elif not self._read(handle):
                         selector.unregister(handle)
                         open_streams.discard(handle)
+
+    def _read_rest(self, handles: set[int]) -> None:
+        """What it had printed when it went idle; it waits, so that is all there is."""
+        for handle in handles:
+            while select.select([handle], [], [], 0)[0] and self._read(handle):
+                pass
+            if lines := self._cut[handle].flush():
+                self._act[handle](lines)
 
     def _read(self, handle: int) -> bool:
         try:
@@ -143,7 +157,10 @@ class Reading(threading.Thread):
             except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
                 self._listener.broke_protocol(f"{exc}: {line[:200]!r}")
             else:
-                self._listener.said(message)
+                if isinstance(message, Idle):
+                    self.idle = True
+                else:
+                    self._listener.said(message)
 
     def _printed(self, stream: Stream, lines: list[bytes]) -> None:
         # PostgreSQL's text takes every character but NUL.

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from agent import processes
 from agent.processes import Process, Table
-from workloads.protocol import Spec, Stop, encode
+from workloads.protocol import Batch, Spec, Stop, encode
 
 _ROUND_S = 0.02
 
@@ -56,7 +56,7 @@ class Runner:
         """Clock ticks since boot; 0 when it died before anybody looked."""
         self._known: set[Process] = set()
 
-    def send(self, message: Spec | Stop, *, within_s: float = 30.0) -> None:
+    def send(self, message: Spec | Batch | Stop, *, within_s: float = 30.0) -> None:
         """Write one message.
 
         Raises:
@@ -74,6 +74,10 @@ class Runner:
                     rest = rest[os.write(handle, rest) :]
         except (OSError, ValueError) as exc:
             raise RunnerGone(str(exc)) from exc
+
+    def alive(self) -> bool:
+        """Whether the process has not ended; asks nobody, and waits for nobody."""
+        return not select.select([self.sentinel], [], [], 0)[0]
 
     def family(self, seen: Table) -> list[Process]:
         """The living processes of this runner in one look at the process table."""

@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from agent.attempt import Attempt, Workshop
+from agent.attempt import Attempt
 from agent.checkpoints import Checkpoints
+from agent.devices.health import Fault
 from agent.devices.host import HostMemory
 from agent.files.cache import Cache
 from agent.files.transfer import Transfer
@@ -29,7 +31,11 @@ from agent.runners.records import Records
 from agent.sampling import Sampler
 from agent.settings import AgentSettings
 from agent.spool import Settlement
+from agent.together import Together
+from agent.warm import Warm
 from agent.watchdog import Watchdog
+from agent.work import Work
+from agent.workshop import Workshop
 from argosy.errors import ArgosyError
 from argosy.mock import library
 from argosy.mock.gpus import MockNode, read_fleet
@@ -164,9 +170,11 @@ class Settled:
 class Bench:
     """Everything that runs jobs on a node, without a database."""
 
-    def __init__(self, shop: Workshop, settled: Settled) -> None:
+    def __init__(self, shop: Workshop, settled: Settled, faults: dict[int, Fault]) -> None:
         self.shop = shop
         self.settled = settled
+        self.faults = faults
+        """Devices that take no work."""
 
     def claimed(self, kind: str, params: dict[str, Any], **facts: Any) -> Claimed:
         """A claim's answer, as the database would give it."""
@@ -189,9 +197,15 @@ class Bench:
         """Begin a job as if it had just been claimed."""
         claimed = self.claimed(kind, params, **facts)
         lease = Lease(claimed.job_id, claimed.token, claimed, time.monotonic())
-        self.shop.leases.add(lease)
-        Attempt(self.shop, lease).start()
+        self.begin(lease)
         return lease
+
+    def begin(self, *leases: Lease) -> None:
+        """Begin jobs that were claimed, as one piece of work."""
+        self.shop.leases.add(*leases)
+        together = Together(len(leases), partial(Work, self.shop))
+        for lease in leases:
+            Attempt(self.shop, lease, together).start()
 
     def running(self, lease: Lease) -> int:
         """Wait until its runner runs and leads its session; answers with the pid."""
@@ -231,11 +245,13 @@ def bench(
     line = Line(NOWHERE, "nowhere")
     settings.state_dir.mkdir()
     settled = Settled(leases)
+    faults: dict[int, Fault] = {}
+    warm = Warm(leases, most=settings.warm_most, rest_s=settings.warm_s, faults=lambda: faults)
     shop = Workshop(
         settings=settings,
         leases=leases,
         sampler=Sampler(
-            [HostMemory(budget_mib=2048, takes_vram=True)], leases, forkserver, disk=settings.state_dir
+            [HostMemory(budget_mib=2048, takes_vram=True)], leases, forkserver, warm, disk=settings.state_dir
         ),
         forkserver=forkserver,
         records=Records(settings.state_dir / "runners"),
@@ -245,11 +261,13 @@ def bench(
         reporter=Reporter(line, membership, every_s=0.1, lost=lambda _: None),
         settler=settled,  # type: ignore[arg-type]
         isolation=Isolation(settings, Means(False, False, False), str(uuid4())),
+        warm=warm,
         starting=threading.Lock(),
     )
     watchdog = Watchdog(settings, leases, forkserver, lease_s=lambda: 30.0)
     watchdog.start()
-    yield Bench(shop, settled)
+    yield Bench(shop, settled, faults)
+    warm.stop()
     for lease in leases.all():
         if lease.runner is not None:
             lease.runner.kill()

@@ -204,6 +204,6 @@ def written(daemon: Daemon, name: str) -> int:
     """A pid that the one running job wrote to a file."""
 
     def read() -> str:
-        return "".join(path.read_text() for path in daemon.state_dir.glob(f"work/*/job/{name}"))
+        return "".join(path.read_text() for path in daemon.state_dir.glob(f"work/*/*/job/{name}"))
 
     return int(eventually(read))

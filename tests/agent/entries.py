@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 from workloads import confine
 from workloads.channel import SocketChannel
-from workloads.protocol import Checkpoint, Metrics, Progress, Result, Stopped
+from workloads.protocol import Checkpoint, Idle, Metrics, Progress, Result, Stopped
 
 
 def checkpointing(channel, log, env):
@@ -15,7 +17,7 @@ def checkpointing(channel, log, env):
     confine.lead_own_session()
     confine.die_with_parent()
     agent = SocketChannel(channel.fileno())
-    spec = agent.read_spec()
+    [spec] = agent.read_work() or []
     if spec.checkpoint is not None:
         values = {"resumed_at": spec.checkpoint_step, "text": Path(spec.checkpoint).read_text()}
         agent.send(Result([], values))
@@ -33,6 +35,26 @@ def checkpointing(channel, log, env):
 def babbling(channel, log, env):
     """Send something that is no message, and leave."""
     confine.lead_own_session()
-    SocketChannel(channel.fileno()).read_spec()
+    SocketChannel(channel.fileno()).read_work()
     os.write(channel.fileno(), b'{"type": "nonsense"}\n')
+    os._exit(0)
+
+
+def hoarding(channel, log, env):
+    """Hold as many MiB as it is told, and keep them for the next job; leave a child behind, if told so."""
+    confine.lead_own_session()
+    confine.die_with_parent()
+    agent = SocketChannel(channel.fileno())
+    kept = bytearray()
+    while specs := agent.read_work():
+        [spec] = specs
+        mib = spec.params["values"].get("mib", 0)
+        if mib << 20 > len(kept):
+            kept = bytearray(b"\1") * (mib << 20)
+        Path(os.environ["TMPDIR"], "left").write_text("behind")
+        if spec.params["values"].get("child"):
+            subprocess.Popen(["sleep", "600"])
+        sys.stdout.write(f"job {spec.job_id} in {os.getpid()}\n")
+        agent.send(Result([], {"pid": os.getpid(), "cwd": spec.work_dir}))
+        agent.send(Idle())
     os._exit(0)

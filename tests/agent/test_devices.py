@@ -239,8 +239,8 @@ def test_the_second_look_counts_what_neighbours_have_not_taken_yet():
     other = uuid4()
     half = Sample(1, [DeviceSample(0, 6000, [LeaseSample(JOB, other, 2048)])], 0)
 
-    assert shortfall(half, own, {}) is None
-    assert shortfall(half, own, {other: grant}) == (0, 4096 - (6000 - 2048))
+    assert shortfall(half, [own], {}) is None
+    assert shortfall(half, [own], {other: grant}) == (0, 4096 - (6000 - 2048))
 
 
 def test_what_a_stranger_gave_back_is_kept_back_for_a_while():

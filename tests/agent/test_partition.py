@@ -149,7 +149,7 @@ def test_the_late_answer_of_a_node_that_was_cut_off_is_refused(fleet: Fleet, hos
     cut.agent.wait("runner.started")
     cut.cut()
     eventually(lambda: moved(fleet, job, cut.name), 30)
-    cut.agent.wait("runner.ended", 30)
+    cut.agent.wait("runner.rests", 30)
     fleet.ends(job, "succeeded", within_s=30)
     before = fleet.conn.execute(
         "select attempts, ended_at, result from fleet.jobs where job_id = %s", (job,)

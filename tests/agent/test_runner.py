@@ -70,7 +70,9 @@ def test_a_job_completes_with_its_values(bench: Bench):
     assert isinstance(outcome, Completion)
     assert outcome.values == {"answer": 42}
     eventually(lambda: not bench.shop.folder(lease).exists())
+    bench.shop.warm.stop()
     assert list((bench.shop.settings.state_dir / "runners").iterdir()) == []
+    assert list((bench.shop.settings.state_dir / "work").iterdir()) == []
 
 
 def test_a_command_leaves_log_lines_by_stream(bench: Bench):

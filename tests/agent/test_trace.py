@@ -130,7 +130,7 @@ def test_foreign_memory_at_random(conn, project: Project, node: Node, nvml: Nvml
         if chance.random() < 0.5:
             stranger()
         others = {token: job.claimed.grant for token, job in node.jobs.items()}
-        if shortfall(look(), lease, others) is not None:
+        if shortfall(look(), [lease], others) is not None:
             told["handed back"] += 1
             agents.release(
                 conn, agent.session, [Released(claimed.job_id, claimed.token, "full", started=False)]

@@ -352,12 +352,12 @@ CREATE FUNCTION fleet._resolved_inputs(p_project uuid, p_inputs jsonb) RETURNS j
     AS <a992968e409786ce5ec217e768a1374d>;
 
 --
--- Name: _answer(uuid, uuid, integer, uuid, text, jsonb, jsonb, integer, boolean, text, integer[], integer, integer, integer, integer); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _answer(uuid, uuid, integer, uuid, text, jsonb, jsonb, integer, boolean, text, integer[], integer, integer, integer, integer, text); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer) RETURNS json
+CREATE FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer, p_model text) RETURNS json
     LANGUAGE sql STABLE
-    RETURN json_build_object('job_id', p_job, 'token', p_token, 'attempt', p_attempt, 'project_id', p_project, 'kind', p_kind, 'params', p_params, 'timeout_s', p_timeout_s, 'exclusive', p_exclusive, 'trace', p_trace, 'grant', json_build_object('devices', p_devices, 'vram_mib', p_vram_mib, 'ram_mib', p_ram_mib, 'cpu_milli', p_cpu_milli, 'disk_mib', p_disk_mib), 'inputs', CASE WHEN (p_inputs IS NULL) THEN '[]'::jsonb ELSE fleet._resolved_inputs(p_project, p_inputs) END, 'checkpoint', CASE WHEN (p_attempt > 1) THEN fleet._last_checkpoint(p_job) ELSE NULL::json END);
+    RETURN json_build_object('job_id', p_job, 'token', p_token, 'attempt', p_attempt, 'project_id', p_project, 'kind', p_kind, 'params', p_params, 'timeout_s', p_timeout_s, 'exclusive', p_exclusive, 'model', p_model, 'trace', p_trace, 'grant', json_build_object('devices', p_devices, 'vram_mib', p_vram_mib, 'ram_mib', p_ram_mib, 'cpu_milli', p_cpu_milli, 'disk_mib', p_disk_mib), 'inputs', CASE WHEN (p_inputs IS NULL) THEN '[]'::jsonb ELSE fleet._resolved_inputs(p_project, p_inputs) END, 'checkpoint', CASE WHEN (p_attempt > 1) THEN fleet._last_checkpoint(p_job) ELSE NULL::json END);
 
 --
 -- Name: kinds; Type: TABLE; Schema: fleet; Owner: -
@@ -930,7 +930,7 @@ CREATE FUNCTION fleet._check_submissions(p_items fleet.submission[]) RETURNS voi
 CREATE FUNCTION fleet._claimed(p_jobs uuid[]) RETURNS json
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <d6ba7d7b4f5d4543d65c0909d62cfe48>;
+    AS <bad2294459b4e4fd3c528ab35965308e>;
 
 --
 -- Name: _claimed_before(uuid, uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1145,7 +1145,7 @@ CREATE FUNCTION fleet._lease(p_session uuid, p_request uuid, p_seq bigint, p_boo
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_nestloop TO 'off'
-    AS <56e6f671f08f1f3bd2ff15b6d0be7727>;
+    AS <770960d6f050e5a47a83a87067df6c54>;
 
 --
 -- Name: _least(fleet.room, fleet.room); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1405,13 +1405,13 @@ CREATE FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[], p_classes fle
 END;
 
 --
--- Name: _rouse(bigint[], bigint, integer); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _rouse(bigint[], bigint, integer, text[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._rouse(p_shapes bigint[], p_most bigint, p_look integer) RETURNS integer
+CREATE FUNCTION fleet._rouse(p_shapes bigint[], p_most bigint, p_look integer, p_models text[]) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <c530d829b9985d48a4e69977a496368b>;
+    AS <4309205cfd8d28ca5e351ef9a4f7e120>;
 
 --
 -- Name: _rouse_for(bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1421,7 +1421,7 @@ CREATE FUNCTION fleet._rouse_for(p_lanes bigint[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_sort TO 'off'
-    AS <7a31175fd922842ec83e9cfc377eac7f>;
+    AS <fae5cb0cdd80471a27096519dbaf8260>;
 
 --
 -- Name: _rungs(uuid, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1599,13 +1599,13 @@ CREATE FUNCTION fleet._size_of(p_kind fleet.kinds, p_params jsonb) RETURNS text
     RETURN CASE WHEN ((p_kind).size_params = '{}'::text[]) THEN ''::text ELSE fleet._size_key((p_kind).size_params, p_params, (p_kind).gpus, (p_kind).gpus) END;
 
 --
--- Name: _sleep(uuid, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _sleep(uuid, timestamp with time zone, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._sleep(p_session uuid, p_joined_at timestamp with time zone) RETURNS void
+CREATE FUNCTION fleet._sleep(p_session uuid, p_joined_at timestamp with time zone, p_sample jsonb) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <7fa74aad71447b49753c3c98381a8b71>;
+    AS <5146abd83b25224f26e8f16079ff1e87>;
 
 --
 -- Name: _starving(timestamp with time zone, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1825,6 +1825,41 @@ CREATE FUNCTION fleet._wanted(p_items fleet.submission[]) RETURNS TABLE(place bi
 END;
 
 --
+-- Name: _warm_key(uuid, text, text); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._warm_key(p_project uuid, p_kind text, p_model text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    RETURN (((((p_project)::text || '/'::text) || p_kind) || '/'::text) || p_model);
+
+--
+-- Name: _warm_keys(jsonb); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._warm_keys(p_sample jsonb) RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <a8a47d059927f1b695f646def9e294c3>;
+
+--
+-- Name: _warm_lanes(jsonb); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._warm_lanes(p_sample jsonb) RETURNS TABLE(lane_id bigint, runner integer, devices text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <439e4c4c9fa02ade9dde0864caa8d306>;
+
+--
+-- Name: _warm_places(fleet.room, fleet.shapes, bigint, bigint[], integer[], text[], integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._warm_places(p_room fleet.room, p_shape fleet.shapes, p_lane bigint, p_lanes bigint[], p_runners integer[], p_devices text[], p_most integer, OUT places text[], OUT runners integer[]) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <3568a0133c1635907dbc039a70b13f6c>;
+
+--
 -- Name: amend_v1(uuid, uuid, jsonb, uuid); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1878,7 +1913,7 @@ CREATE FUNCTION fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <46cdf580a73625feca18e40629e7aefb>;
+    AS <ac6d775a6ae93535b7a039b3191f3d59>;
 
 --
 -- Name: complete_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1898,7 +1933,7 @@ CREATE FUNCTION fleet.complete_v1(p_session uuid, p_secret text, p_items jsonb) 
 CREATE FUNCTION fleet.configure_v1(p_settings jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <670bfef3382ae2784cb2a976d19160e0>;
+    AS <529f29ecd7e627b7381cfcd6c75d3f71>;
 
 --
 -- Name: create_key_v1(text, text, jsonb, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2309,7 +2344,7 @@ CREATE FUNCTION fleet.wake_v1() RETURNS jsonb
     SET enable_seqscan TO 'off'
     SET enable_sort TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <f6b2d1d08f0e0a38f558e2a77020a67b>;
+    AS <b9abcebc9df7e3f50d22687027578b98>;
 
 --
 -- Name: webhook_done_v1(bigint, boolean, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -3464,7 +3499,8 @@ COMMENT ON COLUMN fleet.idempotency.created_at IS 'Kept for a day.';
 CREATE TABLE fleet.idle_sessions (
     session_id uuid NOT NULL,
     joined_at timestamp with time zone NOT NULL,
-    told_at timestamp with time zone
+    told_at timestamp with time zone,
+    warm text[]
 )
 WITH (autovacuum_vacuum_scale_factor='0.2', autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000', autovacuum_vacuum_cost_delay='0');
 
@@ -3491,6 +3527,12 @@ COMMENT ON COLUMN fleet.idle_sessions.joined_at IS 'Since when the session lives
 --
 
 COMMENT ON COLUMN fleet.idle_sessions.told_at IS 'When it was woken: it is on its way to claim; null: it sleeps.';
+
+--
+-- Name: COLUMN idle_sessions.warm; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.idle_sessions.warm IS 'Models that rest loaded there: it is woken before others for work of theirs; null: none.';
 
 --
 -- Name: job_events; Type: TABLE; Schema: fleet; Owner: -
@@ -4572,6 +4614,7 @@ CREATE TABLE fleet.settings (
     oom_near double precision DEFAULT 0.8 NOT NULL,
     oom_rungs integer DEFAULT 4 NOT NULL,
     raise_s double precision DEFAULT 86400 NOT NULL,
+    warm_patience_s double precision DEFAULT 10 NOT NULL,
     halted boolean DEFAULT false NOT NULL,
     halt_reason text,
     CONSTRAINT settings_alarm_hold_s_check CHECK (((alarm_hold_s >= (0)::double precision) AND (alarm_hold_s <= (86400)::double precision))),
@@ -4591,6 +4634,7 @@ CREATE TABLE fleet.settings (
     CONSTRAINT settings_preempt_grace_s_check CHECK (((preempt_grace_s >= (1)::double precision) AND (preempt_grace_s <= (3600)::double precision))),
     CONSTRAINT settings_raise_s_check CHECK (((raise_s >= (1)::double precision) AND (raise_s <= (31536000)::double precision))),
     CONSTRAINT settings_reserve_after_s_check CHECK (((reserve_after_s >= (0)::double precision) AND (reserve_after_s <= (86400)::double precision))),
+    CONSTRAINT settings_warm_patience_s_check CHECK (((warm_patience_s >= (0)::double precision) AND (warm_patience_s <= (86400)::double precision))),
     CONSTRAINT three_beats_a_lease CHECK (((heartbeat_s * (3)::double precision) <= lease_s))
 );
 
@@ -4713,6 +4757,12 @@ COMMENT ON COLUMN fleet.settings.oom_rungs IS 'How often one job is tried again 
 --
 
 COMMENT ON COLUMN fleet.settings.raise_s IS 'How long a need stays raised after it ran out of memory.';
+
+--
+-- Name: COLUMN settings.warm_patience_s; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.settings.warm_patience_s IS 'How much younger a job may be than others of its project, and still go first where its model is loaded.';
 
 --
 -- Name: COLUMN settings.halted; Type: COMMENT; Schema: fleet; Owner: -
@@ -6087,6 +6137,12 @@ CREATE INDEX idle_sessions_by_joined ON fleet.idle_sessions USING btree (joined_
 CREATE INDEX idle_sessions_told ON fleet.idle_sessions USING btree (told_at) WHERE (told_at IS NOT NULL);
 
 --
+-- Name: idle_sessions_warm; Type: INDEX; Schema: fleet; Owner: -
+--
+
+CREATE INDEX idle_sessions_warm ON fleet.idle_sessions USING btree (joined_at) WHERE ((told_at IS NULL) AND (warm IS NOT NULL));
+
+--
 -- Name: job_events_by_job; Type: INDEX; Schema: fleet; Owner: -
 --
 
@@ -6377,11 +6433,11 @@ REVOKE ALL ON FUNCTION fleet._resolved_inputs(p_project uuid, p_inputs jsonb) FR
 GRANT ALL ON FUNCTION fleet._resolved_inputs(p_project uuid, p_inputs jsonb) TO fleet_owner;
 
 --
--- Name: FUNCTION _answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer, p_model text); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer, p_model text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer, p_model text) TO fleet_owner;
 
 --
 -- Name: TABLE kinds; Type: ACL; Schema: fleet; Owner: -
@@ -6857,11 +6913,11 @@ REVOKE ALL ON FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[], p_clas
 GRANT ALL ON FUNCTION fleet._roomy(p_room fleet.room, p_shapes bigint[], p_classes fleet.priority[]) TO fleet_owner;
 
 --
--- Name: FUNCTION _rouse(p_shapes bigint[], p_most bigint, p_look integer); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _rouse(p_shapes bigint[], p_most bigint, p_look integer, p_models text[]); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._rouse(p_shapes bigint[], p_most bigint, p_look integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._rouse(p_shapes bigint[], p_most bigint, p_look integer) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._rouse(p_shapes bigint[], p_most bigint, p_look integer, p_models text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._rouse(p_shapes bigint[], p_most bigint, p_look integer, p_models text[]) TO fleet_owner;
 
 --
 -- Name: FUNCTION _rouse_for(p_lanes bigint[]); Type: ACL; Schema: fleet; Owner: -
@@ -6940,11 +6996,11 @@ REVOKE ALL ON FUNCTION fleet._size_of(p_kind fleet.kinds, p_params jsonb) FROM P
 GRANT ALL ON FUNCTION fleet._size_of(p_kind fleet.kinds, p_params jsonb) TO fleet_owner;
 
 --
--- Name: FUNCTION _sleep(p_session uuid, p_joined_at timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _sleep(p_session uuid, p_joined_at timestamp with time zone, p_sample jsonb); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._sleep(p_session uuid, p_joined_at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._sleep(p_session uuid, p_joined_at timestamp with time zone) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._sleep(p_session uuid, p_joined_at timestamp with time zone, p_sample jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._sleep(p_session uuid, p_joined_at timestamp with time zone, p_sample jsonb) TO fleet_owner;
 
 --
 -- Name: FUNCTION _starving(p_since timestamp with time zone, p_most integer); Type: ACL; Schema: fleet; Owner: -
@@ -7042,6 +7098,34 @@ GRANT ALL ON FUNCTION fleet._wait_class(p_s double precision) TO fleet_owner;
 
 REVOKE ALL ON FUNCTION fleet._wanted(p_items fleet.submission[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._wanted(p_items fleet.submission[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _warm_key(p_project uuid, p_kind text, p_model text); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._warm_key(p_project uuid, p_kind text, p_model text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._warm_key(p_project uuid, p_kind text, p_model text) TO fleet_owner;
+
+--
+-- Name: FUNCTION _warm_keys(p_sample jsonb); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._warm_keys(p_sample jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._warm_keys(p_sample jsonb) TO fleet_owner;
+
+--
+-- Name: FUNCTION _warm_lanes(p_sample jsonb); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._warm_lanes(p_sample jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._warm_lanes(p_sample jsonb) TO fleet_owner;
+
+--
+-- Name: FUNCTION _warm_places(p_room fleet.room, p_shape fleet.shapes, p_lane bigint, p_lanes bigint[], p_runners integer[], p_devices text[], p_most integer, OUT places text[], OUT runners integer[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._warm_places(p_room fleet.room, p_shape fleet.shapes, p_lane bigint, p_lanes bigint[], p_runners integer[], p_devices text[], p_most integer, OUT places text[], OUT runners integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._warm_places(p_room fleet.room, p_shape fleet.shapes, p_lane bigint, p_lanes bigint[], p_runners integer[], p_devices text[], p_most integer, OUT places text[], OUT runners integer[]) TO fleet_owner;
 
 --
 -- Name: FUNCTION amend_v1(p_project uuid, p_job uuid, p_fields jsonb, p_key uuid); Type: ACL; Schema: fleet; Owner: -

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from workloads import entry, runner
-from workloads.protocol import Device, FromRunner, Spec, decode_from_runner, encode
+from workloads.protocol import Device, FromRunner, Idle, Spec, decode_from_runner, encode
 
 
 @dataclass
@@ -61,7 +62,7 @@ def perform(tmp_path: Path) -> Callable[..., Recorder]:
     def run(kind: str, params: dict[str, Any], *, until: Any = None, **more: Any) -> Recorder:
         folder = Path(tempfile.mkdtemp(dir=tmp_path))
         channel = Recorder(until) if callable(until) else Recorder(stop=until == "at once")
-        runner.perform(new_spec(kind, params, folder, **more), channel, confined=False)
+        runner.perform(new_spec(kind, params, folder, **more), channel)
         return channel
 
     return run
@@ -78,13 +79,25 @@ class Started:
         os.write(self.channel.fileno(), encode(message))
 
     def lines(self) -> Iterator[FromRunner]:
-        """What the runner says until it hangs up."""
+        """What the runner says until it hangs up, or idles."""
         with os.fdopen(os.dup(self.channel.fileno()), "rb") as stream:
             for line in stream:
-                yield decode_from_runner(line)
+                message = decode_from_runner(line)
+                if isinstance(message, Idle):
+                    return
+                yield message
+
+    def channel_bytes(self) -> bytes:
+        """What it says next; fails when it hung up."""
+        data = os.read(self.channel.fileno(), 65536)
+        assert data, "the runner hung up"
+        return data
 
     def wait(self) -> int | None:
-        """The exit code."""
+        """The exit code, when it is given no more work."""
+        if not self.channel.closed:
+            with socket.socket(fileno=os.dup(self.channel.fileno())) as own:
+                own.shutdown(socket.SHUT_WR)
         self.process.join(30)
         return self.process.exitcode
 

@@ -26,6 +26,7 @@ def cards(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         synchronize=synchronize,
         get_device_properties=lambda _: SimpleNamespace(total_memory=8192 * MIB),
         set_per_process_memory_fraction=lambda share, index: seen.share.update({index: share}),
+        reset_peak_memory_stats=lambda _: None,
         max_memory_allocated=lambda index: seen.peak[index] * MIB,
     )
     nvml = ModuleType("pynvml")
@@ -43,7 +44,7 @@ def test_a_booking_holds_the_context_too(cards: SimpleNamespace):
     """What the context takes, the allocator does not get: both together stay within the booking."""
     devices = [Device("gpu", 0, 4096), Device("gpu", 1, 200)]
 
-    assert confine.limit_devices(devices, 0) == {0: 300, 1: 300}
+    assert confine.Bounds().hold(devices, 0).contexts_mib == {0: 300, 1: 300}
     assert cards.share == {0: (4096 - 300) / 8192, 1: 0.0}
 
 
@@ -59,8 +60,8 @@ def test_the_peak_is_that_of_the_fullest_device_with_its_context(cards: SimpleNa
 def test_without_nvml_the_context_is_not_known(cards: SimpleNamespace, monkeypatch: pytest.MonkeyPatch):
     """Then the whole booking is the allocator's, as torch counts it."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert confine.limit_devices([Device("gpu", 1, 4096)], 0) == {1: 0}
+    assert confine.Bounds().hold([Device("gpu", 1, 4096)], 0).contexts_mib == {1: 0}
     monkeypatch.setitem(sys.modules, "pynvml", None)
 
-    assert confine.limit_devices([Device("gpu", 0, 4096)], 0) == {0: 0}
+    assert confine.Bounds().hold([Device("gpu", 0, 4096)], 0).contexts_mib == {0: 0}
     assert cards.share == {0: 0.5, 1: 0.5}

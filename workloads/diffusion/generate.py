@@ -1,15 +1,18 @@
 """Kind `diffusion.generate`: pictures for prompts, with a LoRA if one is given.
 
-Every picture has a seed and a generator of its own, so how many are made at once changes no pixel.
+Every picture has a seed and a generator of its own, so how many are made at once changes no pixel; nor does it matter
+whether they belong to one job or to several, or what was made with the loaded model before.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import msgspec
 import torch
-from diffusers import StableDiffusionPipeline
 from PIL import Image
 
 from workloads.context import Context
@@ -20,8 +23,6 @@ Count = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 Pixels = Annotated[int, msgspec.Meta(ge=8, le=2048, multiple_of=8)]
 Prompt = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 MOST_PICTURES = 1000
-ROWS = 8
-"""Of the UNet at once on a CPU: four pictures with guidance. More gains 20 %, fewer cost one picture's wait."""
 
 
 class GenerateParams(msgspec.Struct, forbid_unknown_fields=True):
@@ -58,62 +59,100 @@ class GenerateParams(msgspec.Struct, forbid_unknown_fields=True):
         return wanted
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The pictures of one job."""
+
+    context: Context
+    params: GenerateParams
+    prompts: list[str]
+    lora: str | None
+    """The sha256 of the LoRA, if one is given."""
+    images: list[Image.Image] = field(default_factory=list)
+
+    def answer(self) -> dict[str, Any]:
+        """Write 000.png, 001.png ...; which prompt and seed each was made of."""
+        files = []
+        for index, image in enumerate(self.images):
+            name = f"{index:03}.png"
+            image.save(self.context.output(name, "image/png"))
+            files.append({"name": name, "prompt": self.prompts[index], "seed": self.params.seed + index})
+        return {"images": files, "base_model": self.params.base_model, "lora": self.lora is not None}
+
+
 def run(context: Context) -> dict[str, Any]:
-    """Write 000.png, 001.png ...; answer which prompt and seed each was made of."""
+    """One job."""
+    [values] = run_batch([context])
+    return values
+
+
+def run_batch(contexts: Sequence[Context]) -> list[dict[str, Any]]:
+    """Several jobs: those that differ in nothing but prompts and seeds are made together."""
+    orders = [_order(context) for context in contexts]
+    alike: dict[Hashable, list[Order]] = {}
+    for order in orders:
+        p = order.params
+        look = (p.steps, p.guidance, p.width, p.height, p.negative_prompt, p.batch)
+        alike.setdefault((p.base_model, order.lora, *look), []).append(order)
+    for some in alike.values():
+        _make(some)
+    return [order.answer() for order in orders]
+
+
+def _order(context: Context) -> Order:
     params = context.params_as(GenerateParams)
     prompts = params.wanted()
-    lora = [name for name in context.inputs if name == pipelines.LORA_NAME or len(context.inputs) == 1]
-    if len(lora) != min(1, len(context.inputs)) or len(context.inputs) > 1:
-        raise UserError(f"give at most one input, {pipelines.LORA_NAME!r}; got {sorted(context.inputs)}")
-    for name in lora:
-        pipelines.check_safetensors(name, context.inputs[name])
-    pipe = pipelines.load(params.base_model)
-    for name in lora:
-        pipelines.add_lora(pipe, name, context.inputs[name], context.work_dir / "lora")
-    files = []
-    for index, image in enumerate(generate(context, pipe, params, prompts)):
-        name = f"{index:03}.png"
-        image.save(context.output(name, "image/png"))
-        files.append({"name": name, "prompt": prompts[index], "seed": params.seed + index})
-    return {"images": files, "base_model": params.base_model, "lora": bool(lora)}
+    given = context.inputs
+    if len(given) > 1:
+        raise UserError(f"give at most one input, {pipelines.LORA_NAME!r}; got {sorted(given)}")
+    lora = None
+    for name, path in given.items():
+        pipelines.check_safetensors(name, path)
+        with path.open("rb") as file:
+            lora = hashlib.file_digest(file, "sha256").hexdigest()
+    return Order(context, params, prompts, lora)
 
 
-def generate(
-    context: Context, pipe: StableDiffusionPipeline, params: GenerateParams, prompts: list[str]
-) -> list[Image.Image]:
-    """The pictures, in order of the prompts; tells progress a step at a time.
+def _make(orders: Sequence[Order]) -> None:
+    """The pictures of jobs that can be made together, as many at once as one of them would.
 
     Raises:
         GivenBack: The agent asked, between two steps.
     """
+    context, params = orders[0].context, orders[0].params
+    warm = context.models.get(params.base_model, lambda: pipelines.Warm(params.base_model))
+    name, path = next(iter(context.inputs.items()), ("", None))
+    pipelines.even_threads(warm.pipe)
+    warm.wear(orders[0].lora, name, path, context.work_dir / "lora")
     usual = pipelines.preset(params.base_model)
     steps = params.steps or usual.sampling_steps
     guidance = usual.guidance if params.guidance is None else params.guidance
-    if pipe.device.type == "cpu":
-        pipelines.fix_unet_shape(pipe, ROWS)
-    batches = [prompts[i : i + params.batch] for i in range(0, len(prompts), params.batch)]
-    images: list[Image.Image] = []
+    wanted = [
+        (order, prompt, order.params.seed + at) for order in orders for at, prompt in enumerate(order.prompts)
+    ]
+    batches = [wanted[i : i + params.batch] for i in range(0, len(wanted), params.batch)]
+    done = 0
 
     def after_step(_: Any, step: int, __: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
         context.give_back_if_asked()
-        number = len(images) // params.batch
-        text = f"{len(images)} of {len(prompts)} pictures"
-        context.progress(number * steps + step + 1, len(batches) * steps, text)
+        text = f"{sum(len(order.images) for order in orders)} of {len(wanted)} pictures"
+        for order in orders:
+            order.context.progress(done * steps + step + 1, len(batches) * steps, text)
         return kwargs
 
     for batch in batches:
-        seeds = [params.seed + len(images) + i for i in range(len(batch))]
         negative = [params.negative_prompt or ""] * len(batch)
-        made = pipe(
-            prompt_embeds=pipelines.encode_prompts(pipe, batch),
-            negative_prompt_embeds=pipelines.encode_prompts(pipe, negative),
+        made = warm.pipe(
+            prompt_embeds=pipelines.encode_prompts(warm.pipe, [prompt for _, prompt, _ in batch]),
+            negative_prompt_embeds=pipelines.encode_prompts(warm.pipe, negative),
             num_inference_steps=steps,
             guidance_scale=guidance,
             width=params.width,
             height=params.height,
-            generator=[torch.Generator().manual_seed(seed) for seed in seeds],
+            generator=[torch.Generator().manual_seed(seed) for _, _, seed in batch],
             output_type="latent",
             callback_on_step_end=after_step,
         )
-        images += pipelines.decode(pipe, made.images)
-    return images
+        for (order, _, _), image in zip(batch, pipelines.decode(warm.pipe, made.images), strict=True):
+            order.images.append(image)
+        done += 1

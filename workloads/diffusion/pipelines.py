@@ -26,11 +26,14 @@ transformers.utils.logging.disable_progress_bar()
 diffusers.utils.logging.disable_progress_bar()
 
 from diffusers import StableDiffusionPipeline  # noqa: E402
+from peft.tuners.tuners_utils import BaseTunerLayer  # noqa: E402
 
 from workloads.errors import UserError  # noqa: E402
 from workloads.failures import says_out_of_memory  # noqa: E402
 
 LORA_NAME = "lora.safetensors"
+ROWS = 8
+"""Of the UNet at once on a CPU: four pictures with guidance. More gains 20 %, fewer cost one picture's wait."""
 PICKLES = {".bin", ".ckpt", ".pkl", ".pickle", ".pt", ".pth"}
 
 
@@ -107,14 +110,62 @@ def load(base_model: str) -> StableDiffusionPipeline:
     return pipe.to(device)
 
 
-def add_lora(pipe: StableDiffusionPipeline, name: str, path: Path, scratch: Path) -> None:
-    """Load LoRA weights and merge them into the base, which makes generation as fast as without.
+class Warm:
+    """A pipeline that stays loaded from job to job, with one LoRA at a time merged into it.
+
+    What a LoRA changes is kept aside and put back bit by bit: to subtract what was added rounds, and the next pictures
+    would not be those of a fresh start.
+    """
+
+    def __init__(self, base_model: str) -> None:
+        self.pipe = load(base_model)
+        if self.pipe.device.type == "cpu":
+            fix_unet_shape(self.pipe, ROWS)
+        self._lora: str | None = None
+        self._plain: list[tuple[Tensor, Tensor]] = []
+
+    def wear(self, lora: str | None, name: str, path: Path | None, scratch: Path) -> None:
+        """Merge this LoRA, or none, in the place of the one before; which makes generation as fast as without.
+
+        Args:
+            lora: What tells it from others, its sha256; None: the bare base.
+            name: Of the input, for what is said to people.
+            path: Of the file, whatever it is called on this host.
+            scratch: A folder to make a link in.
+
+        Raises:
+            UserError: Not safetensors, or not a LoRA for this base.
+        """
+        if lora == self._lora:
+            return
+        self._take_off()
+        if lora is not None and path is not None:
+            add_lora(self.pipe, name, path, scratch, self._plain)
+            self._lora = lora
+
+    def _take_off(self) -> None:
+        if self._lora is None:
+            return
+        self.pipe.unfuse_lora()
+        with torch.no_grad():
+            for weight, plain in self._plain:
+                weight.copy_(plain)
+        self.pipe.unload_lora_weights()
+        self._plain.clear()
+        self._lora = None
+
+
+def add_lora(
+    pipe: StableDiffusionPipeline, name: str, path: Path, scratch: Path, plain: list[tuple[Tensor, Tensor]]
+) -> None:
+    """Load LoRA weights and merge them into the base.
 
     Args:
         pipe: Changed in place.
         name: Of the input, for what is said to people.
         path: Of the file, whatever it is called on this host.
         scratch: A folder to make a link in.
+        plain: Gets each weight that is changed, and a copy of what it was, in host memory.
 
     Raises:
         UserError: Not safetensors, or not a LoRA for this base.
@@ -126,6 +177,11 @@ def add_lora(pipe: StableDiffusionPipeline, name: str, path: Path, scratch: Path
     link.symlink_to(path)
     try:
         pipe.load_lora_weights(scratch, weight_name=LORA_NAME, use_safetensors=True)
+        for part in (pipe.unet, pipe.text_encoder):
+            layers = [
+                module.get_base_layer() for module in part.modules() if isinstance(module, BaseTunerLayer)
+            ]
+            plain += [(p.data, p.data.to("cpu", copy=True)) for layer in layers for p in layer.parameters()]
         pipe.fuse_lora()
     except (ValueError, KeyError, RuntimeError) as exc:
         if says_out_of_memory(str(exc)):
@@ -155,7 +211,7 @@ def fix_unet_shape(pipe: StableDiffusionPipeline, rows: int) -> None:
 
     Libraries choose another kernel for another shape, and kernels round differently: 1e-6 after one step, other
     pixels after 25. In batches of one fixed shape, the last filled up, a row is computed the same wherever it
-    stands (measured: difference 0.0 on the CPU).
+    stands (measured: difference 0.0 on the CPU, with even threads).
     """
     forward = pipe.unet.forward
 
@@ -171,6 +227,12 @@ def fix_unet_shape(pipe: StableDiffusionPipeline, rows: int) -> None:
         return (torch.cat(parts),)
 
     pipe.unet.forward = grouped
+
+
+def even_threads(pipe: StableDiffusionPipeline) -> None:
+    """On a CPU, take a power of two of them: with 3 or 5, some rows are worked on by another kernel than the rest."""
+    if pipe.device.type == "cpu":
+        torch.set_num_threads(1 << (min(torch.get_num_threads(), ROWS).bit_length() - 1))
 
 
 def token_ids(pipe: StableDiffusionPipeline, prompts: Sequence[str]) -> Tensor:

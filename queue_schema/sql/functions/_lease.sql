@@ -35,7 +35,7 @@ begin
            encode(substring(sha256(e.bytes || int8send(v.visit) || int8send(t.place)) for 16), 'hex')::uuid as token,
            case when t.places = '{}' then '{}' else fleet._idx(p_idx, t.places::integer[]) end as devices,
            (v.shape).vram_mib, (v.shape).ram_mib, (v.shape).cpu_milli, (v.shape).disk_mib, v.charge, v.run_s, v.capped,
-           j.project_id, j.attempts + 1 as attempt, j.kind, j.params, j.inputs, j.timeout_s, j.exclusive, j.trace,
+           j.project_id, j.attempts + 1 as attempt, j.kind, j.params, j.inputs, j.timeout_s, j.exclusive, j.trace, j.model_key,
            j.preemptible and j.priority = 'low' as preemptible
       from seed as e
      cross join unnest(p_taken) with ordinality as v (jobs, places, shape, charge, run_s, project_id, low, capped, visit)
@@ -61,7 +61,7 @@ begin
     delete from fleet.idle_sessions as i where i.session_id = p_session
   )
   select json_agg(fleet._answer(l.job_id, l.token, l.attempt, l.project_id, l.kind, l.params, l.inputs, l.timeout_s, l.exclusive,
-                                l.trace, l.devices, l.vram_mib, l.ram_mib, l.cpu_milli, l.disk_mib) order by l.visit, l.place),
+                                l.trace, l.devices, l.vram_mib, l.ram_mib, l.cpu_milli, l.disk_mib, l.model_key) order by l.visit, l.place),
          bool_or(l.exclusive)
     into v_answer, v_waits
     from lease as l;

@@ -1,8 +1,10 @@
 -- claim_v1: lease the best jobs that fit what this node measured, and book their memory in the same transaction.
 --
 -- Caller   fleet_agent
--- p_sample {seq, devices: [{idx, free_mib, leases: [{job_id, token, mib}]}], disk_free_mib}
--- Returns  [{job_id, token, attempt, project_id, kind, params, inputs, grant, timeout_s, exclusive, checkpoint, trace}]
+-- p_sample {seq, devices: [{idx, free_mib, leases: [{job_id, token, mib}]}], disk_free_mib,
+--           warm: [{project_id, kind, model, devices}]}: runners at rest, whose memory counts as free
+-- Returns  [{job_id, token, attempt, project_id, kind, params, inputs, grant, timeout_s, exclusive, model, checkpoint,
+--           trace}]
 -- Locks    the session row KEY SHARE; the node's bookings; rows of ready, caps and lanes with SKIP LOCKED: it never waits
 --          for another node
 -- Errors   JQ002 bad_request, JQ003 session_lost
@@ -10,7 +12,8 @@
 -- Order: class; within it the project that has had least (rank); within that, age over all its lanes that fit. A project's
 -- turn ends when what it was given passes the rank of the next one by the quantum. Which lane is next is decided by the
 -- oldest job; what is taken from it at once may be a second younger than that of the next lane, since a visit costs the
--- same for one job as for many, and submissions often mix needs. The job for which this node keeps a place goes before
+-- same for one job as for many, and submissions often mix needs. Where a runner rests that has the model of a lane loaded,
+-- one job of it counts as older by warm_patience_s, and goes to the devices of that runner. The job for which this node keeps a place goes before
 -- all; others that would still run when its time comes leave it its place.
 create function fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_sample jsonb, p_want integer,
                                p_waiting boolean default false)
@@ -30,6 +33,7 @@ declare
   v_ranking fleet.rankings;
   v_room    fleet.room;
   v_before  fleet.room;
+  v_roomy   fleet.room;          -- what of it the next job may have
   v_kept    fleet.kept;
   v_shapes  bigint[];
   v_classes fleet.priority[];
@@ -56,6 +60,14 @@ declare
   l_head    bigint[];            -- the age of the oldest job of each; null: nothing more for this claim,
   l_shape   fleet.shapes[];
   l_run_s   double precision[];
+  l_pull    bigint[];            -- by how much its next job counts as older, since its model is loaded here
+  w_lane    bigint[] := '{}';    -- lanes whose model rests here, once for each runner, with
+  w_runner  integer[];           -- its number and
+  w_devices text[];              -- where it is
+  w_used    integer[];           -- runners that jobs go on with
+  v_pull    bigint;
+  v_key     bigint;
+  v_first   bigint;
   v_took    record;
   v_shape   fleet.shapes;
   v_cost    double precision;
@@ -68,7 +80,7 @@ declare
   v_taken   fleet.taken[] := '{}';  -- the same by visits
 begin
   select s.kinds, s.slots, s.joined_at, n.node_id, n.facts || n.labels as labels, n.pools, n.draining, n.cpu_milli, t.halted,
-         t.reserve, t.fair_quantum, t.fair_half_life_s, r as ranking,
+         t.reserve, t.fair_quantum, t.fair_half_life_s, t.warm_patience_s, r as ranking,
          exists (select from fleet.reservations as k where k.node_id = n.node_id) as keeps
     into v_self
     from fleet.sessions as s
@@ -111,7 +123,7 @@ begin
       perform fleet._note_sample(v_self.node_id, p_sample, v_now);
     end if;
     if p_waiting then
-      perform fleet._sleep(p_session, v_self.joined_at);
+      perform fleet._sleep(p_session, v_self.joined_at, p_sample);
     end if;
     return '[]';
   end if;
@@ -152,6 +164,14 @@ begin
     from fleet._roomy(v_room, v_shapes, v_classes) as a;
   if v_ranking.low_first and cardinality(v_order) > 1 and 'low' = any(v_order) then
     v_order := 'low'::fleet.priority || v_order;
+  end if;
+
+  if p_sample ? 'warm' then
+    v_pull := 1 + v_self.warm_patience_s * 1000000;  -- without any patience it still goes where the runner is
+    select coalesce(array_agg(w.lane_id order by w.runner), '{}'), array_agg(w.runner order by w.runner),
+           array_agg(w.devices order by w.runner)
+      into w_lane, w_runner, w_devices
+      from fleet._warm_lanes(p_sample) as w;
   end if;
 
   <<classes>>
@@ -226,18 +246,29 @@ begin
             v_empty := v_empty || l_lane[k];
           end if;
         end loop;
+        l_pull := array_fill(0::bigint, array[cardinality(l_lane)]);
+        if w_lane <> '{}' then
+          for k in 1..cardinality(l_lane) loop
+            if l_lane[k] = any(w_lane) then
+              l_pull[k] := v_pull;
+            end if;
+          end loop;
+        end if;
 
         <<lanes>>
         while v_budget > 0 loop
           -- The lane whose head is the oldest, and the head after that.
           v_at := null;
+          v_first := null;
           v_bound := null;
           for k in 1..cardinality(l_lane) loop
-            if l_head[k] < l_head[v_at] or v_at is null and l_head[k] is not null then
-              v_bound := l_head[v_at];
+            v_key := l_head[k] - l_pull[k];
+            if v_key < v_first or v_at is null and v_key is not null then
+              v_bound := v_first;
+              v_first := v_key;
               v_at := k;
-            elsif l_head[k] < v_bound or v_bound is null then
-              v_bound := l_head[k];
+            elsif v_key < v_bound or v_bound is null then
+              v_bound := v_key;
             end if;
           end loop;
           exit lanes when v_at is null;
@@ -276,7 +307,18 @@ begin
           exit loads when v_most < 1;
           v_long := v_kept.job_id is not null
                     and coalesce(v_now + make_interval(secs => l_run_s[v_at]) > v_kept.begins_at, true);
-          v_places := fleet._places(case when v_long then fleet._least(v_room, v_kept.rest) else v_room end, v_shape, v_most);
+          v_roomy := case when v_long then fleet._least(v_room, v_kept.rest) else v_room end;
+          if l_pull[v_at] > 0 then
+            select w.places, w.runners
+              into v_places, w_used
+              from fleet._warm_places(v_roomy, v_shape, l_lane[v_at], w_lane, w_runner, w_devices, v_most) as w;
+            v_bound := v_bound + l_pull[v_at];
+            l_pull[v_at] := 0;  -- there is no room on any of them; or until it is known which are left
+            continue lanes when cardinality(v_places) = 0;
+          else
+            v_places := fleet._places(v_roomy, v_shape, v_most);
+            w_used := null;
+          end if;
           if cardinality(v_places) = 0 then
             v_dry := v_dry || l_lane[v_at];
             l_head[v_at] := null;
@@ -301,6 +343,16 @@ begin
             v_taken := v_taken || row(v_took.jobs, v_places, v_shape, v_cost, l_run_s[v_at], v_turn.project_id, v_class = 'low',
                                       v_capped)::fleet.taken;
           end if;
+          if w_used is not null then
+            select coalesce(array_agg(w.lane_id order by w.runner), '{}'), array_agg(w.runner order by w.runner),
+                   array_agg(w.devices order by w.runner)
+              into w_lane, w_runner, w_devices
+              from unnest(w_lane, w_runner, w_devices) as w (lane_id, runner, devices)
+             where not w.runner = any(w_used[:v_count]);
+            for k in 1..cardinality(l_lane) loop
+              l_pull[k] := case when l_lane[k] = any(w_lane) then v_pull else 0 end;
+            end loop;
+          end if;
           l_head[v_at] := v_took.next;
           if v_took.next is null then
             v_dry := v_dry || l_lane[v_at];
@@ -320,7 +372,7 @@ begin
   end if;
   if v_taken = '{}' then
     if p_waiting then
-      perform fleet._sleep(p_session, v_self.joined_at);
+      perform fleet._sleep(p_session, v_self.joined_at, p_sample);
     end if;
     return '[]';
   end if;

@@ -132,7 +132,7 @@ begin
          log_bytes = v_now.log_bytes, durable = v_now.durable, fair_half_life_s = v_now.fair_half_life_s,
          fair_quantum = v_now.fair_quantum, low_share = v_now.low_share, reserve_after_s = v_now.reserve_after_s,
          reserve = v_now.reserve, preempt_grace_s = v_now.preempt_grace_s, missed_after_s = v_now.missed_after_s,
-         oom_near = v_now.oom_near, oom_rungs = v_now.oom_rungs, raise_s = v_now.raise_s;
+         oom_near = v_now.oom_near, oom_rungs = v_now.oom_rungs, raise_s = v_now.raise_s, warm_patience_s = v_now.warm_patience_s;
   return to_jsonb(v_now) - '{one,halted,halt_reason}'::text[];
 exception when check_violation or not_null_violation or invalid_text_representation or numeric_value_out_of_range then
   raise exception using errcode = 'JQ002', message = format('these settings do not go together: %s', sqlerrm),

@@ -38,21 +38,22 @@ begin
   if v_most > 0 then
     v_most := v_most - (select count(*) from fleet.idle_sessions as d where d.told_at > fleet.now() - interval '2 s');
   end if;
-  return to_jsonb(fleet._rouse(v_shapes, v_most, null));
+  return to_jsonb(fleet._rouse(v_shapes, v_most, null, null));
 end
 $$;
 
 -- _rouse: notify sleeping sessions that could run jobs of these shapes, one for each job, 64 at most.
 --
 -- p_look   no more sessions than this are looked at; null: any number
+-- p_models who has one of these at rest is told first; null: nobody
 -- Returns  how many were told
 -- Locks    rows of idle_sessions, SKIP LOCKED
--- Index    idle_sessions_by_joined: looked through in order, and no further than needed
+-- Index    idle_sessions_by_joined, idle_sessions_warm: looked through in order, and no further than needed
 --
 -- Who has been there longest is told first: always the same ones while there is little to do, so that their connections are
 -- warm (one that claims for the first time plans everything, 30 ms instead of 2), and early in the order in which PostgreSQL
 -- tells listeners, all of whose backends it wakes for each notification.
-create function fleet._rouse(p_shapes bigint[], p_most bigint, p_look integer)
+create function fleet._rouse(p_shapes bigint[], p_most bigint, p_look integer, p_models text[])
   returns integer
   language plpgsql
   volatile
@@ -67,14 +68,19 @@ begin
     return 0;
   end if;
   for v_idle in select d.session_id, s.kinds, s.node_id, n.pools, n.facts || n.labels as labels
-                  from (select d.session_id, d.joined_at
-                          from fleet.idle_sessions as d
-                         where d.told_at is null
-                         order by d.joined_at
-                         limit p_look) as d
+                  from ((select d.session_id
+                           from fleet.idle_sessions as d
+                          where d.told_at is null and d.warm is not null and d.warm && p_models
+                          order by d.joined_at
+                          limit p_most)
+                         union all
+                        (select d.session_id
+                           from fleet.idle_sessions as d
+                          where d.told_at is null
+                          order by d.joined_at
+                          limit p_look)) as d
                   join fleet.sessions as s on s.session_id = d.session_id and s.ended_at is null
-                  join fleet.nodes as n on n.node_id = s.node_id and not n.draining
-                 order by d.joined_at loop
+                  join fleet.nodes as n on n.node_id = s.node_id and not n.draining loop
     continue when not exists (
       select from fleet.shapes as p
        where p.shape_id = any(p_shapes)
@@ -110,21 +116,29 @@ as $$
 declare
   v_shapes bigint[] := array(select l.shape_id from fleet.lanes as l
                               where l.lane_id = any(p_lanes) and l.active and not l.paused);
+  v_models text[];
 begin
   if v_shapes <> '{}' then
-    perform fleet._rouse(v_shapes, cardinality(p_lanes), 32);
+    if exists (select from fleet.idle_sessions as d where d.told_at is null and d.warm is not null) then
+      v_models := array(select fleet._warm_key(n.project_id, n.kind, n.model_key)
+                          from fleet.lanes as l
+                          join fleet.needs as n on n.need_id = l.need_id
+                         where l.lane_id = any(p_lanes));
+    end if;
+    perform fleet._rouse(v_shapes, cardinality(p_lanes), 32, v_models);
   end if;
 end
 $$;
 
 -- _sleep: a session found nothing and goes to sleep until it is woken, or looks by itself.
-create function fleet._sleep(p_session uuid, p_joined_at timestamptz)
+create function fleet._sleep(p_session uuid, p_joined_at timestamptz, p_sample jsonb)
   returns void
   language sql
   volatile
   set search_path = pg_catalog, pg_temp
 as $$
-  insert into fleet.idle_sessions as i (session_id, joined_at)
-  values (p_session, p_joined_at)
-      on conflict (session_id) do update set told_at = null where i.told_at is not null
+  insert into fleet.idle_sessions as i (session_id, joined_at, warm)
+  values (p_session, p_joined_at, fleet._warm_keys(p_sample))
+      on conflict (session_id) do update set told_at = null, warm = excluded.warm
+   where i.told_at is not null or i.warm is distinct from excluded.warm
 $$;

@@ -19,6 +19,7 @@ create table fleet.settings (
   oom_near          double precision not null default 0.8 check (oom_near between 0 and 1),
   oom_rungs         integer not null default 4 check (oom_rungs between 0 and 20),
   raise_s           double precision not null default 86400 check (raise_s between 1 and 31536000),
+  warm_patience_s   double precision not null default 10 check (warm_patience_s between 0 and 86400),
   halted            boolean not null default false,
   halt_reason       text,
   constraint three_beats_a_lease check (heartbeat_s * 3 <= lease_s)
@@ -43,6 +44,7 @@ comment on column fleet.settings.missed_after_s is 'A tick of a schedule that is
 comment on column fleet.settings.oom_near is 'Out of memory with at least this share of the booking used is the job''s own; below it others took the memory.';
 comment on column fleet.settings.oom_rungs is 'How often one job is tried again with more memory at nobody''s charge.';
 comment on column fleet.settings.raise_s is 'How long a need stays raised after it ran out of memory.';
+comment on column fleet.settings.warm_patience_s is 'How much younger a job may be than others of its project, and still go first where its model is loaded.';
 comment on column fleet.settings.halted is 'Nothing is claimed anywhere; running work goes on.';
 comment on column fleet.settings.halt_reason is 'For people.';
 insert into fleet.settings default values;

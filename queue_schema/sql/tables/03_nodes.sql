@@ -113,14 +113,17 @@ comment on column fleet.session_beats.beat_at is 'Last heartbeat.';
 create table fleet.idle_sessions (
   session_id uuid primary key,
   joined_at  timestamptz not null,
-  told_at    timestamptz
+  told_at    timestamptz,
+  warm       text[]
 );
 create index idle_sessions_by_joined on fleet.idle_sessions (joined_at) where told_at is null;
+create index idle_sessions_warm on fleet.idle_sessions (joined_at) where told_at is null and warm is not null;
 create index idle_sessions_told on fleet.idle_sessions (told_at) where told_at is not null;
 comment on table fleet.idle_sessions is 'Sessions that found nothing and sleep: the ones wake may notify.';
 comment on column fleet.idle_sessions.session_id is 'The session.';
 comment on column fleet.idle_sessions.joined_at is 'Since when the session lives: the oldest is woken first.';
 comment on column fleet.idle_sessions.told_at is 'When it was woken: it is on its way to claim; null: it sleeps.';
+comment on column fleet.idle_sessions.warm is 'Models that rest loaded there: it is woken before others for work of theirs; null: none.';
 
 create table fleet.node_health (
   node_id bigint primary key references fleet.nodes,

@@ -1,0 +1,258 @@
+"""One piece of work of one runner: for one attempt, or for several of one model that are done as one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from agent.leases import Lease
+from agent.runners.home import Home
+from agent.runners.reading import Reading, Stream
+from agent.runners.runner import RunnerGone
+from agent.sampling import shortfall
+from agent.workshop import Workshop
+from workloads.protocol import Batch, OfJob, Spec
+
+log = structlog.get_logger(__name__)
+
+
+class NoRoom(Exception):
+    """What was free at the claim is not free any more."""
+
+
+class Job(Protocol):
+    """One attempt; all but `moved` and `spec` are called on the reading thread, and must not wait."""
+
+    @property
+    def lease(self) -> Lease:
+        """What it was given."""
+        ...
+
+    def moved(self, home: Path) -> None:
+        """Its folder goes into this home now."""
+        ...
+
+    def spec(self) -> Spec:
+        """What to do, there."""
+        ...
+
+    def environment(self) -> dict[str, str]:
+        """For a runner of its own."""
+        ...
+
+    def said(self, message: OfJob) -> None:
+        """A message about it."""
+        ...
+
+    def printed(self, stream: Stream, lines: list[str]) -> None:
+        """Lines of one stream."""
+        ...
+
+    def broke_protocol(self, why: str) -> None:
+        """The runner sent a line that is no message."""
+        ...
+
+    def grace_s(self) -> float:
+        """The runner has ended: how long what it started may go on."""
+        ...
+
+    def heard(self) -> None:
+        """That was all."""
+        ...
+
+
+class Work:
+    """Hears a runner as `reading.Listener`. One of the jobs begins and finishes it, for all of them."""
+
+    def __init__(self, shop: Workshop, jobs: Sequence[Job]) -> None:
+        self._shop = shop
+        self._jobs = jobs
+        self._leases = [job.lease for job in jobs]
+        self.home: Home | None = None
+        """Where it is done, once it has begun."""
+        self._reading: Reading | None = None
+        self._kernel_kills = kernel_kills()
+        self.over = threading.Event()
+        """What stands below is known."""
+        self.exit_code: int | None = 0
+        self.kernel_killed = False
+        self.failed: Exception | None = None
+        """Why it never began."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether it is for more than one job."""
+        return len(self._jobs) > 1
+
+    def begun_by(self, job: Job) -> bool:
+        """Whether it is this job that begins and finishes it."""
+        return self._jobs[0] is job
+
+    def begin(self) -> None:
+        """Find a runner or start one, and give it the work.
+
+        Raises:
+            NoRoom: Somebody took the memory meanwhile.
+            OSError: The machine will not give us a process.
+            EOFError: The forkserver died of the attempt.
+        """
+        home = self.home = self._housed()
+        self._reading = Reading(home.runner, self)
+        self._reading.start()
+        try:
+            for job in self._jobs:
+                home.enter(job.lease.token)
+                job.moved(home.folder)
+                self._shop.isolation.admit(self._shop.folder(job.lease), home.plan)
+            specs = [job.spec() for job in self._jobs]
+            home.runner.send(specs[0] if len(specs) == 1 else Batch(specs))
+        except RunnerGone as exc:
+            log.warning("runner.deaf", pid=home.runner.pid, error=str(exc))
+            home.runner.kill()
+        except OSError as exc:
+            self.failed = exc
+            home.runner.kill()
+            self.finish()
+            raise
+
+    def give_up(self) -> None:
+        """Whoever listens for all of them cannot go on."""
+        if self.home is not None:
+            self.home.runner.kill()
+
+    def finish(self) -> None:
+        """Everything was heard: let the runner rest, or end it."""
+        home, reading = self.home, self._reading
+        assert home is not None
+        assert reading is not None
+        reading.join()
+        try:
+            home.ran += 1
+            rests = reading.idle and home.alone() and self._rests(home)
+            if not rests:
+                # While it holds anything, that must be seen to be theirs.
+                gone = reading.gone or home.runner.kill()
+                for lease in self._leases:
+                    lease.runner = None
+                self.exit_code = home.end(gone=gone)
+            log.info(
+                "runner.rests" if rests else "runner.ended",
+                pid=home.runner.pid,
+                exit_code=self.exit_code,
+                peak_ram_mib=max(lease.peak_ram_mib for lease in self._leases),
+            )
+        finally:
+            self.kernel_killed = kernel_kills() > self._kernel_kills
+            self.over.set()
+
+    def fail(self, why: Exception) -> None:
+        """It never began."""
+        self.failed = why
+        self.over.set()
+        for job in self._jobs:
+            job.heard()
+
+    def _rests(self, home: Home) -> bool:
+        try:
+            home.tidy()
+        except OSError as exc:
+            log.warning("runner.untidy", pid=home.runner.pid, error=str(exc))
+            return False
+        return self._shop.warm.rest(home, self._leases)
+
+    def _housed(self) -> Home:
+        """Look again, make room, and start; or take one that rests."""
+        shop = self._shop
+        with shop.starting:
+            home = shop.warm.take(self._leases)
+            if home is not None:
+                log.info("runner.resumed", pid=home.runner.pid, jobs=len(self._jobs), ran=home.ran)
+            try:
+                self._make_room()
+                return home or self._launched()
+            except BaseException:
+                if home is not None and not shop.warm.rest(home, self._leases):
+                    for lease in self._leases:
+                        lease.runner = None
+                    home.end()
+                raise
+
+    def _make_room(self) -> None:
+        shop = self._shop
+        grants = {
+            each.token: each.claimed.grant for each in shop.leases.all() if each.claimed and each.runner
+        }
+        while True:
+            lacking = shortfall(shop.sampler.look(rest_is_free=False), self._leases, grants)
+            if lacking is None:
+                return
+            if not shop.warm.evict(lacking[0]):
+                raise NoRoom(f"device {lacking[0]} full: {lacking[1]} MiB are missing since the claim")
+
+    def _launched(self) -> Home:
+        shop, first = self._shop, self._jobs[0]
+        claimed = first.lease.claimed
+        assert claimed is not None
+        began = time.monotonic()
+        with ExitStack() as walls:
+            plan = walls.enter_context(shop.isolation.around(claimed, shop.home(first.lease)))
+            runner = shop.forkserver.launch(first.lease.token, first.environment(), plan=plan)
+            try:
+                shop.records.put(runner)
+                for lease in self._leases:
+                    shop.leases.watch(lease, runner)
+            except BaseException:
+                runner.kill()
+                runner.close()
+                raise
+            home = Home(runner, plan, walls.pop_all(), shop.records, claimed)
+        log.info(
+            "runner.started",
+            pid=runner.pid,
+            jobs=len(self._jobs),
+            took_s=round(time.monotonic() - began, 3),
+        )
+        return home
+
+    # What the runner says, on the reading thread.
+
+    def said(self, message: OfJob) -> None:
+        """To whom it is about."""
+        if 0 <= message.at < len(self._jobs):
+            self._jobs[message.at].said(message)
+        else:
+            self.broke_protocol(f"it speaks of job {message.at} of {len(self._jobs)}")
+
+    def printed(self, stream: Stream, lines: list[str]) -> None:
+        """Nobody can say of which job a line is: each gets all of them."""
+        for job in self._jobs:
+            job.printed(stream, lines)
+
+    def broke_protocol(self, why: str) -> None:
+        """Whatever it meant, no word of it can be trusted."""
+        for job in self._jobs:
+            job.broke_protocol(why)
+
+    def grace_s(self) -> float:
+        """The longest of any."""
+        return max(job.grace_s() for job in self._jobs)
+
+    def ended(self) -> None:
+        """For all of them."""
+        for job in self._jobs:
+            job.heard()
+
+
+def kernel_kills() -> int:
+    """How often this host's kernel has killed for want of memory since it booted."""
+    try:
+        with open("/proc/vmstat") as lines:  # noqa: PTH123  # a pseudo file
+            return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+    except OSError:
+        return 0
