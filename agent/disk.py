@@ -16,7 +16,6 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import structlog
 
-from agent import processes
 from agent.devices.health import Fault, Then
 from agent.files.cache import Cache
 from agent.isolation import clear
@@ -144,7 +143,7 @@ class Disk(threading.Thread):
             sharing = self._leases.sharing(runner)
             booked = sum(each.claimed.grant.disk_mib for each in sharing if each.claimed is not None)
             try:
-                held = used_mib(Path(runner.folder), [each.pid for each in runner.family(processes.table())])
+                held = used_mib(Path(runner.folder), [each.pid for each in runner.family_now()])
             except OSError as exc:
                 if lease.runner is not None:  # else it has just ended, and its folder with it
                     log.warning("disk.not_counted", token=str(lease.token), error=str(exc))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
+_KEEPS_CHILDREN = (_PROC / "self" / "task" / str(os.getpid()) / "children").exists()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,38 @@ def look_up(pid: int) -> Process | None:
         session=int(rest[3]),
         started=int(rest[19]),
     )
+
+
+def tree(pid: int, started: int) -> list[Process] | None:
+    """The living processes below one that lives, itself first, by the kernel's own lists of children.
+
+    Reads only theirs, where `table` reads everybody's: a tenth of the time on a small host, a hundredth on a large one. A
+    child that ends just then may hide its siblings for once (proc(5)): to measure with, not to kill by.
+
+    Returns:
+        None when it is gone, or when this kernel keeps no such lists: look at the table.
+    """
+    root = look_up(pid)
+    if root is None or root.zombie or root.started != started:
+        return None
+    found = {pid: root}
+    todo = [pid]
+    while todo:
+        tasks = _PROC / str(todo.pop()) / "task"
+        try:
+            texts = [(tasks / name / "children").read_text() for name in os.listdir(tasks)]  # noqa: PTH208  # as in table
+        except FileNotFoundError:
+            if not _KEEPS_CHILDREN:
+                return None
+            continue
+        except OSError:
+            continue
+        for child in (int(word) for text in texts for word in text.split()):
+            now = look_up(child) if child not in found else None
+            if now is not None and not now.zombie:
+                found[child] = now
+                todo.append(child)
+    return list(found.values())
 
 
 def owner(pid: int) -> int | None:

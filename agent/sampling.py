@@ -137,12 +137,11 @@ class Sampler:
             if (runner := lease.runner) is not None:
                 running.setdefault(runner, []).append(lease)
         if not running and not resting:
-            return {}  # the process table of a host costs more than all the rest of a look
-        seen = processes.table()
+            return {}
         inherited = self._forkserver.footprint()
 
         def group(runner: Runner, job_id: UUID, of: int) -> Group:
-            pids = frozenset(process.pid for process in runner.family(seen))
+            pids = frozenset(process.pid for process in runner.family_now())
             return Group(job_id, pids, -(-processes.realised_mib(pids, inherited) // of), of)
 
         groups = {}

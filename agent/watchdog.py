@@ -121,13 +121,12 @@ class Watchdog(threading.Thread):
     def _weigh(self, running: list[tuple[Lease, Runner]]) -> None:
         if not running:
             return
-        seen = processes.table()
         for runner in dict.fromkeys(runner for _, runner in running):
             sharing = [lease for lease, theirs in running if theirs is runner]
             grants = [lease.claimed.grant for lease in sharing if lease.claimed is not None]
             booked = sum(booked_mib(grant, RAM_IDX) for grant in grants)
             allowed = booked + self._settings.ram_allowance_mib
-            family = runner.family(seen)
+            family = runner.family_now()
             if sum(processes.resident_mib(process.pid) for process in family) <= allowed:
                 continue  # resident is never less than what they add, and far cheaper to read
             inherited = self._forkserver.footprint()

@@ -13,7 +13,6 @@ from uuid import UUID
 import structlog
 
 from agent.isolation import clear
-from agent.processes import table
 from agent.runners.records import Records
 from agent.runners.runner import Runner
 from agent.runners.walls import PRIVATE, Plan
@@ -79,7 +78,7 @@ class Home:
 
     def alone(self) -> bool:
         """Whether the runner lives, and nothing that it started does."""
-        return [process.pid for process in self.runner.family(table())] == [self.runner.pid]
+        return [process.pid for process in self.runner.family_now()] == [self.runner.pid]
 
     def tidy(self) -> None:
         """Leave nothing of the last guest in the temporary folder for the next."""

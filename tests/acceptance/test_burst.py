@@ -10,7 +10,7 @@ pytestmark = pytest.mark.timeout(400)
 
 
 def test_100_pictures_asked_for_at_once_all_come_from_one_node_that_holds_four(fleet: Fleet):
-    """Each is a job of its own with a real model; never more than four run; all succeed, each with its picture."""
+    """Each is a job of its own with a real model, loaded a few times and not a hundred; never more than four run."""
     fleet.agent("node-1", slots=4, preload="workloads.diffusion.generate")
     jobs = [
         fleet.client.submit(
@@ -33,5 +33,7 @@ def test_100_pictures_asked_for_at_once_all_come_from_one_node_that_holds_four(f
 
     fleet.assert_each_ended_once(100)
     assert most == 4
+    log = (fleet.local.home / "logs" / "agent-node-1.log").read_text()
+    assert log.count('"runner.started"') <= 4
     assert {name for job in jobs for name in job.outputs} == {"000.png"}
     assert len({job.outputs["000.png"].sha256 for job in jobs}) == 100

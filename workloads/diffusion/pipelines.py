@@ -7,6 +7,7 @@ safetensors only; a pickle can run code.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,15 @@ import transformers
 from PIL import Image
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 # Before the import below: transformers warns about an image processor we never use.
 transformers.utils.logging.set_verbosity_error()
 diffusers.utils.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
 diffusers.utils.logging.disable_progress_bar()
+# Its usual lock is one between processes, and begins a process to look after that: a runner with a child does not stay.
+tqdm.set_lock(threading.RLock())
 
 from diffusers import StableDiffusionPipeline  # noqa: E402
 from peft.tuners.tuners_utils import BaseTunerLayer  # noqa: E402
