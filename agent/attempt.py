@@ -39,13 +39,14 @@ class UserMistake(Exception):
 class Attempt(threading.Thread):
     """Runs one claimed job, as a `work.Job`."""
 
-    def __init__(self, shop: Workshop, lease: Lease, together: Together[Job, Work]) -> None:
+    def __init__(self, shop: Workshop, lease: Lease, together: Together[Job, Work], place: int) -> None:
         """Build it.
 
         Args:
             shop: What it works with.
             lease: What was claimed.
             together: With whom it is one piece of work.
+            place: Its own among these.
         """
         super().__init__(name=f"attempt-{lease.token}", daemon=True)
         assert lease.claimed is not None
@@ -53,6 +54,7 @@ class Attempt(threading.Thread):
         self._lease = lease
         self._claimed: Claimed = lease.claimed
         self._together = together
+        self._place = place
         self._home = shop.home(lease)
         self._inputs: list[PurePosixPath] = []
         self._work: Work | None = None
@@ -167,7 +169,7 @@ class Attempt(threading.Thread):
         except BaseException:
             self._together.leave()
             raise
-        return self._judged(self._together.join(self))
+        return self._judged(self._together.join(self._place, self))
 
     def _judged(self, work: Work) -> Failed | Released | Result | None:
         """Do it, or have it done by one of those it is done with; and say how it went."""

@@ -216,8 +216,8 @@ class Node:
             self._in_process.begin(here)
         for some in sorted_out(apart, batched_kinds(), self._settings.batch_most):
             together = Together(len(some), partial(Work, self._shop))
-            for lease in some:
-                Attempt(self._shop, lease, together).start()
+            for place, lease in enumerate(some):
+                Attempt(self._shop, lease, together, place).start()
 
     def _declared(self) -> Join:
         kinds = self._settings.kinds or known_kinds()

@@ -28,21 +28,21 @@ class Together(Generic[Member, Piece]):
         """
         self._left = size
         self._make = make
-        self._ready: list[Member] = []
+        self._ready: dict[int, Member] = {}
         self._piece: Piece | None = None
         self._changed = threading.Condition()
 
-    def join(self, member: Member) -> Piece:
+    def join(self, place: int, member: Member) -> Piece:
         """Wait for the others; all who are ready get the same piece of work, a late one its own."""
         with self._changed:
             if self._piece is not None:
                 return self._make([member])
-            self._ready.append(member)
+            self._ready[place] = member
             self._left -= 1
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._piece is not None or self._left <= 0, PATIENCE_S)
             if self._piece is None:
-                self._piece = self._make(self._ready)
+                self._piece = self._make([self._ready[at] for at in sorted(self._ready)])
                 self._changed.notify_all()
             return self._piece
 

@@ -15,10 +15,14 @@ from bench.parts import (
     latency,
     model,
     nodes,
+    outage,
     packing,
+    soak,
     starvation,
     submit,
+    trace,
     verbs,
+    warm,
 )
 from bench.server import Server
 from bench.sizes import Size
@@ -34,7 +38,15 @@ PARTS: Mapping[str, Callable[[Server, Size], Findings]] = {
     "forecast": forecast.measure,
     "caps": caps.measure,
     "agent": agent.measure,
+    "warm": warm.measure,
     "nodes": nodes.measure,
     "verbs": verbs.measure,
     "model": model.measure,
 }
+
+LONG: Mapping[str, Callable[[Server, Size], Findings]] = {
+    "soak": soak.measure,
+    "outage": outage.measure,
+    "trace": trace.measure,
+}
+"""Not a speed but a long look, half an hour the longest: only when named."""

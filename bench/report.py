@@ -64,6 +64,13 @@ RATIOS = (
     Ratio("nodes_10k_server_cores", "nodes", "< 1", "cores the server uses for 10,000 sessions over 500 connections, four 60 s jobs each that start and end together, a heartbeat every 10 s, an old snapshot held"),
     Ratio("nodes_10k_claim_p99_vs_100", "nodes", "< 2", "p99 of a claim then, over that with 100 nodes"),
     Ratio("agent_in_process_vs_verbs", "agent", "no target", "jobs/s of the shipped agent that runs no-ops inside itself (--in-process noop), over those of the bare verbs with the same batch; both rates and that of forked no-ops are in details.json"),
+    Ratio("warm_first_image_vs_bare", "warm", "> 1", "time from the claim to the end of a job of one picture (25 steps), its runner importing and loading everything, over that of one whose runner has the model"),
+    Ratio("warm_first_image_vs_cold", "warm", "> 1", "the same, its runner forked with the imports loaded"),
+    Ratio("warm_per_image_vs_cold", "warm", "> 1", "the same for sixteen small jobs (2 steps), one after the other"),
+    Ratio("batch_16_vs_one_by_one", "warm", "> 1", "time of sixteen small jobs one by one on a runner that has the model, over that of one batch"),
+    Ratio("batch_16_vs_cold", "warm", "> 1", "time of sixteen small jobs one by one, each with a runner of its own, over that of one batch"),
+    Ratio("soak_agent_memory_growth", "soak", "≤ 1.1", "memory of an agent in the last quarter of the soak over that in the second, of the one that grew most"),
+    Ratio("soak_scheduler_memory_growth", "soak", "≤ 1.1", "the same of the scheduler"),
     Ratio("eta_p90_coverage", "forecast", "0.9", "how often a job started before its forecast p90"),
 )  # fmt: skip
 

@@ -58,6 +58,14 @@ class Size:
     """That it runs inside itself."""
     schedules: int
     """Of the state machine."""
+    warm_rounds: int
+    soak_s: float
+    soak_nodes: int
+    soak_jobs: int
+    soak_real: float
+    """The share of jobs that draw a picture."""
+    outage_s: float
+    trace_claims: int
 
 
 FULL = Size(
@@ -90,6 +98,13 @@ FULL = Size(
     agent_jobs=500,
     in_process_jobs=20_000,
     schedules=500,
+    warm_rounds=7,
+    soak_s=1800.0,
+    soak_nodes=50,
+    soak_jobs=20_000,
+    soak_real=0.02,
+    outage_s=300.0,
+    trace_claims=10_000,
 )
 QUICK = Size(
     rounds=3,
@@ -121,6 +136,13 @@ QUICK = Size(
     agent_jobs=200,
     in_process_jobs=10_000,
     schedules=20,
+    warm_rounds=3,
+    soak_s=180.0,
+    soak_nodes=12,
+    soak_jobs=1_500,
+    soak_real=0.02,
+    outage_s=60.0,
+    trace_claims=2_000,
 )
 TINY = Size(
     rounds=1,
@@ -152,4 +174,11 @@ TINY = Size(
     agent_jobs=4,
     in_process_jobs=40,
     schedules=1,
+    warm_rounds=1,
+    soak_s=12.0,
+    soak_nodes=2,
+    soak_jobs=40,
+    soak_real=0.0,
+    outage_s=5.0,
+    trace_claims=50,
 )

@@ -21,14 +21,23 @@ def measure(server: Server, size: Size) -> Findings:  # noqa: ARG001  # the test
     Raises:
         subprocess.CalledProcessError: An invariant broke; pytest has printed the shortest schedule.
     """
+    schedules = str(size.schedules)
+    seconds = tested("tests/model", "-k", "any_order", timeout_s=3000, ARGOSY_MODEL_SCHEDULES=schedules)
+    return Findings({}, {"schedules": size.schedules, "seconds": seconds, "broken": 0})
+
+
+def tested(*what: str, timeout_s: int, **environment: str) -> float:
+    """Run some of the tests, at the size that the environment says; how many seconds that took.
+
+    Raises:
+        subprocess.CalledProcessError: One failed; pytest has said why.
+    """
     start = time.monotonic()
     subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/model", "-k", "any_order", "-q", "--timeout", "3000"],
+        [sys.executable, "-m", "pytest", *what, "-q", "--timeout", str(timeout_s)],
         cwd=_ROOT,
-        env={**os.environ, "ARGOSY_MODEL_SCHEDULES": str(size.schedules)},
+        env={**os.environ, **environment},
         stdout=sys.stderr,
         check=True,
     )
-    return Findings(
-        {}, {"schedules": size.schedules, "seconds": round(time.monotonic() - start, 1), "broken": 0}
-    )
+    return round(time.monotonic() - start, 1)

@@ -200,12 +200,14 @@ class Bench:
         self.begin(lease)
         return lease
 
-    def begin(self, *leases: Lease) -> None:
+    def begin(self, *leases: Lease) -> list[Attempt]:
         """Begin jobs that were claimed, as one piece of work."""
         self.shop.leases.add(*leases)
         together = Together(len(leases), partial(Work, self.shop))
-        for lease in leases:
-            Attempt(self.shop, lease, together).start()
+        attempts = [Attempt(self.shop, lease, together, place) for place, lease in enumerate(leases)]
+        for attempt in attempts:
+            attempt.start()
+        return attempts
 
     def running(self, lease: Lease) -> int:
         """Wait until its runner runs and leads its session; answers with the pid."""

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from agent.attempt import Attempt
 from agent.devices.health import Fault, Then
 from agent.leases import Ending, Lease
 from agent.together import sorted_out
@@ -187,14 +188,15 @@ def test_lines_printed_before_it_rests_are_those_of_its_job(hoards: Bench, monke
 # Several jobs of one runner.
 
 
-def batch(bench: Bench, *params: dict[str, Any]) -> list[Lease]:
+def begun(bench: Bench, *params: dict[str, Any]) -> list[Attempt]:
     """Begin jobs as one."""
-    leases = []
-    for each in params:
-        claimed = bench.claimed("noop", each)
-        leases.append(Lease(claimed.job_id, claimed.token, claimed, time.monotonic()))
-    bench.begin(*leases)
-    return leases
+    claims = [bench.claimed("noop", each) for each in params]
+    return bench.begin(*(Lease(each.job_id, each.token, each, time.monotonic()) for each in claims))
+
+
+def batch(bench: Bench, *params: dict[str, Any]) -> list[Lease]:
+    """Begin jobs as one; their leases."""
+    return [attempt.lease for attempt in begun(bench, *params)]
 
 
 def test_jobs_of_a_batch_share_a_runner(bench: Bench):
@@ -214,8 +216,9 @@ def test_jobs_of_a_batch_share_a_runner(bench: Bench):
 
 def test_one_that_is_cancelled_costs_the_others_nothing(bench: Bench):
     """It gets a moment; then its runner ends, and those that are not done are handed back without blame."""
-    first, second, third = leases = batch(bench, {}, {"seconds": 600}, {"seconds": 600})
-    eventually(lambda: all(lease.runner for lease in leases))
+    attempts = begun(bench, {}, {"seconds": 600}, {"seconds": 600})
+    first, second, third = (attempt.lease for attempt in attempts)
+    eventually(lambda: attempts[0]._last)  # its result was heard
 
     second.end(Ending.CANCEL)
 
