@@ -91,7 +91,7 @@ def up(
                 fleet.add_agent(
                     name if number == 0 else f"{name}-{number + 1}",
                     ram_mib=ram_mib,
-                    slots=slots or 4,
+                    slots=slots,
                     networked=kinds,
                 )
         else:

@@ -97,7 +97,7 @@ class LocalFleet:
     def add_agent(
         self, node: str, *, environment: Mapping[str, str] | None = None, **options: str | float | None
     ) -> Child:
-        """Start one more agent under this node name.
+        """Start one more agent under this node name. Settings of agents in our own environment are theirs too.
 
         Args:
             node: Its name; also of its state folder.
@@ -109,8 +109,11 @@ class LocalFleet:
         for name, value in options.items():
             if value is not None:
                 arguments += ["--" + name.replace("_", "-"), str(value)]
+        settings = {name: value for name, value in os.environ.items() if name.startswith("ARGOSY_AGENT_")}
         secret = {"ARGOSY_AGENT_DATABASE_URL": self._urls["argosy_agent"]}
-        child = self._child(f"agent-{node}", arguments, {**(environment or {}), **secret}, stop_s=60.0)
+        child = self._child(
+            f"agent-{node}", arguments, {**settings, **(environment or {}), **secret}, stop_s=60.0
+        )
         self.agents[node] = child
         return child
 

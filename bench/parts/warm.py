@@ -31,8 +31,8 @@ _NODES: dict[str, dict[str, Any]] = {
     "batch": {"slots": BATCH},
     "burst": {"slots": BATCH, "batch_most": 1},
 }
-"""Bare: each runner imports what it needs; cold: forked with the imports. Burst: as many at once as a batch, each in a runner
-of its own, which stays."""
+"""Bare: each runner imports what it needs; cold: forked with the imports. Burst: as many at once as a batch, each in a
+runner of its own, which stays."""
 _SMALL = 2
 """Steps of a job that is as small as a translation: a few hundredths of a second of work."""
 _PATIENCE_S = 300.0

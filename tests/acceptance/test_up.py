@@ -37,6 +37,8 @@ class Shell:
         self._environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("ARGOSY_")},
             "ARGOSY_HOME": str(home),
+            # Nothing here draws: without torch an agent is ready in a second.
+            "ARGOSY_AGENT_PRELOAD": "workloads.runner,workloads.command",
             **environ,
         }
 
@@ -101,14 +103,14 @@ def home() -> Iterator[Path]:
 
 
 def test_it_comes_up_runs_a_job_stops_and_goes_on_where_it_was(home: Path):
-    """Ctrl-C leaves no process; the next `up` in the folder has the same key, jobs and files."""
-    shell = Shell(home)
+    """Ctrl-C leaves no process; the next `up` there has the same key, jobs and files. Settings of agents reach its agent."""
+    shell = Shell(home, ARGOSY_AGENT_SLOTS="7")
     with shell.up() as process:
         first = shell.said
         done = shell.json(
             "job", "submit", "command", "-p", 'argv=["sh","-c","echo hi > outputs/a.txt"]', "--wait"
         )
-        assert [node["state"] for node in shell.json("node", "list")] == ["live"]
+        assert [(node["state"], node["slots"]) for node in shell.json("node", "list")] == [("live", 7)]
     assert process.returncode == 0
     assert below(home) == []
     assert "scheduler.stopped" in (home / "logs" / "scheduler.log").read_text()  # asked, not killed
