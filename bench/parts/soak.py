@@ -153,9 +153,15 @@ class _Soak:
         if what < self.size.soak_real:
             params = {"prompt": "a portrait of a person", "steps": 2, "seed": self.chance.randrange(1000)}
             return JobSpec(kind="diffusion.generate", params=params, need={"vram_mib": 700, "cpu_milli": 500})
-        if what < 0.2:
-            mib = self.chance.choice((1024, 4096, 9000, 16_000))
-            need = {"gpus": 1, "vram_mib": mib + 1024, "device": "gpu", "cpu_milli": 100, "ram_mib": 64}
+        if what < 0.1:
+            mib = self.chance.choice((128, 512, 1024))
+            need = {
+                "gpus": 1,
+                "vram_mib": self.chance.choice((4000, 9000, 16_000)),
+                "device": "gpu",
+                "cpu_milli": 100,
+                "ram_mib": 64,
+            }
             return JobSpec(
                 kind="selftest.allocate", params={"mib": mib, "hold_s": self.chance.random()}, need=need
             )

@@ -103,7 +103,7 @@ def home() -> Iterator[Path]:
 
 
 def test_it_comes_up_runs_a_job_stops_and_goes_on_where_it_was(home: Path):
-    """Ctrl-C leaves no process; the next `up` there has the same key, jobs and files. Settings of agents reach its agent."""
+    """Ctrl-C leaves no process; the next `up` there has the same key, jobs and files. Agents hear their settings."""
     shell = Shell(home, ARGOSY_AGENT_SLOTS="7")
     with shell.up() as process:
         first = shell.said
