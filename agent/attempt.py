@@ -120,6 +120,10 @@ class Attempt(threading.Thread):
         self._log.warning("runner.broke_protocol", why=why)
         self._broken = self._broken or why
 
+    def succeeded(self) -> bool:
+        """Whether a result was heard, and nothing that is no message."""
+        return isinstance(self._last, Result) and self._broken is None
+
     def grace_s(self) -> float:
         """Somebody who was asked to end gets the rest of the grace, though the runner itself is gone."""
         if self._lease.ending not in (Ending.CANCEL, Ending.TIMEOUT):
@@ -191,6 +195,8 @@ class Attempt(threading.Thread):
         finally:
             if begins:
                 work.finish()
+        if not work.has(self):
+            raise TransferAborted("to end before it began")
         work.over.wait()
         if work.failed is not None:
             raise work.failed

@@ -143,7 +143,9 @@ class Disk(threading.Thread):
             sharing = self._leases.sharing(runner)
             booked = sum(each.claimed.grant.disk_mib for each in sharing if each.claimed is not None)
             try:
-                held = used_mib(Path(runner.folder), [each.pid for each in runner.family_now()])
+                # Others may have left files in its home that are still on their way to the store.
+                own = [Path(runner.folder) / "tmp", *(each.folder for each in sharing if each.folder)]
+                held = used_mib(own, [each.pid for each in runner.family_now()])
             except OSError as exc:
                 if lease.runner is not None:  # else it has just ended, and its folder with it
                     log.warning("disk.not_counted", token=str(lease.token), error=str(exc))
@@ -155,17 +157,17 @@ class Disk(threading.Thread):
                 log.warning("runner.filled_disk", token=str(lease.token), held_mib=held, booked_mib=booked)
 
 
-def used_mib(folder: Path, pids: Iterable[int]) -> int:
-    """What a job holds of the disk: what is in its folder, and what it has open though its name is gone.
+def used_mib(folders: Sequence[Path], pids: Iterable[int]) -> int:
+    """What a job holds of the disk: what is in its folders, and what it has open though its name is gone.
 
     Counted by du, which walks trees that are deeper than a path may be long.
 
     Raises:
         OSError: It could not be counted.
     """
-    done = subprocess.run(["du", "-sk", "--", folder], capture_output=True, text=True, check=False)
-    if not done.stdout:
-        raise OSError(f"du on {folder}: {done.stderr.strip()[:200]}")
+    done = subprocess.run(["du", "-skc", "--", *folders], capture_output=True, text=True, check=False)
+    if len(done.stdout.splitlines()) <= len(folders):
+        raise OSError(f"du on {folders}: {done.stderr.strip()[:200]}")
     unnamed: dict[tuple[int, int], int] = {}
     for pid in pids:
         with suppress(OSError):  # it has ended
@@ -174,4 +176,4 @@ def used_mib(folder: Path, pids: Iterable[int]) -> int:
                     facts = os.stat(handle.path)  # noqa: PTH116  # the file it leads to, which has no name
                     if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 0:
                         unnamed[facts.st_dev, facts.st_ino] = facts.st_blocks * 512
-    return int(done.stdout.split()[0]) // 1024 + sum(unnamed.values()) // _MIB
+    return int(done.stdout.splitlines()[-1].split()[0]) // 1024 + sum(unnamed.values()) // _MIB

@@ -106,9 +106,9 @@ class Sampler:
         with self._lock:
             self._seq += 1
             with self._leases.changed:
-                leases, resting = self._leases.all(), self._warm.homes()
+                working, resting = self._leases.running(), self._warm.homes()
                 warm = self._warm.models()
-            groups = self._groups(leases, resting)
+            groups = self._groups(working, resting)
             kept = self._kept = self.kept()
             at_rest = {home.runner.token for home in resting}
             devices = [
@@ -130,12 +130,11 @@ class Sampler:
         for source in self._sources:
             source.close()
 
-    def _groups(self, leases: Sequence[Lease], resting: Sequence[Home]) -> dict[UUID, Group]:
+    def _groups(self, working: Sequence[tuple[Lease, Runner]], resting: Sequence[Home]) -> dict[UUID, Group]:
         """By lease, and by runner for those at rest."""
         running: dict[Runner, list[Lease]] = {}
-        for lease in leases:
-            if (runner := lease.runner) is not None:
-                running.setdefault(runner, []).append(lease)
+        for lease, runner in working:
+            running.setdefault(runner, []).append(lease)
         if not running and not resting:
             return {}
         inherited = self._forkserver.footprint()

@@ -57,15 +57,14 @@ def sorted_out(leases: Iterable[Lease], kinds: Sequence[str], most: int) -> list
     """Which leases of one claim may be one piece of work: of one project, kind and model, on the same devices.
 
     Only first attempts: whatever comes again works alone, so that one bad job cannot take others with it twice. Nor
-    those that must die by the clock.
+    those that must die by the clock, or may be asked to give way.
     """
     alike: dict[Hashable, list[Lease]] = {}
     for lease in leases:
         claimed = lease.claimed
-        together = (
-            claimed is not None and claimed.kind in kinds and claimed.attempt == 1 and not claimed.exclusive
-        )
-        key: Hashable = _key(claimed) if together and claimed is not None else lease.token
+        key: Hashable = lease.token
+        if claimed is not None and claimed.kind in kinds and claimed.attempt == 1:
+            key = key if claimed.exclusive or claimed.preemptible else _key(claimed)
         alike.setdefault(key, []).append(lease)
     return [some[at : at + most] for some in alike.values() for at in range(0, len(some), most)]
 

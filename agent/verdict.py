@@ -97,8 +97,10 @@ def judge(claimed: Claimed, facts: Facts) -> Failed | Released | Result | None:
 
 def _of_batch(claimed: Claimed, facts: Facts) -> Released | None:
     """What nobody can say of one job of several is held against none: each is tried again alone, and shows it then."""
-    if facts.ending is Ending.OUT_OF_MEMORY:
+    if facts.ending in (Ending.OUT_OF_MEMORY, Ending.OUT_OF_DISK):
         return Released(claimed.job_id, claimed.token, "its batch outgrew what was booked for it")
+    if facts.ending is Ending.TIMEOUT and facts.last is None:
+        return Released(claimed.job_id, claimed.token, "its batch took longer than it may")
     if facts.ending is None and facts.last is None:
         return Released(claimed.job_id, claimed.token, "its batch ended before it")
     return None

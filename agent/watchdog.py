@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from uuid import UUID
 
 import structlog
 
@@ -43,8 +44,8 @@ class Watchdog(threading.Thread):
         self._forkserver = forkserver
         self._lease_s = lease_s
         self._stopping = False
-        self._done: dict[tuple[int, int], Ending] = {}
-        """By pid and start: the last step taken to end that runner."""
+        self._done: dict[UUID, Ending] = {}
+        """By token: the last step taken to end that attempt."""
         self._next_family = 0.0
 
     def stop(self) -> None:
@@ -56,7 +57,7 @@ class Watchdog(threading.Thread):
     def run(self) -> None:
         """Watch until stopped."""
         while not self._stopping:
-            running = [(lease, lease.runner) for lease in self._leases.all() if lease.runner is not None]
+            running = self._leases.running()
             for lease, runner in running:
                 try:
                     self._watch(lease, runner)
@@ -65,11 +66,8 @@ class Watchdog(threading.Thread):
             if time.monotonic() >= self._next_family:
                 self._next_family = time.monotonic() + _FAMILY_S
                 self._weigh(running)
-            self._done = {
-                key: done
-                for key, done in self._done.items()
-                if any(key == (r.pid, r.started) for _, r in running)
-            }
+            there = {lease.token for lease, _ in running}
+            self._done = {token: done for token, done in self._done.items() if token in there}
             with self._leases.to_watch:
                 if not self._stopping and (running or not self._any()):
                     self._leases.to_watch.wait(_TICK_S if running else None)
@@ -94,9 +92,8 @@ class Watchdog(threading.Thread):
             self._end(lease, runner, lease.ending, now - lease.ending_at)
 
     def _end(self, lease: Lease, runner: Runner, why: Ending, for_s: float) -> None:
-        key = (runner.pid, runner.started)
-        fresh = self._done.get(key) != why
-        self._done[key] = why
+        fresh = self._done.get(lease.token) != why
+        self._done[lease.token] = why
         if why in _OF_ONE and any(other.ending not in _OF_ONE for other in self._leases.sharing(runner)):
             # The others of its batch are not to blame; they get a little time.
             if for_s > self._settings.grace_s:

@@ -11,11 +11,13 @@ from typing import Protocol
 
 import structlog
 
+from agent.files.transfer import TransferAborted
 from agent.leases import Lease
+from agent.runners.forkserver import kept_kinds
 from agent.runners.home import Home
 from agent.runners.reading import Reading, Stream
 from agent.runners.runner import RunnerGone
-from agent.sampling import shortfall
+from agent.sampling import booked_mib, realised, shortfall
 from agent.workshop import Workshop
 from workloads.protocol import Batch, OfJob, Spec
 
@@ -58,6 +60,10 @@ class Job(Protocol):
         """The runner sent a line that is no message."""
         ...
 
+    def succeeded(self) -> bool:
+        """Whether a result of it was heard, and nothing that is no message."""
+        ...
+
     def grace_s(self) -> float:
         """The runner has ended: how long what it started may go on."""
         ...
@@ -72,8 +78,11 @@ class Work:
 
     def __init__(self, shop: Workshop, jobs: Sequence[Job]) -> None:
         self._shop = shop
-        self._jobs = jobs
+        self._first = jobs[0]
+        self._jobs = list(jobs)
         self._leases = [job.lease for job in jobs]
+        self.shared = len(jobs) > 1
+        """Whether it is for more than one job."""
         self.home: Home | None = None
         """Where it is done, once it has begun."""
         self._reading: Reading | None = None
@@ -85,41 +94,40 @@ class Work:
         self.failed: Exception | None = None
         """Why it never began."""
 
-    @property
-    def shared(self) -> bool:
-        """Whether it is for more than one job."""
-        return len(self._jobs) > 1
-
     def begun_by(self, job: Job) -> bool:
         """Whether it is this job that begins and finishes it."""
-        return self._jobs[0] is job
+        return self._first is job
+
+    def has(self, job: Job) -> bool:
+        """Whether it was begun with this one; those that were to end by then were left out."""
+        return job in self._jobs
 
     def begin(self) -> None:
         """Find a runner or start one, and give it the work.
 
         Raises:
             NoRoom: Somebody took the memory meanwhile.
+            TransferAborted: All of them are to end before they began.
             OSError: The machine will not give us a process.
             EOFError: The forkserver died of the attempt.
         """
         home = self.home = self._housed()
-        self._reading = Reading(home.runner, self)
-        self._reading.start()
         try:
+            self._reading = Reading(home.runner, self)
             for job in self._jobs:
                 home.enter(job.lease.token)
                 job.moved(home.folder)
                 self._shop.isolation.admit(self._shop.folder(job.lease), home.plan)
             specs = [job.spec() for job in self._jobs]
+            self._reading.start()
+        except BaseException:
+            self._end(home)
+            raise
+        try:
             home.runner.send(specs[0] if len(specs) == 1 else Batch(specs))
         except RunnerGone as exc:
             log.warning("runner.deaf", pid=home.runner.pid, error=str(exc))
             home.runner.kill()
-        except OSError as exc:
-            self.failed = exc
-            home.runner.kill()
-            self.finish()
-            raise
 
     def give_up(self) -> None:
         """Whoever listens for all of them cannot go on."""
@@ -132,15 +140,14 @@ class Work:
         assert home is not None
         assert reading is not None
         reading.join()
+        rests = False
         try:
             home.ran += 1
-            rests = reading.idle and home.alone() and self._rests(home)
-            if not rests:
-                # While it holds anything, that must be seen to be theirs.
-                gone = reading.gone or home.runner.kill()
-                for lease in self._leases:
-                    lease.runner = None
-                self.exit_code = home.end(gone=gone)
+            try:
+                rests = reading.idle and self._rests(home)
+            finally:
+                if not rests:
+                    self._end(home, gone=reading.gone)
             log.info(
                 "runner.rests" if rests else "runner.ended",
                 pid=home.runner.pid,
@@ -159,29 +166,63 @@ class Work:
             job.heard()
 
     def _rests(self, home: Home) -> bool:
+        """Only our own code, which did well, and left nothing behind: a runner itself may say anything."""
+        if home.kind not in kept_kinds() or not all(job.succeeded() for job in self._jobs):
+            return False
         try:
+            if not home.alone():
+                return False
             home.tidy()
         except OSError as exc:
             log.warning("runner.untidy", pid=home.runner.pid, error=str(exc))
             return False
         return self._shop.warm.rest(home, self._leases)
 
+    def _end(self, home: Home, *, gone: bool = False) -> None:
+        """End the runner; while it holds anything, that must be seen to be its leases'."""
+        gone = gone or home.runner.kill()
+        for lease in self._leases:
+            lease.runner = None
+        self.exit_code = home.end(gone=gone)
+
     def _housed(self) -> Home:
         """Look again, make room, and start; or take one that rests."""
         shop = self._shop
         with shop.starting:
+            self._leave_out()
             home = shop.warm.take(self._leases)
             if home is not None:
                 log.info("runner.resumed", pid=home.runner.pid, jobs=len(self._jobs), ran=home.ran)
             try:
+                if home is not None and self._outgrown():
+                    self._end(home)
+                    home = None
                 self._make_room()
                 return home or self._launched()
             except BaseException:
                 if home is not None and not shop.warm.rest(home, self._leases):
-                    for lease in self._leases:
-                        lease.runner = None
-                    home.end()
+                    self._end(home)
                 raise
+
+    def _leave_out(self) -> None:
+        """Who is to end by now does not begin."""
+        ending = [job for job in self._jobs if job.lease.ending is not None]
+        if len(ending) == len(self._jobs):
+            raise TransferAborted("to end before it began")
+        for job in ending:
+            self._jobs.remove(job)
+            self._leases.remove(job.lease)
+            job.heard()
+
+    def _outgrown(self) -> bool:
+        """Whether the runner that was taken holds more than what is booked now: then the job would be blamed for it."""
+        sample = self._shop.sampler.look(rest_is_free=False)
+        grants = {lease.token: lease.claimed.grant for lease in self._leases if lease.claimed is not None}
+        return any(
+            sum(realised(device, token) for token in grants)
+            > sum(booked_mib(grant, device.idx) for grant in grants.values())
+            for device in sample.devices
+        )
 
     def _make_room(self) -> None:
         shop = self._shop

@@ -241,6 +241,8 @@ class Claimed(msgspec.Struct, frozen=True):
     exclusive: bool
     model: str = ""
     """The model it uses, or empty: runners that have it loaded may take it."""
+    preemptible: bool = False
+    """It may be asked to give way to urgent work."""
     checkpoint: CheckpointRef | None = None
     trace: str | None = None
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 import resource
 import signal
@@ -116,6 +117,18 @@ def use_threads(cpu_milli: int) -> None:
     os.environ["OMP_NUM_THREADS"] = str(threads)
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(threads)
+
+
+def give_back_memory() -> None:
+    """What allocators keep for themselves goes back: a runner at rest holds its model, not what the last job was like.
+
+    Or else a small job that goes on with it would seem to have outgrown its booking.
+    """
+    gc.collect()
+    if (torch := sys.modules.get("torch")) and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    with contextlib.suppress(AttributeError):  # only the C library of GNU has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class PeakMeter:

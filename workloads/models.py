@@ -15,6 +15,10 @@ class Models:
         self._key: Hashable = None
         self._model: object = None
 
+    def drop(self) -> None:
+        """Keep nothing."""
+        self._key = self._model = None
+
     def get(self, key: Hashable, load: Callable[[], Model]) -> Model:
         """The model kept under this key, else what `load` gives; another one is let go before."""
         if key != self._key or self._model is None:

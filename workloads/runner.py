@@ -56,6 +56,7 @@ def run(channel: Connection, log: Connection | None, env: Mapping[str, str]) -> 
             if not (keeps and done.succeeded):
                 return done.code
             os.chdir("/")  # the folder goes with its job
+            confine.give_back_memory()
             sys.stdout.flush()
             sys.stderr.flush()
             socket.send(Idle())
@@ -77,8 +78,12 @@ class Done(NamedTuple):
 
 def perform_all(specs: Sequence[Spec], channel: Channel, bounds: confine.Bounds, models: Models) -> Done:
     """Do one job, or several as one; where that fails, each alone."""
-    if len(specs) > 1 and (batched := _perform_as_one(specs, channel, bounds, models)) is not None:
-        return batched
+    if len(specs) > 1:
+        batched = _perform_as_one(specs, channel, bounds, models)
+        if batched is not None:
+            return batched
+        models.drop()  # as after any failure
+        confine.give_back_memory()
     done = [
         perform(spec, channel if len(specs) == 1 else Of(channel, at), bounds=bounds, models=models)
         for at, spec in enumerate(specs)
@@ -121,6 +126,7 @@ def perform(
         return Done(EXIT_OK, succeeded=False)
     except BaseException as exc:  # noqa: BLE001 - the edge where every failure becomes a message
         spare = None
+        context.models.drop()  # nobody knows in what state it left the model
         _let_go(exc)
         budget_mib = context.budget_mib if bounds is not None else 0
         failure, code = describe(exc, _peak(context, meter), budget_mib, on_gpu=bool(meter.gpus))
@@ -148,7 +154,8 @@ def _perform_as_one(
         os.chdir(specs[0].work_dir)
         for name in ("ARGOSY_JOB_ID", "ARGOSY_ATTEMPT"):
             os.environ.pop(name, None)
-        confine.use_threads(sum(spec.cpu_milli for spec in specs))
+        # As many as each of them alone: with another number, sums round differently, and with them the pictures.
+        confine.use_threads(min(spec.cpu_milli for spec in specs))
         bounds.hold(_together(specs), sum(spec.ram_mib for spec in specs))
         answers = [dict(values) for values in workload(contexts)]
         for context in contexts:

@@ -33,6 +33,11 @@ def known_kinds() -> tuple[str, ...]:
     return tuple(sorted(import_module(REGISTRY).KINDS))
 
 
+def kept_kinds() -> tuple[str, ...]:
+    """Kinds whose runner may take another job."""
+    return tuple(import_module(REGISTRY).KEEPS)
+
+
 def batched_kinds() -> tuple[str, ...]:
     """Kinds of which several jobs can be done as one."""
     return tuple(import_module(REGISTRY).BATCHES)

@@ -336,8 +336,8 @@ def test_a_file_without_a_name_is_counted(tmp_path: Path):
         file.flush()
         (tmp_path / "f").unlink()
 
-        assert used_mib(tmp_path, []) < 8
-        assert used_mib(tmp_path, [os.getpid()]) >= 8
+        assert used_mib([tmp_path], []) < 8
+        assert used_mib([tmp_path], [os.getpid()]) >= 8
 
 
 def test_folders_without_end_are_counted_and_cleared(tmp_path: Path):
@@ -351,7 +351,7 @@ def test_folders_without_end_are_counted_and_cleared(tmp_path: Path):
         os.chdir("d" * 20)
     Path("f").write_bytes(bytes(3 << 20))
     os.chdir(before)
-    assert used_mib(top, []) >= 3
+    assert used_mib([top], []) >= 3
     clear(top)
 
     assert not top.exists()

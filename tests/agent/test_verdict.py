@@ -92,3 +92,14 @@ def test_a_completion_carries_the_larger_peak(said, seen, told):
     claimed = msgspec.structs.replace(CLAIMED, grant=Grant([], 0, 100, 1000, 0))
 
     assert completion(claimed, Result([], peak_mib=said), [], seen).peak_mib == told
+
+
+@pytest.mark.parametrize("ending", [None, Ending.OUT_OF_MEMORY, Ending.OUT_OF_DISK, Ending.TIMEOUT])
+def test_what_nobody_can_say_of_one_of_a_batch_is_held_against_none(ending: Ending | None):
+    """The same alone is a failure; a job that said how it ended is judged by that."""
+    facts = {"ending": ending, "last": None, "exit_code": -9}
+
+    assert isinstance(judge(CLAIMED, Facts(**facts, shared=True)), Released)
+    assert isinstance(judge(CLAIMED, Facts(**facts)), Failed)
+    spoken = judge(CLAIMED, Facts(ending=None, last=Failure("user_error", "bad"), exit_code=0, shared=True))
+    assert isinstance(spoken, Failed)

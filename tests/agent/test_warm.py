@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -148,6 +149,23 @@ def test_a_runner_with_children_does_not_stay(hoards: Bench):
     assert at_rest(hoards) == []
 
 
+def test_a_runner_of_other_code_does_not_stay(hoards: Bench):
+    """Whatever it says: only kinds that are ours to keep."""
+    outcome = hoards.outcome(hoards.start("command", {"values": {}}))
+    assert isinstance(outcome, Completion)
+
+    eventually(lambda: not alive(outcome.values["pid"]))
+    assert at_rest(hoards) == []
+
+
+def test_one_that_holds_more_than_the_next_job_books_is_not_taken(hoards: Bench):
+    """The job would be blamed for it: it starts cold instead."""
+    large = done(hoards, 500, model="m")
+
+    assert done(hoards, 10, model="m") != large
+    assert not alive(large)
+
+
 def test_no_more_at_rest_than_the_most(hoards: Bench):
     """The longest at rest goes."""
     pids = [done(hoards, model=str(at)) for at in range(hoards.shop.settings.warm_most + 1)]
@@ -242,6 +260,33 @@ def test_when_all_are_cancelled_nobody_is_waited_for(bench: Bench):
     assert time.monotonic() - began < bench.shop.settings.grace_s
 
 
+def test_one_that_is_to_end_by_then_is_left_out(bench: Bench):
+    """It was cancelled while it waited for its start; the others begin without it."""
+    with bench.shop.starting:
+        attempts = begun(bench, {}, {"values": {"of": 1}})
+        eventually(lambda: all(attempt._work for attempt in attempts))
+        attempts[0].lease.end(Ending.CANCEL)
+
+    cancelled, other = (bench.outcome(attempt.lease) for attempt in attempts)
+    assert isinstance(cancelled, Failed)
+    assert cancelled.cause is Cause.CANCELLED
+    assert isinstance(other, Completion)
+    assert other.values == {"of": 1}
+
+
+def test_different_endings_of_a_batch_come_to_an_end(bench: Bench):
+    """A runner that hears nothing is killed after the grace, whatever each of its jobs is ended for."""
+    first, second = leases = batch(bench, {"seconds": 600}, {"seconds": 600})
+    runner = eventually(lambda: first.runner is second.runner and first.runner)
+    os.kill(runner.pid, signal.SIGSTOP)
+
+    first.end(Ending.TIMEOUT)
+    second.end(Ending.CANCEL)
+
+    assert isinstance(bench.outcome(second, within_s=5), Failed)
+    assert [bench.outcome(lease) is not None for lease in leases] == [True, True]
+
+
 def test_a_lost_one_does_not_end_the_others(bench: Bench):
     """I2: nothing of it is told; the rest goes on."""
     first, second = leases = batch(bench, {"seconds": 0.4}, {"seconds": 0.4})
@@ -282,6 +327,7 @@ def test_who_may_be_together(bench: Bench):
         {"project_id": OTHER},
         {"attempt": 2},
         {"exclusive": True},
+        {"preemptible": True},
         {"model": "m"},
         {"grant": on_host(512)},
         {"grant": Grant([], 0, 64, 1000, 0)},
@@ -293,6 +339,6 @@ def test_who_may_be_together(bench: Bench):
     def places(most: int) -> list[list[int]]:
         return [[leases.index(lease) for lease in some] for some in sorted_out(leases, ["noop"], most)]
 
-    assert places(16) == [[0, 1, 6, 8], [2], [3], [4], [5], [7]]
-    assert places(2) == [[0, 1], [6, 8], [2], [3], [4], [5], [7]]
+    assert places(16) == [[0, 1, 7, 9], [2], [3], [4], [5], [6], [8]]
+    assert places(2) == [[0, 1], [7, 9], [2], [3], [4], [5], [6], [8]]
     assert all(len(some) == 1 for some in sorted_out(leases, [], 16))

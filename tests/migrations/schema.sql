@@ -352,12 +352,12 @@ CREATE FUNCTION fleet._resolved_inputs(p_project uuid, p_inputs jsonb) RETURNS j
     AS <a992968e409786ce5ec217e768a1374d>;
 
 --
--- Name: _answer(uuid, uuid, integer, uuid, text, jsonb, jsonb, integer, boolean, text, integer[], integer, integer, integer, integer, text); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _answer(uuid, uuid, integer, uuid, text, jsonb, jsonb, integer, boolean, text, integer[], integer, integer, integer, integer, text, boolean); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer, p_model text) RETURNS json
+CREATE FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer, p_model text, p_preemptible boolean) RETURNS json
     LANGUAGE sql STABLE
-    RETURN json_build_object('job_id', p_job, 'token', p_token, 'attempt', p_attempt, 'project_id', p_project, 'kind', p_kind, 'params', p_params, 'timeout_s', p_timeout_s, 'exclusive', p_exclusive, 'model', p_model, 'trace', p_trace, 'grant', json_build_object('devices', p_devices, 'vram_mib', p_vram_mib, 'ram_mib', p_ram_mib, 'cpu_milli', p_cpu_milli, 'disk_mib', p_disk_mib), 'inputs', CASE WHEN (p_inputs IS NULL) THEN '[]'::jsonb ELSE fleet._resolved_inputs(p_project, p_inputs) END, 'checkpoint', CASE WHEN (p_attempt > 1) THEN fleet._last_checkpoint(p_job) ELSE NULL::json END);
+    RETURN json_build_object('job_id', p_job, 'token', p_token, 'attempt', p_attempt, 'project_id', p_project, 'kind', p_kind, 'params', p_params, 'timeout_s', p_timeout_s, 'exclusive', p_exclusive, 'model', p_model, 'preemptible', p_preemptible, 'trace', p_trace, 'grant', json_build_object('devices', p_devices, 'vram_mib', p_vram_mib, 'ram_mib', p_ram_mib, 'cpu_milli', p_cpu_milli, 'disk_mib', p_disk_mib), 'inputs', CASE WHEN (p_inputs IS NULL) THEN '[]'::jsonb ELSE fleet._resolved_inputs(p_project, p_inputs) END, 'checkpoint', CASE WHEN (p_attempt > 1) THEN fleet._last_checkpoint(p_job) ELSE NULL::json END);
 
 --
 -- Name: kinds; Type: TABLE; Schema: fleet; Owner: -
@@ -930,7 +930,7 @@ CREATE FUNCTION fleet._check_submissions(p_items fleet.submission[]) RETURNS voi
 CREATE FUNCTION fleet._claimed(p_jobs uuid[]) RETURNS json
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <bad2294459b4e4fd3c528ab35965308e>;
+    AS <b08356db12322d3f21e6d062b263f9e8>;
 
 --
 -- Name: _claimed_before(uuid, uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1145,7 +1145,7 @@ CREATE FUNCTION fleet._lease(p_session uuid, p_request uuid, p_seq bigint, p_boo
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_nestloop TO 'off'
-    AS <770960d6f050e5a47a83a87067df6c54>;
+    AS <5b53aa708a61b00753f30354fbd19b57>;
 
 --
 -- Name: _least(fleet.room, fleet.room); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1842,13 +1842,13 @@ CREATE FUNCTION fleet._warm_keys(p_sample jsonb) RETURNS text[]
     AS <a8a47d059927f1b695f646def9e294c3>;
 
 --
--- Name: _warm_lanes(jsonb); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _warm_lanes(jsonb, bigint[], integer[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._warm_lanes(p_sample jsonb) RETURNS TABLE(lane_id bigint, runner integer, devices text)
+CREATE FUNCTION fleet._warm_lanes(p_sample jsonb, p_lanes bigint[], p_used integer[]) RETURNS TABLE(lane_id bigint, runner integer, devices text)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <439e4c4c9fa02ade9dde0864caa8d306>;
+    AS <6713d3b19b14c660c8920b9a342d1b3d>;
 
 --
 -- Name: _warm_places(fleet.room, fleet.shapes, bigint, bigint[], integer[], text[], integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1913,7 +1913,7 @@ CREATE FUNCTION fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <ac6d775a6ae93535b7a039b3191f3d59>;
+    AS <db474ea5aa4e2a239026d2dd2f9989d1>;
 
 --
 -- Name: complete_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -6433,11 +6433,11 @@ REVOKE ALL ON FUNCTION fleet._resolved_inputs(p_project uuid, p_inputs jsonb) FR
 GRANT ALL ON FUNCTION fleet._resolved_inputs(p_project uuid, p_inputs jsonb) TO fleet_owner;
 
 --
--- Name: FUNCTION _answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer, p_model text); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer, p_model text, p_preemptible boolean); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer, p_model text) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer, p_model text) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer, p_model text, p_preemptible boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer, p_model text, p_preemptible boolean) TO fleet_owner;
 
 --
 -- Name: TABLE kinds; Type: ACL; Schema: fleet; Owner: -
@@ -7114,11 +7114,11 @@ REVOKE ALL ON FUNCTION fleet._warm_keys(p_sample jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._warm_keys(p_sample jsonb) TO fleet_owner;
 
 --
--- Name: FUNCTION _warm_lanes(p_sample jsonb); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _warm_lanes(p_sample jsonb, p_lanes bigint[], p_used integer[]); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._warm_lanes(p_sample jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._warm_lanes(p_sample jsonb) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._warm_lanes(p_sample jsonb, p_lanes bigint[], p_used integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._warm_lanes(p_sample jsonb, p_lanes bigint[], p_used integer[]) TO fleet_owner;
 
 --
 -- Name: FUNCTION _warm_places(p_room fleet.room, p_shape fleet.shapes, p_lane bigint, p_lanes bigint[], p_runners integer[], p_devices text[], p_most integer, OUT places text[], OUT runners integer[]); Type: ACL; Schema: fleet; Owner: -

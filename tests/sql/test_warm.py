@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from queue_schema.calls import admin, agents
+from queue_schema.errors import BadRequest
 from queue_schema.shapes import Need, Sample, WarmModel
 from tests.support.clock import Clock
 from tests.support.verbs import Agent, Project
@@ -126,6 +127,16 @@ def test_a_kind_without_a_model_can_be_warm_too(clock: Clock, project: Project, 
 
     assert claimed(node, 1, resting(project, "", kind="noop")) == [hot]
     assert claimed(node, 1, resting(project, "", kind="noop")) == [old]
+
+
+def test_a_sample_that_is_none_is_refused(project: Project, node: Agent):
+    """With the field, and the fix."""
+    portrait(project, "m")
+
+    with pytest.raises(BadRequest) as refused:
+        node.claim(1, sample=msgspec.structs.replace(node.sample(), warm={"m": 1}))  # type: ignore[arg-type]
+
+    assert refused.value.field == "sample.warm"
 
 
 def test_who_has_the_model_is_woken(database_url: str, conn, project: Project):

@@ -138,7 +138,7 @@ class Warm:
             scratch: A folder to make a link in.
 
         Raises:
-            UserError: Not safetensors, or not a LoRA for this base.
+            UserError: Not safetensors, or not a LoRA for this base. It may be half changed then, and of no use.
         """
         if lora == self._lora:
             return

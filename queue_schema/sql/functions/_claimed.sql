@@ -33,13 +33,13 @@ $$;
 create function fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb,
                               p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[],
                               p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer,
-                              p_model text)
+                              p_model text, p_preemptible boolean)
   returns json
   language sql
   stable
   return json_build_object(
            'job_id', p_job, 'token', p_token, 'attempt', p_attempt, 'project_id', p_project, 'kind', p_kind,
-           'params', p_params, 'timeout_s', p_timeout_s, 'exclusive', p_exclusive, 'model', p_model, 'trace', p_trace,
+           'params', p_params, 'timeout_s', p_timeout_s, 'exclusive', p_exclusive, 'model', p_model, 'preemptible', p_preemptible, 'trace', p_trace,
            'grant', json_build_object('devices', p_devices, 'vram_mib', p_vram_mib, 'ram_mib', p_ram_mib,
                                       'cpu_milli', p_cpu_milli, 'disk_mib', p_disk_mib),
            'inputs', case when p_inputs is null then '[]' else fleet._resolved_inputs(p_project, p_inputs) end,
@@ -54,7 +54,7 @@ create function fleet._claimed(p_jobs uuid[])
 as $$
   select coalesce(json_agg(fleet._answer(l.job_id, l.token, l.attempt, l.project_id, j.kind, j.params, j.inputs, j.timeout_s,
                                          j.exclusive, j.trace, l.devices, l.vram_mib, l.ram_mib, l.cpu_milli, l.disk_mib,
-                                         j.model_key)
+                                         j.model_key, l.preemptible)
                            order by i.place), '[]')
     from unnest(p_jobs) with ordinality as i (job_id, place)
     join fleet.leases as l on l.job_id = i.job_id

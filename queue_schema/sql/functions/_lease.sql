@@ -61,7 +61,7 @@ begin
     delete from fleet.idle_sessions as i where i.session_id = p_session
   )
   select json_agg(fleet._answer(l.job_id, l.token, l.attempt, l.project_id, l.kind, l.params, l.inputs, l.timeout_s, l.exclusive,
-                                l.trace, l.devices, l.vram_mib, l.ram_mib, l.cpu_milli, l.disk_mib, l.model_key) order by l.visit, l.place),
+                                l.trace, l.devices, l.vram_mib, l.ram_mib, l.cpu_milli, l.disk_mib, l.model_key, l.preemptible) order by l.visit, l.place),
          bool_or(l.exclusive)
     into v_answer, v_waits
     from lease as l;

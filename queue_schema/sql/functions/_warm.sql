@@ -16,22 +16,25 @@ as $$
     from jsonb_to_recordset(p_sample -> 'warm') as w (project_id uuid, kind text, model text)
 $$;
 
--- _warm_lanes: lanes whose next job could go on with a runner that rests on the node, once for each such runner.
+-- _warm_lanes: of these lanes, those whose next job could go on with a runner that rests on the node, once for each such
+-- runner; 64 runners at most.
 --
--- runner   counts the runners
+-- p_used   runners that jobs go on with already
+-- runner   counts the runners of the sample
 -- devices  on which it is
-create function fleet._warm_lanes(p_sample jsonb)
+create function fleet._warm_lanes(p_sample jsonb, p_lanes bigint[], p_used integer[])
   returns table (lane_id bigint, runner integer, devices text)
   language sql
   stable
   set search_path = pg_catalog, pg_temp
 as $$
   select l.lane_id, w.at::integer, (array(select e.idx::integer from jsonb_array_elements_text(w.rest -> 'devices') as e (idx)))::text
-    from jsonb_array_elements(p_sample -> 'warm') with ordinality as w (rest, at)
-    join fleet.needs as n
-      on n.project_id = (w.rest ->> 'project_id')::uuid and n.kind = w.rest ->> 'kind' and n.model_key = w.rest ->> 'model'
-    join fleet.lanes as l on l.need_id = n.need_id
-   where l.active and not l.paused
+    from fleet.lanes as l
+    join fleet.needs as n on n.need_id = l.need_id
+    join jsonb_array_elements(p_sample -> 'warm') with ordinality as w (rest, at)
+      on w.at <= 64 and not w.at = any(p_used)
+     and n.project_id = (w.rest ->> 'project_id')::uuid and n.kind = w.rest ->> 'kind' and n.model_key = w.rest ->> 'model'
+   where l.lane_id = any(p_lanes)
 $$;
 
 -- _warm_places: where jobs of a lane would go on with runners that rest, up to p_most of them; as _places, and which runners.

@@ -3,8 +3,8 @@
 -- Caller   fleet_agent
 -- p_sample {seq, devices: [{idx, free_mib, leases: [{job_id, token, mib}]}], disk_free_mib,
 --           warm: [{project_id, kind, model, devices}]}: runners at rest, whose memory counts as free
--- Returns  [{job_id, token, attempt, project_id, kind, params, inputs, grant, timeout_s, exclusive, model, checkpoint,
---           trace}]
+-- Returns  [{job_id, token, attempt, project_id, kind, params, inputs, grant, timeout_s, exclusive, model, preemptible,
+--           checkpoint, trace}]
 -- Locks    the session row KEY SHARE; the node's bookings; rows of ready, caps and lanes with SKIP LOCKED: it never waits
 --          for another node
 -- Errors   JQ002 bad_request, JQ003 session_lost
@@ -61,10 +61,12 @@ declare
   l_shape   fleet.shapes[];
   l_run_s   double precision[];
   l_pull    bigint[];            -- by how much its next job counts as older, since its model is loaded here
-  w_lane    bigint[] := '{}';    -- lanes whose model rests here, once for each runner, with
+  w_lane    bigint[];            -- those of these lanes whose model rests here, once for each runner, with
   w_runner  integer[];           -- its number and
   w_devices text[];              -- where it is
-  w_used    integer[];           -- runners that jobs go on with
+  w_next    integer[];           -- runners that the next jobs may go on with
+  w_used    integer[] := '{}';   -- those that jobs go on with already
+  v_warm    boolean := p_sample ? 'warm';
   v_pull    bigint;
   v_key     bigint;
   v_first   bigint;
@@ -166,12 +168,12 @@ begin
     v_order := 'low'::fleet.priority || v_order;
   end if;
 
-  if p_sample ? 'warm' then
+  if v_warm then
+    if jsonb_typeof(p_sample -> 'warm') <> 'array' then
+      raise exception using errcode = 'JQ002', column = 'sample.warm', message = 'sample.warm is not a list',
+        hint = 'Name each runner at rest: {project_id, kind, model, devices}; leave it out when there is none.';
+    end if;
     v_pull := 1 + v_self.warm_patience_s * 1000000;  -- without any patience it still goes where the runner is
-    select coalesce(array_agg(w.lane_id order by w.runner), '{}'), array_agg(w.runner order by w.runner),
-           array_agg(w.devices order by w.runner)
-      into w_lane, w_runner, w_devices
-      from fleet._warm_lanes(p_sample) as w;
   end if;
 
   <<classes>>
@@ -247,7 +249,11 @@ begin
           end if;
         end loop;
         l_pull := array_fill(0::bigint, array[cardinality(l_lane)]);
-        if w_lane <> '{}' then
+        if v_warm then
+          select coalesce(array_agg(w.lane_id order by w.runner), '{}'), array_agg(w.runner order by w.runner),
+                 array_agg(w.devices order by w.runner)
+            into w_lane, w_runner, w_devices
+            from fleet._warm_lanes(p_sample, l_lane, w_used) as w;
           for k in 1..cardinality(l_lane) loop
             if l_lane[k] = any(w_lane) then
               l_pull[k] := v_pull;
@@ -310,14 +316,14 @@ begin
           v_roomy := case when v_long then fleet._least(v_room, v_kept.rest) else v_room end;
           if l_pull[v_at] > 0 then
             select w.places, w.runners
-              into v_places, w_used
+              into v_places, w_next
               from fleet._warm_places(v_roomy, v_shape, l_lane[v_at], w_lane, w_runner, w_devices, v_most) as w;
             v_bound := v_bound + l_pull[v_at];
             l_pull[v_at] := 0;  -- there is no room on any of them; or until it is known which are left
             continue lanes when cardinality(v_places) = 0;
           else
             v_places := fleet._places(v_roomy, v_shape, v_most);
-            w_used := null;
+            w_next := null;
           end if;
           if cardinality(v_places) = 0 then
             v_dry := v_dry || l_lane[v_at];
@@ -343,12 +349,13 @@ begin
             v_taken := v_taken || row(v_took.jobs, v_places, v_shape, v_cost, l_run_s[v_at], v_turn.project_id, v_class = 'low',
                                       v_capped)::fleet.taken;
           end if;
-          if w_used is not null then
+          if w_next is not null then
+            w_used := w_used || w_next[:v_count];
             select coalesce(array_agg(w.lane_id order by w.runner), '{}'), array_agg(w.runner order by w.runner),
                    array_agg(w.devices order by w.runner)
               into w_lane, w_runner, w_devices
               from unnest(w_lane, w_runner, w_devices) as w (lane_id, runner, devices)
-             where not w.runner = any(w_used[:v_count]);
+             where not w.runner = any(w_used);
             for k in 1..cardinality(l_lane) loop
               l_pull[k] := case when l_lane[k] = any(w_lane) then v_pull else 0 end;
             end loop;
