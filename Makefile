@@ -35,7 +35,7 @@ check: $(STAMP)  ## Lint, types, architecture, schema snapshot
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.migrations.snapshot --check
 
-bench: $(STAMP)  ## Measure everything, 45 minutes on two cores (QUICK=1: 10; PARTS="drain flat": only these); bench/results/README.md
+bench: $(STAMP)  ## Measure everything, 48 minutes on two cores (QUICK=1: 10; PARTS="drain flat": only these); bench/results/README.md
 	$(BIN)/python -m bench $(if $(QUICK),--quick) $(PARTS)
 
 format: $(STAMP)  ## Put the code into its usual form
