@@ -110,7 +110,10 @@ class _Soak:
                 preload="workloads.runner,workloads.trivial",
                 kinds="noop,selftest.allocate",
                 drain_s=3,
-                gauge_s=2,
+                # Fifty agents on two cores: each looks a third as often as on a machine of its own.
+                poll_s=3,
+                gauge_s=5,
+                warm_most=2,
                 log_level="warning",
             )
         self.fleet.add_agent(
