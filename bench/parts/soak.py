@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -287,7 +288,11 @@ class _Soak:
 
 
 def _scheduler() -> psutil.Process:
-    return next(each for each in psutil.Process().children() if each.cmdline()[-1] == "scheduler")
+    for each in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):  # an agent that was killed just now
+            if each.cmdline()[-1:] == ["scheduler"]:
+                return each
+    raise RuntimeError("the scheduler is not there")
 
 
 def _uss_mib(pid: int) -> float:
