@@ -11,6 +11,7 @@ from typing import Protocol
 
 import structlog
 
+from agent.devices.host import RAM_IDX
 from agent.files.transfer import TransferAborted
 from agent.leases import Lease
 from agent.runners.forkserver import kept_kinds
@@ -215,12 +216,14 @@ class Work:
             job.heard()
 
     def _outgrown(self) -> bool:
-        """Whether the runner that was taken holds more than what is booked now: then the job would be blamed for it."""
+        """Whether the runner that was taken holds so much more than what is booked now that the job would end for it."""
+        settings = self._shop.settings
         sample = self._shop.sampler.look(rest_is_free=False)
         grants = {lease.token: lease.claimed.grant for lease in self._leases if lease.claimed is not None}
         return any(
             sum(realised(device, token) for token in grants)
             > sum(booked_mib(grant, device.idx) for grant in grants.values())
+            + (settings.ram_allowance_mib if device.idx == RAM_IDX else settings.gpu_allowance_mib)
             for device in sample.devices
         )
 
