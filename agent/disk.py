@@ -135,26 +135,27 @@ class Disk(threading.Thread):
                     clear(path)
 
     def _look_at_jobs(self) -> None:
-        for lease in self._leases.all():
-            runner = lease.runner
-            if runner is None or lease.claimed is None or lease.ending is not None:
+        for runner, sharing in self._leases.by_runner().items():
+            going = [lease for lease in sharing if lease.ending is None]
+            if not going:
                 continue
             # What is in the home of a runner is that of all who share it.
-            sharing = self._leases.sharing(runner)
             booked = sum(each.claimed.grant.disk_mib for each in sharing if each.claimed is not None)
             try:
                 # Others may have left files in its home that are still on their way to the store.
                 own = [Path(runner.folder) / "tmp", *(each.folder for each in sharing if each.folder)]
                 held = used_mib(own, [each.pid for each in runner.family_now()])
             except OSError as exc:
-                if lease.runner is not None:  # else it has just ended, and its folder with it
-                    log.warning("disk.not_counted", token=str(lease.token), error=str(exc))
+                if any(
+                    lease.runner is not None for lease in going
+                ):  # else it has just ended, and its folder with it
+                    log.warning("disk.not_counted", pid=runner.pid, error=str(exc))
                 continue
             if held <= booked + self._allowance_mib:
                 continue
             text = f"wrote {held} MiB, booked were {booked} MiB of scratch space (need.disk_mib)"
-            if lease.end(Ending.OUT_OF_DISK, text):
-                log.warning("runner.filled_disk", token=str(lease.token), held_mib=held, booked_mib=booked)
+            if told := [str(lease.token) for lease in going if lease.end(Ending.OUT_OF_DISK, text)]:
+                log.warning("runner.filled_disk", tokens=told, held_mib=held, booked_mib=booked)
 
 
 def used_mib(folders: Sequence[Path], pids: Iterable[int]) -> int:

@@ -149,14 +149,14 @@ class Leases:
             lease.runner = runner
             self.to_watch.notify_all()
 
-    def running(self) -> list[tuple[Lease, Runner]]:
-        """Those that have a runner, with it, all at one moment."""
+    def by_runner(self) -> dict[Runner, list[Lease]]:
+        """Those that have a runner, by it, all at one moment: each its one, or as many as are in its batch."""
+        found: dict[Runner, list[Lease]] = {}
         with self.changed:
-            return [(lease, lease.runner) for lease in self._held.values() if lease.runner is not None]
-
-    def sharing(self, runner: Runner) -> list[Lease]:
-        """Those whose jobs one runner does: one, or as many as are in its batch."""
-        return [lease for lease, own in self.running() if own is runner]
+            for lease in self._held.values():
+                if lease.runner is not None:
+                    found.setdefault(lease.runner, []).append(lease)
+        return found
 
     def get(self, token: UUID) -> Lease | None:
         """One lease, if it is still held."""

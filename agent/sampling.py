@@ -106,7 +106,7 @@ class Sampler:
         with self._lock:
             self._seq += 1
             with self._leases.changed:
-                working, resting = self._leases.running(), self._warm.homes()
+                working, resting = self._leases.by_runner(), self._warm.homes()
                 warm = self._warm.models()
             groups = self._groups(working, resting)
             kept = self._kept = self.kept()
@@ -130,12 +130,11 @@ class Sampler:
         for source in self._sources:
             source.close()
 
-    def _groups(self, working: Sequence[tuple[Lease, Runner]], resting: Sequence[Home]) -> dict[UUID, Group]:
+    def _groups(
+        self, working: Mapping[Runner, Sequence[Lease]], resting: Sequence[Home]
+    ) -> dict[UUID, Group]:
         """By lease, and by runner for those at rest."""
-        running: dict[Runner, list[Lease]] = {}
-        for lease, runner in working:
-            running.setdefault(runner, []).append(lease)
-        if not running and not resting:
+        if not working and not resting:
             return {}
         inherited = self._forkserver.footprint()
 
@@ -144,7 +143,7 @@ class Sampler:
             return Group(job_id, pids, -(-processes.realised_mib(pids, inherited) // of), of)
 
         groups = {}
-        for runner, sharing in running.items():
+        for runner, sharing in working.items():
             found = group(runner, sharing[0].job_id, len(sharing))
             for lease in sharing:
                 lease.peak_ram_mib = max(lease.peak_ram_mib, found.ram_mib)

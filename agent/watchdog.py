@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 import structlog
@@ -57,23 +57,21 @@ class Watchdog(threading.Thread):
     def run(self) -> None:
         """Watch until stopped."""
         while not self._stopping:
-            running = self._leases.running()
-            for lease, runner in running:
-                try:
-                    self._watch(lease, runner)
-                except Exception:
-                    log.exception("watchdog.failed", token=str(lease.token))  # the others still need it
+            working = self._leases.by_runner()
+            for runner, sharing in working.items():
+                for lease in sharing:
+                    try:
+                        self._watch(lease, runner)
+                    except Exception:
+                        log.exception("watchdog.failed", token=str(lease.token))  # the others still need it
             if time.monotonic() >= self._next_family:
                 self._next_family = time.monotonic() + _FAMILY_S
-                self._weigh(running)
-            there = {lease.token for lease, _ in running}
+                self._weigh(working)
+            there = {lease.token for sharing in working.values() for lease in sharing}
             self._done = {token: done for token, done in self._done.items() if token in there}
             with self._leases.to_watch:
-                if not self._stopping and (running or not self._any()):
-                    self._leases.to_watch.wait(_TICK_S if running else None)
-
-    def _any(self) -> bool:
-        return any(lease.runner is not None for lease in self._leases.all())
+                if not self._stopping and (working or not self._leases.by_runner()):
+                    self._leases.to_watch.wait(_TICK_S if working else None)
 
     def _watch(self, lease: Lease, runner: Runner) -> None:
         assert lease.claimed is not None
@@ -94,7 +92,9 @@ class Watchdog(threading.Thread):
     def _end(self, lease: Lease, runner: Runner, why: Ending, for_s: float) -> None:
         fresh = self._done.get(lease.token) != why
         self._done[lease.token] = why
-        if why in _OF_ONE and any(other.ending not in _OF_ONE for other in self._leases.sharing(runner)):
+        if why in _OF_ONE and any(
+            other.ending not in _OF_ONE for other in self._leases.by_runner().get(runner, [])
+        ):
             # The others of its batch are not to blame; they get a little time.
             if for_s > self._settings.grace_s:
                 runner.kill(within_s=0.0)
@@ -115,11 +115,8 @@ class Watchdog(threading.Thread):
         elif for_s > self._settings.stop_s:
             runner.kill(within_s=0.0)
 
-    def _weigh(self, running: list[tuple[Lease, Runner]]) -> None:
-        if not running:
-            return
-        for runner in dict.fromkeys(runner for _, runner in running):
-            sharing = [lease for lease, theirs in running if theirs is runner]
+    def _weigh(self, working: Mapping[Runner, Sequence[Lease]]) -> None:
+        for runner, sharing in working.items():
             grants = [lease.claimed.grant for lease in sharing if lease.claimed is not None]
             booked = sum(booked_mib(grant, RAM_IDX) for grant in grants)
             allowed = booked + self._settings.ram_allowance_mib

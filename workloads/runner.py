@@ -233,6 +233,7 @@ def local(kind: str, params: Path, inputs: Sequence[str], out: Path, checkpoint:
         checkpoint=str(checkpoint.resolve()) if checkpoint else None,
     )
     channel = LocalChannel()
+    os.chdir(out)
     done = perform(spec, channel)
     for message in channel.sent:
         sys.stdout.write(encode(message).decode())

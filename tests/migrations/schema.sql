@@ -1220,13 +1220,13 @@ CREATE FUNCTION fleet._off(p_what text, p_class integer, p_share double precisio
     AS <98dd4389aba4659d493413233e836a2d>;
 
 --
--- Name: _place(fleet.room, integer, integer, integer, integer, integer, text); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _place(fleet.room, fleet.shapes); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._place(p_room fleet.room, p_gpus integer, p_vram_mib integer, p_cpu_milli integer, p_ram_mib integer, p_disk_mib integer, p_device text) RETURNS integer[]
+CREATE FUNCTION fleet._place(p_room fleet.room, p_shape fleet.shapes) RETURNS integer[]
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <845ad68d6d8d6041532834c0a1037700>;
+    AS <3423926e7b8a79ad83763866521cfb9b>;
 
 --
 -- Name: _places(fleet.room, fleet.shapes, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1235,7 +1235,7 @@ CREATE FUNCTION fleet._place(p_room fleet.room, p_gpus integer, p_vram_mib integ
 CREATE FUNCTION fleet._places(p_room fleet.room, p_shape fleet.shapes, p_most integer) RETURNS text[]
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <37b18fca73602218e091bab5a04b525b>;
+    AS <22aad2ae55021014e9e655775d2f6610>;
 
 --
 -- Name: _plain_lane(uuid, fleet.kinds, text, text, uuid, bigint); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1857,7 +1857,7 @@ CREATE FUNCTION fleet._warm_lanes(p_sample jsonb, p_lanes bigint[], p_used integ
 CREATE FUNCTION fleet._warm_places(p_room fleet.room, p_shape fleet.shapes, p_lane bigint, p_lanes bigint[], p_runners integer[], p_devices text[], p_most integer, OUT places text[], OUT runners integer[]) RETURNS record
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <3568a0133c1635907dbc039a70b13f6c>;
+    AS <22b8107ee8276c0cf9c49c462b15d3f5>;
 
 --
 -- Name: amend_v1(uuid, uuid, jsonb, uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1913,7 +1913,7 @@ CREATE FUNCTION fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <db474ea5aa4e2a239026d2dd2f9989d1>;
+    AS <30c6ff6a27dae750175db396fbb8aa86>;
 
 --
 -- Name: complete_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -6787,11 +6787,11 @@ REVOKE ALL ON FUNCTION fleet._off(p_what text, p_class integer, p_share double p
 GRANT ALL ON FUNCTION fleet._off(p_what text, p_class integer, p_share double precision) TO fleet_owner;
 
 --
--- Name: FUNCTION _place(p_room fleet.room, p_gpus integer, p_vram_mib integer, p_cpu_milli integer, p_ram_mib integer, p_disk_mib integer, p_device text); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _place(p_room fleet.room, p_shape fleet.shapes); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._place(p_room fleet.room, p_gpus integer, p_vram_mib integer, p_cpu_milli integer, p_ram_mib integer, p_disk_mib integer, p_device text) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._place(p_room fleet.room, p_gpus integer, p_vram_mib integer, p_cpu_milli integer, p_ram_mib integer, p_disk_mib integer, p_device text) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._place(p_room fleet.room, p_shape fleet.shapes) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._place(p_room fleet.room, p_shape fleet.shapes) TO fleet_owner;
 
 --
 -- Name: FUNCTION _places(p_room fleet.room, p_shape fleet.shapes, p_most integer); Type: ACL; Schema: fleet; Owner: -

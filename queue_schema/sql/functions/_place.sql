@@ -1,7 +1,6 @@
 -- _place: positions (in the arrays of the room) of the devices a job of this shape would get: the fullest that
 -- still fit, so that small jobs leave big holes whole. '{}' when it needs none; null when it does not fit.
-create function fleet._place(p_room fleet.room, p_gpus integer, p_vram_mib integer, p_cpu_milli integer, p_ram_mib integer,
-                             p_disk_mib integer, p_device text)
+create function fleet._place(p_room fleet.room, p_shape fleet.shapes)
   returns integer[]
   language plpgsql
   immutable
@@ -11,21 +10,21 @@ declare
   v_ram   integer := cardinality((p_room).idx);
   v_found integer[];
 begin
-  if p_cpu_milli > (p_room).cpu_milli or p_disk_mib > (p_room).disk_mib or p_ram_mib > (p_room).claimable[v_ram] then
+  if p_shape.cpu_milli > (p_room).cpu_milli or p_shape.disk_mib > (p_room).disk_mib or p_shape.ram_mib > (p_room).claimable[v_ram] then
     return null;
   end if;
-  if p_gpus = 0 then
+  if p_shape.gpus = 0 then
     return '{}';
   end if;
   v_found := array(
     select i.at
       from generate_series(1, v_ram) as i (at)
      where (p_room).takes[i.at]
-       and (p_device = 'any' or p_device = (p_room).kind[i.at])
-       and (p_room).claimable[i.at] >= p_vram_mib + case when i.at = v_ram then p_ram_mib else 0 end
+       and (p_shape.device = 'any' or p_shape.device = (p_room).kind[i.at])
+       and (p_room).claimable[i.at] >= p_shape.vram_mib + case when i.at = v_ram then p_shape.ram_mib else 0 end
      order by (p_room).claimable[i.at], i.at
-     limit p_gpus);
-  return case when cardinality(v_found) = p_gpus then v_found end;
+     limit p_shape.gpus);
+  return case when cardinality(v_found) = p_shape.gpus then v_found end;
 end
 $$;
 
@@ -52,8 +51,7 @@ begin
     return array_fill('{}'::text, array[greatest(v_most, 0)]);
   end if;
   while cardinality(v_places) < v_most loop
-    v_one := fleet._place(v_room, p_shape.gpus, p_shape.vram_mib, p_shape.cpu_milli, p_shape.ram_mib, p_shape.disk_mib,
-                          p_shape.device);
+    v_one := fleet._place(v_room, p_shape);
     exit when v_one is null;
     v_places := v_places || v_one::text;
     v_room := fleet._book(v_room, p_shape, array[v_one::text]);

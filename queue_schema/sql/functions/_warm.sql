@@ -64,8 +64,7 @@ begin
     for k in 1..cardinality(v_only.idx) loop
       v_only.takes[k] := v_only.takes[k] and v_only.idx[k] = any(v_on);
     end loop;
-    v_one := fleet._place(v_only, p_shape.gpus, p_shape.vram_mib, p_shape.cpu_milli, p_shape.ram_mib, p_shape.disk_mib,
-                          p_shape.device);
+    v_one := fleet._place(v_only, p_shape);
     continue when v_one is null;
     places := places || v_one::text;
     runners := runners || p_runners[i];

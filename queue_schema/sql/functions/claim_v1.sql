@@ -67,6 +67,7 @@ declare
   w_next    integer[];           -- runners that the next jobs may go on with
   w_used    integer[] := '{}';   -- those that jobs go on with already
   v_warm    boolean := p_sample ? 'warm';
+  v_stale   boolean;             -- whether it is to be asked again which of these lanes are warm
   v_pull    bigint;
   v_key     bigint;
   v_first   bigint;
@@ -249,20 +250,20 @@ begin
           end if;
         end loop;
         l_pull := array_fill(0::bigint, array[cardinality(l_lane)]);
-        if v_warm then
-          select coalesce(array_agg(w.lane_id order by w.runner), '{}'), array_agg(w.runner order by w.runner),
-                 array_agg(w.devices order by w.runner)
-            into w_lane, w_runner, w_devices
-            from fleet._warm_lanes(p_sample, l_lane, w_used) as w;
-          for k in 1..cardinality(l_lane) loop
-            if l_lane[k] = any(w_lane) then
-              l_pull[k] := v_pull;
-            end if;
-          end loop;
-        end if;
+        v_stale := v_warm;
 
         <<lanes>>
         while v_budget > 0 loop
+          if v_stale then
+            select coalesce(array_agg(w.lane_id order by w.runner), '{}'), array_agg(w.runner order by w.runner),
+                   array_agg(w.devices order by w.runner)
+              into w_lane, w_runner, w_devices
+              from fleet._warm_lanes(p_sample, l_lane, w_used) as w;
+            for k in 1..cardinality(l_lane) loop
+              l_pull[k] := case when l_lane[k] = any(w_lane) then v_pull else 0 end;
+            end loop;
+            v_stale := false;
+          end if;
           -- The lane whose head is the oldest, and the head after that.
           v_at := null;
           v_first := null;
@@ -351,14 +352,7 @@ begin
           end if;
           if w_next is not null then
             w_used := w_used || w_next[:v_count];
-            select coalesce(array_agg(w.lane_id order by w.runner), '{}'), array_agg(w.runner order by w.runner),
-                   array_agg(w.devices order by w.runner)
-              into w_lane, w_runner, w_devices
-              from unnest(w_lane, w_runner, w_devices) as w (lane_id, runner, devices)
-             where not w.runner = any(w_used);
-            for k in 1..cardinality(l_lane) loop
-              l_pull[k] := case when l_lane[k] = any(w_lane) then v_pull else 0 end;
-            end loop;
+            v_stale := true;
           end if;
           l_head[v_at] := v_took.next;
           if v_took.next is null then
