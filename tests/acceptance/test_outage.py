@@ -10,7 +10,6 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -18,6 +17,7 @@ import pytest
 from argosy import Client, JobSpec
 from argosy.demo import workflow
 from argosy.local.fleet import LocalFleet, LocalFleetSettings
+from tests.acceptance.watching import until
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.timeout(int(float(os.environ.get("ARGOSY_OUTAGE_S", "30"))) + 270)
@@ -34,15 +34,6 @@ def local() -> Iterator[LocalFleet]:
     yield found
     found.stop()
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def until(local: LocalFleet, true: Any, within_s: float) -> None:
-    """Look until it is so; what dies is started again meanwhile, as `argosy up` does."""
-    end = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < end, f"not within {within_s} s"
-        local.watch()
-        time.sleep(0.1)
 
 
 def test_a_database_that_is_away_costs_nothing(local: LocalFleet, tmp_path: Path):

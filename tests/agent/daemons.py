@@ -17,7 +17,7 @@ import psycopg
 
 from agent import processes
 from queue_schema.calls import admin, agents, clients
-from queue_schema.shapes import Submission
+from queue_schema.shapes import Input, Submission
 from queue_schema.states import Scope
 from tests.agent.waiting import alive, eventually
 
@@ -168,6 +168,15 @@ class Fleet:
         [answer] = clients.submit(self.conn, self.project, [Submission(kind, params, **more)])
         agents.wake(self.conn)
         return answer.job_id
+
+    def uploaded(self, sha256: str) -> Input:
+        """A file of the project, as if its owner had sent it."""
+        self.conn.execute(
+            "insert into fleet.blobs (project_id, sha256, size, media_type, visible)"
+            " values (%s, %s, 5, 'text/plain', true)",
+            (self.project, sha256),
+        )
+        return Input(sha256=sha256)
 
     def one(self, query: str, *values: Any) -> Any:
         """The first column of the first row."""

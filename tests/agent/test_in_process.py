@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from queue_schema.calls import agents, clients
-from queue_schema.shapes import Input, Need, Submission
+from queue_schema.shapes import Need, Submission
 from tests.agent.conftest import Blobs
 from tests.agent.daemons import Daemon, Fleet
 from tests.agent.proxy import Proxy
@@ -137,12 +137,7 @@ def test_a_job_with_files_gets_a_runner(fleet: Fleet, blobs: Blobs):
     """Its input is fetched and put into a folder of its own, as for any job."""
     daemon = fleet.agent(*HERE)
     sha256 = blobs.add(b"hello")
-    fleet.conn.execute(
-        "insert into fleet.blobs (project_id, sha256, size, media_type, visible)"
-        " values (%s, %s, 5, 'text/plain', true)",
-        (fleet.project, sha256),
-    )
-    fleet.ends(fleet.submit("noop", {}, inputs={"a": Input(sha256=sha256)}), "succeeded")
+    fleet.ends(fleet.submit("noop", {}, inputs={"a": fleet.uploaded(sha256)}), "succeeded")
 
     assert daemon.seen("runner.started")
     assert blobs.gets == [sha256]

@@ -15,6 +15,7 @@ from queue_schema.calls import clients, oncall
 from queue_schema.calls.oncall import Selection
 from queue_schema.shapes import Need
 from queue_schema.states import JobState
+from tests.agent.conftest import Blobs
 from tests.agent.daemons import Daemon, Fleet, pid_of, written
 from tests.agent.proxy import Proxy
 from tests.agent.test_runner import STUBBORN, python
@@ -245,6 +246,28 @@ def test_work_goes_on_while_the_database_is_away(fleet: Fleet, proxy: Proxy):
     assert fleet.one("select attempt from fleet.attempts") == 1
 
 
+def test_work_goes_on_while_the_files_are_away(fleet: Fleet, blobs: Blobs):
+    """What runs finishes and keeps its outputs, what needs a file waits for it; neither attempt is lost."""
+    daemon = fleet.agent()
+    face = fleet.uploaded(blobs.add(b"hello"))
+    told = {"argv": ["sh", "-c", "echo done > outputs/done"]}
+    running = fleet.submit("command", {"argv": ["sh", "-c", "sleep 1; " + told["argv"][2]]})
+    pid_of(daemon)
+    blobs.fail_next = 1_000_000
+    waiting = fleet.submit("command", told, inputs={"face.png": face})
+    daemon.wait("file.again", times=4)
+    eventually(lambda: not daemon.seen("runner.started", times=2) and blobs.puts and blobs.gets)
+    assert (fleet.state(running), fleet.state(waiting)) == ("running", "running")
+    blobs.fail_next = 0
+
+    for job in (running, waiting):
+        fleet.ends(job, "succeeded")
+    assert (
+        fleet.conn.execute("select attempt, outcome from fleet.attempts").fetchall() == [(1, "succeeded")] * 2
+    )
+    assert b"done\n" in blobs.files.values()
+
+
 def test_a_claim_whose_answer_was_lost_is_answered_again(fleet: Fleet, proxy: Proxy):
     """The repeated request gets the same lease, so that the job runs once."""
     daemon = fleet.agent(url=proxy.url)
@@ -259,6 +282,20 @@ def test_a_claim_whose_answer_was_lost_is_answered_again(fleet: Fleet, proxy: Pr
     fleet.ends(job, "succeeded")
     assert fleet.one("select array_agg(attempt) from fleet.attempts") == [1]
     assert daemon.seen("claim.again")
+
+
+def test_a_settle_whose_answer_was_lost_is_not_settled_twice(fleet: Fleet, proxy: Proxy):
+    """I12: said again, it is answered as known; the result is taken off the disk."""
+    daemon = fleet.agent(url=proxy.url)
+    proxy.lose_answer_to(b"complete_v1")
+    job = fleet.submit("noop", {"values": {"answer": 42}})
+    assert proxy.lost.wait(10)
+    eventually(lambda: not list((daemon.state_dir / "spool").glob("*.json")))
+
+    fleet.ends(job, "succeeded")
+    assert daemon.seen("settle.waits")
+    assert fleet.one("select count(*) from fleet.v_events where event = 'succeeded'") == 1
+    assert fleet.one("select array_agg(outcome) from fleet.attempts") == ["succeeded"]
 
 
 def test_a_requeued_job_goes_on_from_its_checkpoint(fleet: Fleet):

@@ -1,10 +1,12 @@
 """A node cut off without a word: its late answer is refused, and what must not run twice is dead before it runs again.
 
-Each agent lives in a network namespace of its own; a cut takes its link down, so that no packet says that it is gone.
+Each agent lives in a network namespace of its own. A cut takes its link down, so that no packet says that it is gone;
+a cut one way sends the packets to an address on the wire that nobody has.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -28,6 +30,9 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can make network namespaces"),
     pytest.mark.skipif(shutil.which("ip") is None, reason="needs iproute2 for network namespaces"),
 ]
+_NUMBERS = itertools.count()
+"""Never one twice: a link is still there for a moment when its namespace is gone."""
+_NOBODY = ("lladdr", "02:00:00:00:00:99", "nud", "permanent")
 SMALL = Need(gpus=0, ram_mib=64, cpu_milli=100)
 
 
@@ -38,12 +43,10 @@ class Net:
         self.names: list[str] = []
 
     def add(self) -> tuple[tuple[str, ...], str, str]:
-        """One more host: what to put before a command to run it there, its link, and our address on it."""
-        number = len(self.names)
+        """One more host: what to put before a command to run it there, its link, and its subnet (we are .1)."""
+        number = next(_NUMBERS)
         name, link = f"argosy-{os.getpid()}-{number}", f"av{os.getpid() % 100_000}-{number}"
-        subnet = (
-            f"198.{18 + os.getpid() % 2}.{os.getpid() // 2 % 80 * 3 + number}"  # set aside for benchmarks
-        )
+        subnet = f"198.{18 + os.getpid() % 2}.{os.getpid() // 2 % 25 * 10 + number % 10}"  # set aside for benchmarks
         _ip("netns", "add", name)
         self.names.append(name)
         _ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", name)
@@ -55,7 +58,7 @@ class Net:
             ("link", "set", "lo", "up"),
         ):
             _ip("-n", name, *words)
-        return ("ip", "netns", "exec", name, sys.executable), link, f"{subnet}.1"
+        return ("ip", "netns", "exec", name, sys.executable), link, subnet
 
     def close(self) -> None:
         """Take all down."""
@@ -72,8 +75,9 @@ class Host:
 
     def __init__(self, net: Net, url: str, blobs: Blobs, fleet: Fleet, name: str) -> None:
         self.name = name
-        python, self._link, address = net.add()
-        self._proxy = Proxy(url, host=address)
+        python, self._link, self._subnet = net.add()
+        self._space = net.names[-1]
+        self._proxy = Proxy(url, host=f"{self._subnet}.1")
         self.agent = Daemon(self._proxy.url, blobs.url, fleet.folder / name, "--node", name, python=python)
         fleet.daemons.append(self.agent)
         self.agent.wait("agent.ready")
@@ -82,9 +86,19 @@ class Host:
         """No packet passes any more."""
         _ip("link", "set", self._link, "down")
 
+    def silence(self) -> None:
+        """What it says reaches nobody; it would hear an answer."""
+        _ip("-n", self._space, "neigh", "replace", f"{self._subnet}.1", "dev", "eth0", *_NOBODY)
+
+    def deafen(self) -> None:
+        """What it says is heard, and no answer comes."""
+        _ip("neigh", "replace", f"{self._subnet}.2", "dev", self._link, *_NOBODY)
+
     def heal(self) -> None:
-        """They do again."""
+        """They do again, both ways."""
         _ip("link", "set", self._link, "up")
+        for where, number, link in (((), 2, self._link), (("-n", self._space), 1, "eth0")):
+            _ip(*where, "neigh", "flush", "to", f"{self._subnet}.{number}", "dev", link, "nud", "all")
 
     def close(self) -> None:
         """End the way to the database."""
@@ -175,10 +189,29 @@ def test_an_exclusive_job_is_dead_before_another_node_starts_it(fleet: Fleet, ho
     job = fleet.submit("noop", {"seconds": 600}, need=SMALL, exclusive=True)
     cut, other = split(fleet, hosts, job)
     pid = cut.agent.wait("runner.started")["pid"]
-    cut.cut()
+    cut.silence()
     eventually(lambda: moved(fleet, job, cut.name), 30)
     started = other.agent.wait("runner.started", 15)
 
     assert not alive(pid)
     assert moment(cut.agent.wait("runner.ended")) < moment(started)
     cut.heal()
+
+
+def test_a_node_that_hears_nothing_settles_once(fleet: Fleet, hosts: list[Host]):
+    """It is heard, and no answer comes: it goes on, keeps its result, and tells it when it hears again (I12)."""
+    job = fleet.submit("noop", {"seconds": 2, "values": {"answer": 42}}, need=SMALL)
+    deaf, _ = split(fleet, hosts, job)
+    deaf.agent.wait("runner.started")
+    deaf.deafen()
+    eventually(lambda: list((deaf.agent.state_dir / "spool").glob("*.json")))
+    deaf.agent.wait("database.away", 30)
+
+    deaf.heal()
+    eventually(lambda: not list((deaf.agent.state_dir / "spool").glob("*.json")), 30)
+    fleet.ends(job, "succeeded")
+    assert fleet.conn.execute("select outcome, settled_by from fleet.attempts").fetchall() == [
+        ("succeeded", "agent")
+    ]
+    assert fleet.one("select count(*) from fleet.v_events where event = 'succeeded'") == 1
+    assert fleet.one("select result from fleet.jobs") == {"answer": 42}
