@@ -9,21 +9,29 @@ import os
 import stat
 import subprocess
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from uuid import UUID
 
 import psutil  # type: ignore[import-untyped]
 import structlog
 
 from agent.devices.health import Fault, Then
 from agent.files.cache import Cache
-from agent.isolation import clear
+from agent.files.models import Models
 from agent.leases import Ending, Leases
 
 log = structlog.get_logger(__name__)
 
 _EVERY_S = 1.0
+_MODELS_S = 60.0
+"""Between two looks at the models: they are counted file by file."""
+_FEW_INODES = 2000
+"""With fewer left a disk is as good as full."""
+_MANY_FILES = 50_000
+"""What a job may make when there are few left."""
 _BALLAST_MIB = 16
 _MIB = 2**20
 
@@ -65,6 +73,7 @@ class Disk(threading.Thread):
         folder: Path,
         leases: Leases,
         cache: Cache,
+        models: Models,
         ballast: Ballast,
         *,
         floor_mib: int,
@@ -76,6 +85,7 @@ class Disk(threading.Thread):
             folder: On the disk that is watched.
             leases: Whose holders may be ended.
             cache: Gives way when there is little left.
+            models: So do they.
             ballast: Taken again when there is enough.
             floor_mib: With less free than this, the node takes nothing new.
             allowance_mib: What a job may write beyond its booking.
@@ -84,10 +94,13 @@ class Disk(threading.Thread):
         self._folder = folder
         self._leases = leases
         self._cache = cache
+        self._models = models
+        self._next_models = 0.0
         self._ballast = ballast
         self._floor_mib = floor_mib
         self._allowance_mib = allowance_mib
         self._full: str | None = None
+        self._few_inodes = False
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -104,6 +117,9 @@ class Disk(threading.Thread):
             try:
                 self._look_at_free()
                 self._look_at_jobs()
+                if time.monotonic() >= self._next_models:
+                    self._models.keep_budget(self._running())
+                    self._next_models = time.monotonic() + _MODELS_S
             except OSError as exc:
                 log.warning("disk.not_measured", folder=str(self._folder), error=str(exc))
 
@@ -111,28 +127,30 @@ class Disk(threading.Thread):
         free_mib = psutil.disk_usage(str(self._folder)).free // _MIB
         if free_mib < self._floor_mib:
             self._cache.shrink(self._floor_mib - free_mib)
-            self._drop_models()
             free_mib = psutil.disk_usage(str(self._folder)).free // _MIB
+            if free_mib < self._floor_mib:
+                self._models.shrink(self._floor_mib - free_mib, self._running())
+                free_mib = psutil.disk_usage(str(self._folder)).free // _MIB
+        facts = os.statvfs(self._folder)
+        self._few_inodes = facts.f_files > 0 and facts.f_favail < _FEW_INODES  # some file systems count none
+        full = None
         if free_mib < self._floor_mib:
+            full = f"disk full: {free_mib} MiB free, {self._floor_mib} are needed"
+        elif self._few_inodes:
+            full = f"disk full: {facts.f_favail} inodes free, {_FEW_INODES} are needed"
+        if full is not None:
             if self._full is None:
-                log.error("disk.full", folder=str(self._folder), free_mib=free_mib, floor_mib=self._floor_mib)
-            self._full = f"disk full: {free_mib} MiB free, {self._floor_mib} are needed"
+                log.error("disk.full", folder=str(self._folder), why=full)
+            self._full = full
             return
         self._ballast.take()
         if self._full is not None:
             log.info("disk.has_room", free_mib=free_mib)
             self._full = None
 
-    def _drop_models(self) -> None:
-        """Models that jobs fetched for their project go too, but for those of projects that run something here."""
-        running = {str(lease.claimed.project_id) for lease in self._leases.all() if lease.claimed is not None}
-        with suppress(FileNotFoundError):
-            for path in sorted((self._folder / "models").iterdir(), key=lambda path: path.stat().st_mtime):
-                if psutil.disk_usage(str(self._folder)).free // _MIB >= self._floor_mib:
-                    return
-                if path.name not in running:
-                    log.warning("models.dropped", project=path.name)
-                    clear(path)
+    def _running(self) -> set[UUID]:
+        """Projects that run something here: what they fetched is in use."""
+        return {lease.claimed.project_id for lease in self._leases.all() if lease.claimed is not None}
 
     def _look_at_jobs(self) -> None:
         for runner, sharing in self._leases.by_runner().items():
@@ -145,17 +163,30 @@ class Disk(threading.Thread):
                 # Others may have left files in its home that are still on their way to the store.
                 own = [Path(runner.folder) / "tmp", *(each.folder for each in sharing if each.folder)]
                 held = used_mib(own, [each.pid for each in runner.family_now()])
+                files = count_files(own) if self._few_inodes else 0
             except OSError as exc:
                 if any(
                     lease.runner is not None for lease in going
                 ):  # else it has just ended, and its folder with it
                     log.warning("disk.not_counted", pid=runner.pid, error=str(exc))
                 continue
-            if held <= booked + self._allowance_mib:
+            if held > booked + self._allowance_mib:
+                text = f"wrote {held} MiB, booked were {booked} MiB of scratch space (need.disk_mib)"
+            elif files > _MANY_FILES:
+                text = f"made {files} files, and the disk has few inodes left"
+            else:
                 continue
-            text = f"wrote {held} MiB, booked were {booked} MiB of scratch space (need.disk_mib)"
             if told := [str(lease.token) for lease in going if lease.end(Ending.OUT_OF_DISK, text)]:
                 log.warning("runner.filled_disk", tokens=told, held_mib=held, booked_mib=booked)
+
+
+def count_files(folders: Sequence[Path]) -> int:
+    """How many files and folders there are.
+
+    Raises:
+        OSError: They could not be counted.
+    """
+    return _counted(["du", "-sc", "--inodes"], folders)
 
 
 def used_mib(folders: Sequence[Path], pids: Iterable[int]) -> int:
@@ -166,9 +197,7 @@ def used_mib(folders: Sequence[Path], pids: Iterable[int]) -> int:
     Raises:
         OSError: It could not be counted.
     """
-    done = subprocess.run(["du", "-skc", "--", *folders], capture_output=True, text=True, check=False)
-    if len(done.stdout.splitlines()) <= len(folders):
-        raise OSError(f"du on {folders}: {done.stderr.strip()[:200]}")
+    named_kib = _counted(["du", "-skc"], folders)
     unnamed: dict[tuple[int, int], int] = {}
     for pid in pids:
         with suppress(OSError):  # it has ended
@@ -177,4 +206,12 @@ def used_mib(folders: Sequence[Path], pids: Iterable[int]) -> int:
                     facts = os.stat(handle.path)  # noqa: PTH116  # the file it leads to, which has no name
                     if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 0:
                         unnamed[facts.st_dev, facts.st_ino] = facts.st_blocks * 512
-    return int(done.stdout.splitlines()[-1].split()[0]) // 1024 + sum(unnamed.values()) // _MIB
+    return named_kib // 1024 + sum(unnamed.values()) // _MIB
+
+
+def _counted(command: Sequence[str], folders: Sequence[Path]) -> int:
+    """The total that du says."""
+    done = subprocess.run([*command, "--", *folders], capture_output=True, text=True, check=False)
+    if len(done.stdout.splitlines()) <= len(folders):
+        raise OSError(f"du on {folders}: {done.stderr.strip()[:200]}")
+    return int(done.stdout.splitlines()[-1].split()[0])

@@ -16,7 +16,7 @@ import sysconfig
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ import structlog
 
 from agent import processes
 from agent.runners import walls
+from agent.runners.cgroups import Cgroup, Cgroups, NoCgroups
 from agent.settings import AgentSettings, SettingsError
 from queue_schema.shapes import Claimed
 
@@ -48,12 +49,19 @@ class Means:
     users: bool
     private_tmp: bool
     no_network: bool
+    cgroups: Cgroups | None = None
+    """None: a session and a process group tell who is whose, and limits are the process's own."""
     lacking: dict[str, str] = field(default_factory=dict)
     """Why one is not there."""
 
     def facts(self) -> dict[str, str]:
         """For the node's labels: the walls that stand."""
-        there = {"user": self.users, "tmp": self.private_tmp, "network": self.no_network}
+        there = {
+            "user": self.users,
+            "tmp": self.private_tmp,
+            "network": self.no_network,
+            "cgroup": self.cgroups is not None,
+        }
         return {"isolation": ",".join(name for name, stands in there.items() if stands) or "none"}
 
 
@@ -78,15 +86,22 @@ def find_means(settings: AgentSettings) -> Means:
         "network": walls.possible(walls.try_network),
     }
     lacking = {name: why for name, why in tried.items() if why is not None}
-    if lacking:
+    if lacking and settings.isolation == "on":
         text = "; ".join(f"{name}: {why}" for name, why in lacking.items())
-        if settings.isolation == "on":
-            raise SettingsError(f"isolation is on, and this host does not have all of it: {text}")
+        raise SettingsError(f"isolation is on, and this host does not have all of it: {text}")
+    cgroups = None
+    try:
+        cgroups = Cgroups.find()
+        log.info("isolation.cgroups", controllers=sorted(cgroups.controllers))
+    except NoCgroups as exc:
+        lacking["cgroup"] = str(exc)  # not asked for by `on`: without it there still are rlimits and groups
+    if lacking:
         log.warning("isolation.lacking", **lacking)
     return Means(
         users="user" not in lacking,
         private_tmp="tmp" not in lacking,
         no_network="network" not in lacking,
+        cgroups=cgroups,
         lacking=lacking,
     )
 
@@ -100,8 +115,8 @@ class Isolation:
         self._first = _USERS + UUID(instance).int % _AGENTS * _EACH
         self._taken: set[int] = set()
         self._turn = 0
-        socket = psycopg.conninfo.conninfo_to_dict(settings.database_url).get("host")
-        self._hidden = [str(socket)] if str(socket or "").startswith("/") else []
+        hosts = str(psycopg.conninfo.conninfo_to_dict(settings.database_url).get("host") or "").split(",")
+        self._hidden = [host for host in hosts if host.startswith("/")]
         self._lock = threading.Lock()
 
     @contextmanager
@@ -117,6 +132,25 @@ class Isolation:
             # Who fetches models writes files of many GiB, and not in the attempt's folder.
             file_mib=None if networked else claimed.grant.disk_mib + self._settings.disk_allowance_mib,
         )
+        with ExitStack() as stack:
+            cgroup = stack.enter_context(self._cgroup(home.name))
+            yield stack.enter_context(self._user(replace(plan, cgroup=cgroup), claimed, home))
+
+    @contextmanager
+    def _cgroup(self, name: str) -> Iterator[str | None]:
+        if self.means.cgroups is None:
+            yield None
+            return
+        found = self.means.cgroups.make(name)
+        try:
+            found.limit(processes=self._settings.job_processes)
+            yield str(found.path)
+        finally:
+            found.kill()
+            found.remove()
+
+    @contextmanager
+    def _user(self, plan: walls.Plan, claimed: Claimed, home: Path) -> Iterator[walls.Plan]:
         if not self.means.users:
             yield plan
             return
@@ -130,6 +164,11 @@ class Isolation:
                 self._give_back(uid)
             else:
                 log.error("isolation.user_stays", uid=uid)  # never given to another job
+
+    def limit_memory(self, plan: walls.Plan, booked_mib: int) -> None:
+        """What the runner may hold for its next piece of work, where the kernel can be told."""
+        if plan.cgroup is not None:
+            Cgroup(Path(plan.cgroup)).limit(memory_mib=booked_mib + self._settings.ram_allowance_mib)
 
     @staticmethod
     def admit(folder: Path, plan: walls.Plan) -> None:

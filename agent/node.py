@@ -16,6 +16,7 @@ from agent.claims import Claims
 from agent.devices import DeviceSource
 from agent.disk import Ballast, Disk
 from agent.files.cache import Cache
+from agent.files.models import Models
 from agent.files.transfer import Transfer
 from agent.gauge import Gauge
 from agent.health import Infirmary
@@ -115,6 +116,7 @@ class Node:
             settings.state_dir,
             self.leases,
             cache,
+            Models(settings.state_dir / "models", budget_mib=settings.models_mib),
             ballast,
             floor_mib=settings.disk_floor_mib,
             allowance_mib=settings.disk_allowance_mib,

@@ -75,7 +75,7 @@ class AgentSettings:
     disk_allowance_mib: int = 1024
     """What a job may write beyond its booking of scratch space before it is ended: those bookings are estimates."""
     job_processes: int = 2048
-    """Most processes and threads of one job, where it has a user of its own."""
+    """Most processes and threads of one job, where it has a user or a cgroup of its own."""
     gpus: str = "auto"
     """`none`: this machine has no GPU to give, whatever its driver says; memory of the host takes the bookings."""
     hours: str = ""
@@ -92,6 +92,8 @@ class AgentSettings:
     """Most jobs of one claim that are done as one, where their kind can; 1: each alone."""
     cache_mib: int = 20_480
     """Disk for files kept for the next job."""
+    models_mib: int = 204_800
+    """Disk for models that jobs fetched, of all projects together; the least recently used go first."""
     log_level: str = "info"
 
     def __post_init__(self) -> None:
@@ -105,6 +107,7 @@ class AgentSettings:
             ("disk_floor_mib", 0),
             ("device_patience_s", 0.0),
             ("cache_mib", 0),
+            ("models_mib", 0),
             ("warm_s", 0.0),
             ("warm_most", 0),
             ("batch_most", 1),

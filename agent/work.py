@@ -120,6 +120,8 @@ class Work:
                 job.moved(home.folder)
                 self._shop.isolation.admit(self._shop.folder(job.lease), home.plan)
             specs = [job.spec() for job in self._jobs]
+            grants = [lease.claimed.grant for lease in self._leases if lease.claimed is not None]
+            self._shop.isolation.limit_memory(home.plan, sum(booked_mib(each, RAM_IDX) for each in grants))
             self._reading.start()
         except BaseException:
             self._end(home)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from multiprocessing import forkserver as stdlib
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import structlog
@@ -19,6 +20,7 @@ import structlog
 from agent import processes
 from agent.processes import Footprint
 from agent.runners import child
+from agent.runners.cgroups import Cgroup
 from agent.runners.runner import Runner
 from agent.runners.walls import Plan
 
@@ -116,7 +118,8 @@ class Forkserver:
                 stream.close()
         for stream in (ours, out, err):
             os.set_blocking(stream.fileno(), False)
-        return Runner(token, mark, plan.folder, process, self._polling, ours, out, err)
+        cgroup = None if plan.cgroup is None else Cgroup(Path(plan.cgroup))
+        return Runner(token, mark, plan.folder, cgroup, process, self._polling, ours, out, err)
 
     def close(self) -> None:
         """End the forkserver, and with it every runner that is left."""

@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from agent import processes
+from agent.runners.cgroups import Cgroup
 from agent.runners.runner import Runner
 
 log = structlog.get_logger(__name__)
@@ -27,6 +28,7 @@ class Record(msgspec.Struct, frozen=True):
     mark: str
     folder: str
     boot_id: str
+    cgroup: str | None = None
 
 
 def boot_id() -> str:
@@ -48,7 +50,15 @@ class Records:
         """Remember a runner. Not synced: a crash of the whole machine ends the runners too."""
         path = self._folder / f"{runner.token}.json"
         part = path.with_suffix(".part")
-        record = Record(runner.token, runner.pid, runner.started, runner.mark, runner.folder, boot_id())
+        record = Record(
+            runner.token,
+            runner.pid,
+            runner.started,
+            runner.mark,
+            runner.folder,
+            boot_id(),
+            None if runner.cgroup is None else str(runner.cgroup.path),
+        )
         part.write_bytes(msgspec.json.encode(record))
         part.replace(path)
 
@@ -78,11 +88,15 @@ class Records:
 def _end(record: Record, within_s: float) -> int:
     until = time.monotonic() + within_s
     hit: set[int] = set()
+    cgroup = None if record.cgroup is None else Cgroup(Path(record.cgroup))
     while True:
         seen = processes.table()
-        rest = processes.members(record.pid, record.started, seen)
+        inside = [] if cgroup is None else [seen[pid] for pid in cgroup.pids() if pid in seen]
+        rest = processes.members(record.pid, record.started, seen, known=inside)
         rest += processes.marked(record.mark, record.folder, seen, record.started)
         if not rest:
+            if cgroup is not None:
+                cgroup.remove()
             return len(hit)
         hit.update(process.pid for process in rest)
         processes.send(rest, signal.SIGKILL)

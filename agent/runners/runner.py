@@ -14,6 +14,7 @@ from uuid import UUID
 
 from agent import processes
 from agent.processes import Process, Table
+from agent.runners.cgroups import Cgroup
 from workloads.protocol import Batch, Spec, Stop, encode
 
 _ROUND_S = 0.02
@@ -31,6 +32,7 @@ class Runner:
         token: UUID,
         mark: str,
         folder: str,
+        cgroup: Cgroup | None,
         process: BaseProcess,
         polling: threading.Lock,
         channel: Connection,
@@ -42,6 +44,8 @@ class Runner:
         """In the environment of all it starts, so that even those who fled can be told."""
         self.folder = folder
         """Where it works; so do those who fled, unless they moved."""
+        self.cgroup = cgroup
+        """Where they all are, whatever they did; None: this host has no such thing."""
         self.channel = channel
         self.out = out
         self.err = err
@@ -83,7 +87,8 @@ class Runner:
         """The living processes of this runner in one look at the process table."""
         if self.started == 0:
             return []
-        found = processes.members(self.pid, self.started, seen, known=self._known)
+        inside = [seen[pid] for pid in self._inside() if pid in seen]
+        found = processes.members(self.pid, self.started, seen, known=[*self._known, *inside])
         self._known = set(found)
         return found
 
@@ -94,6 +99,9 @@ class Runner:
         found = processes.tree(self.pid, self.started)
         if found is None:
             return self.family(processes.table())
+        tree = {process.pid for process in found}
+        apart = [processes.look_up(pid) for pid in self._inside() if pid not in tree]
+        found += [process for process in apart if process is not None and not process.zombie]
         self._known = set(found)
         return found
 
@@ -109,6 +117,8 @@ class Runner:
         """
         until = time.monotonic() + within_s
         while True:
+            if self.cgroup is not None:
+                self.cgroup.kill()
             seen = processes.table()
             rest = {process.pid: process for process in self.family(seen)}
             fled = processes.marked(self.mark, self.folder, seen, self.started)
@@ -119,6 +129,9 @@ class Runner:
             if time.monotonic() > until:
                 return False
             time.sleep(_ROUND_S)
+
+    def _inside(self) -> list[int]:
+        return [] if self.cgroup is None else self.cgroup.pids()
 
     def exit_code(self) -> int | None:
         """Negative: the signal it died of; 255 when the forkserver died with it; None while it runs."""

@@ -36,6 +36,8 @@ class Plan:
 
     folder: str
     """Of the attempt, all of it the job's."""
+    cgroup: str | None = None
+    """Where to be, with all it starts."""
     uid: int | None = None
     """Whom to become; None: who we are."""
     groups: Sequence[int] = ()
@@ -56,6 +58,9 @@ class Plan:
 def stand_behind(plan: Plan) -> None:
     """Raise every wall of the plan; ends this process when one does not stand."""
     try:
+        if plan.cgroup is not None:
+            with open(f"{plan.cgroup}/cgroup.procs", "w") as file:  # noqa: PTH123  # no imports here
+                file.write("0")
         if plan.private_tmp or not plan.network:
             _own_namespace()
         if plan.private_tmp:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -13,8 +14,9 @@ import psutil
 import pytest
 
 from agent.files.cache import Cache
+from agent.files.models import Models
 from agent.spool import Spool
-from queue_schema.shapes import Completion
+from queue_schema.shapes import Completion, Need
 from tests.agent.daemons import Fleet
 from tests.agent.test_faults import shown
 from tests.agent.waiting import eventually
@@ -78,6 +80,55 @@ def test_the_cache_gives_way(tmp_path: Path):
     cache.shrink(3)
 
     assert [path.name[0] for path in (tmp_path / "cache").glob("*/*")] == ["c"]
+
+
+def fetched(models: Path, project: int, name: str, mib: int, used_at: int) -> Path:
+    """A model as the hub's cache keeps it: a link in `snapshots` to a file in `blobs`."""
+    path = models / str(UUID(int=project)) / "hub" / f"models--org--{name}"
+    (path / "blobs").mkdir(parents=True)
+    (path / "snapshots").mkdir()
+    blob = path / "blobs" / "weights"
+    blob.write_bytes(bytes(mib * MIB))
+    (path / "snapshots" / "weights").symlink_to(blob)
+    for each in (blob, blob.parent, path / "snapshots", path / "snapshots" / "weights"):
+        os.utime(each, (used_at, used_at), follow_symlinks=False)
+    return path
+
+
+def test_models_keep_to_their_budget(tmp_path: Path):
+    """The least recently used goes first, one model at a time; what a project that runs something fetched stays."""
+    busy = fetched(tmp_path, 1, "busy", 3, used_at=1000)
+    oldest = fetched(tmp_path, 2, "oldest", 3, used_at=2000)
+    later = fetched(tmp_path, 2, "later", 3, used_at=3000)
+    last = fetched(tmp_path, 3, "last", 3, used_at=4000)
+    Models(tmp_path, budget_mib=10).keep_budget({UUID(int=1)})
+    assert [path.exists() for path in (busy, oldest, later, last)] == [True, False, True, True]
+
+    Models(tmp_path, budget_mib=10).shrink(1, {UUID(int=1)})
+    assert [path.exists() for path in (busy, later, last)] == [True, False, True]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_disk_without_inodes_is_full_and_who_took_them_ends(fleet: Fleet, small_disk: Path):
+    """Many empty files are no megabytes, and yet leave nobody room for one more."""
+    subprocess.run(["mount", "-o", "remount,nr_inodes=60000", small_disk], check=True)
+    fleet.agent("--disk-floor-mib", "24")
+    script = """
+import pathlib, signal
+try:
+    for at in range(100_000):
+        pathlib.Path(f"empty-{at}").touch()
+except OSError:
+    signal.pause()
+"""
+    job = fleet.submit(
+        "command",
+        {"argv": [sys.executable, "-c", script]},
+        need=Need(gpus=0, ram_mib=128, disk_mib=8),
+    )
+    fleet.ends(job, "failed", within_s=60)
+    assert "files, and the disk has few inodes left" in fleet.one("select message from fleet.attempts")
+    eventually(lambda: shown(fleet, -1) is None, 20)
 
 
 def test_a_result_that_finds_no_room_asks_for_some_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
