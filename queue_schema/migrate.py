@@ -63,7 +63,7 @@ def versions(database_url: str) -> tuple[str | None, str]:
 def _install_chores(database_url: str) -> None:
     """Make procrastinate's schema once; its tables belong to whoever migrates, the scheduler may use them."""
     with psycopg.connect(database_url) as conn:
-        conn.execute("select pg_advisory_xact_lock(hashtext('argosy.chores'))")
+        conn.execute("lock table fleet_version in exclusive mode")  # one at a time
         there = conn.execute("select to_regclass(%s)", (f"{CHORES_SCHEMA}.procrastinate_jobs",)).fetchone()
         if there is not None and there[0] is not None:
             return

@@ -5,6 +5,7 @@ declare
   v_public text[] := array['state_of'];
   v_upkeep text[] := array['make_partitions_v1', 'prune_v1'];  -- make and drop tables: only their owner may
 begin
+  execute 'grant usage, create on schema fleet to fleet_owner';  -- whose things are in it, must be allowed to make some
   for v_name in select format('%I.%I', n.nspname, c.relname)
                   from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
                  where n.nspname = 'fleet' and c.relkind in ('r', 'p')

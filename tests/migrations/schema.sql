@@ -2037,7 +2037,7 @@ CREATE FUNCTION fleet.fail_v1(p_session uuid, p_secret text, p_items jsonb) RETU
 CREATE FUNCTION fleet.fit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT NULL::uuid) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <12532edb1280d885482e7caafd8df364>;
+    AS <9577125bd9a8247a238a9bad7dcd8036>;
 
 --
 -- Name: forecast_v1(double precision, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2046,7 +2046,7 @@ CREATE FUNCTION fleet.fit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT NU
 CREATE FUNCTION fleet.forecast_v1(p_max_age_s double precision, p_wanted uuid[] DEFAULT '{}'::uuid[]) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <bea9b2526da0cc77fd961f4bfefb166d>;
+    AS <b09bada7f2062c8cbcaefb19dbb972bc>;
 
 --
 -- Name: grant_v1(uuid, text, uuid, uuid, text, boolean, bigint, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2111,7 +2111,7 @@ CREATE FUNCTION fleet.label_node_v1(p_node text, p_labels jsonb, p_pools jsonb) 
 CREATE FUNCTION fleet.learn_v1(p_limit integer) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <acb29ffaa19b8730b421d9a7c76adf8e>;
+    AS <f0f7459a85ed60e48768acc4b17d867b>;
 
 --
 -- Name: leave_v1(uuid, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2279,7 +2279,7 @@ CREATE FUNCTION fleet.reserve_v1() RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <bacabb538988dde5f6201ef0188234eb>;
+    AS <6435deead35a88ab25d0f0b520e827d6>;
 
 --
 -- Name: retry_v1(uuid, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2362,7 +2362,7 @@ CREATE FUNCTION fleet.webhook_done_v1(p_delivery bigint, p_delivered boolean, p_
 CREATE FUNCTION fleet.why_v1(p_project uuid, p_job uuid) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <34733dfd5d8729f6dd96a594af9d95d8>;
+    AS <700b147ba72a44e72477e08a7536189d>;
 
 --
 -- Name: jobs; Type: TABLE; Schema: fleet; Owner: -
@@ -4852,6 +4852,26 @@ COMMENT ON COLUMN fleet.start_by.job_id IS 'The job.';
 COMMENT ON COLUMN fleet.start_by.start_by IS 'The time.';
 
 --
+-- Name: turns; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.turns (
+    name text NOT NULL
+);
+
+--
+-- Name: TABLE turns; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.turns IS 'Rounds that one process at a time may do: whoever has locked the row has its turn.';
+
+--
+-- Name: COLUMN turns.name; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.turns.name IS 'Key.';
+
+--
 -- Name: v_artifacts; Type: VIEW; Schema: fleet; Owner: -
 --
 
@@ -6067,6 +6087,13 @@ ALTER TABLE ONLY fleet.shares
 
 ALTER TABLE ONLY fleet.start_by
     ADD CONSTRAINT start_by_pkey PRIMARY KEY (job_id);
+
+--
+-- Name: turns turns_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.turns
+    ADD CONSTRAINT turns_pkey PRIMARY KEY (name);
 
 --
 -- Name: waiting waiting_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
@@ -7792,6 +7819,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.shares TO fleet_exec;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.start_by TO fleet_exec;
+
+--
+-- Name: TABLE turns; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.turns TO fleet_exec;
 
 --
 -- Name: TABLE v_artifacts; Type: ACL; Schema: fleet; Owner: -

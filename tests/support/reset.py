@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-_KEPT = ("settings", "kinds", "retry_policies", "reaper", "rankings")
+_KEPT = ("settings", "kinds", "retry_policies", "reaper", "rankings", "turns")
 """Rows the migration made."""
 
 _PARTITIONS = """

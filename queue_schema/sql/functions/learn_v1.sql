@@ -2,7 +2,7 @@
 --
 -- Caller   fleet_scheduler
 -- Returns  {observations, moved}: how many were taken up, and how many needs got another shape
--- Locks    an advisory lock (one such round at a time, nobody waits for it); needs, ascending; their lanes, ascending
+-- Locks    its turn (one such round at a time, nobody waits for it); needs, ascending; their lanes, ascending
 create function fleet.learn_v1(p_limit integer)
   returns jsonb
   language plpgsql
@@ -18,7 +18,8 @@ declare
   v_over    bigint[];
   v_needs   bigint[];
 begin
-  if not pg_try_advisory_xact_lock(hashtext('fleet.learn')) then
+  perform from fleet.turns as t where t.name = 'learn' for update skip locked;
+  if not found then
     return '{"observations": 0, "moved": 0}';
   end if;
 

@@ -3,7 +3,7 @@
 --
 -- Caller   fleet_scheduler
 -- Returns  {kept, preempted}
--- Locks    an advisory lock (one such round at a time, nobody waits for it); leases to preempt with SKIP LOCKED
+-- Locks    its turn (one such round at a time, nobody waits for it); leases to preempt with SKIP LOCKED
 --
 -- One place per node. A reservation is a wish of the scheduler, read again each round: what is wrong in it costs time,
 -- never room. The claim of its node does the rest.
@@ -28,7 +28,8 @@ begin
     delete from fleet.reservations;
     return '{"kept": 0, "preempted": 0}';
   end if;
-  if not pg_try_advisory_xact_lock(hashtext('fleet.reserve')) then
+  perform from fleet.turns as t where t.name = 'reserve' for update skip locked;
+  if not found then
     return '{"kept": 0, "preempted": 0}';
   end if;
 

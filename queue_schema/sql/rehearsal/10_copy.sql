@@ -3,7 +3,7 @@
 -- they wait for.
 --
 -- p_most jobs, about: with more lanes than that, four of each; of the lanes of p_wanted 1,000
--- Locks    the stage (callers hold the advisory lock of rehearsals); nothing of the fleet
+-- Locks    the stage (callers hold the turn of rehearsals); nothing of the fleet
 --
 -- All is read by one statement, so by one snapshot: a job is in one place here too (I1).
 create function rehearsal._set_stage(p_now timestamptz, p_most integer, p_wanted uuid[] default '{}')
@@ -88,6 +88,7 @@ begin
   live as materialized (
     select s.* from fleet.sessions as s where s.ended_at is null
   ),
+  c00 as (insert into rehearsal.turns select * from fleet.turns),
   c01 as (insert into rehearsal.settings select * from fleet.settings),
   c02 as (insert into rehearsal.projects select * from fleet.projects),
   c03 as (insert into rehearsal.kinds select * from fleet.kinds),

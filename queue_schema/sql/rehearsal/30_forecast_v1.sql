@@ -3,7 +3,7 @@
 -- Caller   fleet_scheduler, every now and then; fleet_api through eta_v1
 -- p_max_age_s a forecast that is younger than this will do, if it knows the jobs of p_wanted
 -- Returns  {made_at, jobs, fresh}: fresh is false when an older one did
--- Locks    the advisory lock of rehearsals: one at a time, and here others wait for it, since it is what they wait for
+-- Locks    the turn of rehearsals: one at a time, and here others wait for it, since it is what they wait for
 --
 -- The plays give a middle; how far to trust it is learned from how far off the first forecasts of earlier jobs were, in
 -- the same range of waits: their quantiles, applied to the log of the wait, make p50 and p90 (split conformal prediction:
@@ -22,7 +22,7 @@ declare
   v_made   timestamptz;
   v_played rehearsal.outcomes[];
 begin
-  perform pg_advisory_xact_lock(hashtext('fleet.rehearse'));
+  perform from fleet.turns as t where t.name = 'rehearse' for update;
   v_now := fleet.now();
   v_made := (select max(f.made_at) from fleet.forecasts as f);
   if v_made > v_now - make_interval(secs => p_max_age_s)

@@ -2,7 +2,7 @@
 --
 -- Caller   fleet_api
 -- Returns  {job_id, state, causes: [{cause, message, change}], node, proved, ahead}
--- Locks    the advisory lock of rehearsals; nothing of the fleet
+-- Locks    the turn of rehearsals; nothing of the fleet
 -- Errors   JQ005 not_found
 --
 -- A change is a verb with its arguments. All of them together start the job; that was tried: they are made on the stage,
@@ -28,7 +28,7 @@ begin
     raise exception using errcode = 'JQ005', message = format('there is no job %s in this project', p_job),
       hint = 'List jobs to find its id.';
   end if;
-  perform pg_advisory_xact_lock(hashtext('fleet.rehearse'));
+  perform from fleet.turns as t where t.name = 'rehearse' for update;
   perform rehearsal._set_stage(fleet.now(), 20000, array[p_job]);
   select j.* into v_job from rehearsal.jobs as j where j.job_id = p_job;
   if v_job.outcome is not null or not found or exists (select from rehearsal.leases as l where l.job_id = p_job) then

@@ -4,7 +4,7 @@
 -- p_jobs   as submit_v1 takes them; what they wait for and their files are not looked at
 -- Returns  [{ref, starts: now | later | never, node, devices, start: {p50, p90}, finish: {p50, p90}, causes}] in the order of
 --          p_jobs; node and devices of those that start now; causes, as why_v1 gives them, of those that do not
--- Locks    the advisory lock of rehearsals; nothing of the fleet
+-- Locks    the turn of rehearsals; nothing of the fleet
 -- Errors   as submit_v1
 create function fleet.fit_v1(p_project uuid, p_jobs jsonb, p_key uuid default null)
   returns jsonb
@@ -23,7 +23,7 @@ begin
     raise exception using errcode = 'JQ002', message = 'fit takes a list of 1 to 100 jobs', column = 'jobs',
       hint = 'Ask for fewer at once.';
   end if;
-  perform pg_advisory_xact_lock(hashtext('fleet.rehearse'));
+  perform from fleet.turns as t where t.name = 'rehearse' for update;
   v_now := fleet.now();
   perform rehearsal._set_stage(v_now, c_starts);
   insert into rehearsal.api_keys select k.* from fleet.api_keys as k where k.key_id = p_key;

@@ -15,6 +15,15 @@ begin
       end;
     end if;
   end loop;
+  -- Who migrates need not be a superuser: CREATEROLE and the database will do. It then hands what it made to these two.
+  foreach v_role in array array['fleet_owner', 'fleet_exec']
+  loop
+    if not pg_catalog.pg_has_role(current_user, v_role, 'usage') then
+      execute format('grant %I to %I', v_role, current_user);
+    end if;
+  end loop;
+  -- Nobody needs temporary tables here, and whoever may make them can fill the disk.
+  execute format('revoke temporary on database %I from public', current_database());
 end
 $$;
 create schema fleet;
