@@ -18,6 +18,7 @@ from procrastinate.exceptions import ConnectorException
 from psycopg_pool import ConnectionPool
 
 from scheduler.chores import build
+from scheduler.outside import Outside
 from scheduler.settings import SchedulerSettings
 
 log = structlog.get_logger()
@@ -49,7 +50,12 @@ def main() -> int:
         ConnectionPool(
             settings.database_url, min_size=1, max_size=4, kwargs={"autocommit": True}, open=False
         ) as pool,
-        httpx.Client(timeout=settings.webhook_timeout_s, follow_redirects=False) as client,
+        httpx.Client(
+            timeout=settings.webhook_timeout_s,
+            follow_redirects=False,
+            trust_env=False,  # a proxy of the environment would resolve names by itself
+            transport=Outside(httpx.HTTPTransport(), settings.webhook_networks),
+        ) as client,
     ):
         asyncio.run(_run(settings, pool, client))
     return 0

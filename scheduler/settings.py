@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from scheduler.outside import Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +18,8 @@ class SchedulerSettings:
     """History and ended jobs older than this are dropped."""
     webhook_timeout_s: float = 10.0
     """For one delivery, connect to answer."""
+    webhook_networks: tuple[Network, ...] = ()
+    """Not of the internet, and yet webhooks may go there."""
 
     @classmethod
     def from_environment(
@@ -35,4 +40,17 @@ class SchedulerSettings:
             raise ValueError(
                 f"ARGOSY_SCHEDULER_KEEP_DAYS must be a whole number of days from 1 on, got {keep!r}"
             )
-        return cls(database_url=url, keep_days=int(keep))
+        return cls(
+            database_url=url,
+            keep_days=int(keep),
+            webhook_networks=_networks(environ.get("ARGOSY_SCHEDULER_WEBHOOK_NETWORKS", "")),
+        )
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(each.strip()) for each in text.split(",") if each.strip())
+    except ValueError as exc:
+        raise ValueError(
+            f"ARGOSY_SCHEDULER_WEBHOOK_NETWORKS must be networks as 10.0.0.0/8, separated by commas: {exc}"
+        ) from exc

@@ -91,7 +91,13 @@ class LocalFleet:
                 "ARGOSY_API_BLOB_ROOT": str(self.home / "blobs"),
             },
         )
-        self._child("scheduler", ["-m", "scheduler"], {"ARGOSY_DATABASE_URL": urls["argosy_scheduler"]})
+        scheduler = {
+            # Whoever is called back by a fleet on his own machine is on it, too.
+            "ARGOSY_SCHEDULER_WEBHOOK_NETWORKS": "127.0.0.0/8,::1/128",
+            **_said("ARGOSY_SCHEDULER_"),
+            "ARGOSY_DATABASE_URL": urls["argosy_scheduler"],
+        }
+        self._child("scheduler", ["-m", "scheduler"], scheduler)
         self._wait_until_ready(api)
 
     def add_agent(
@@ -109,10 +115,12 @@ class LocalFleet:
         for name, value in options.items():
             if value is not None:
                 arguments += ["--" + name.replace("_", "-"), str(value)]
-        settings = {name: value for name, value in os.environ.items() if name.startswith("ARGOSY_AGENT_")}
         secret = {"ARGOSY_AGENT_DATABASE_URL": self._urls["argosy_agent"]}
         child = self._child(
-            f"agent-{node}", arguments, {**settings, **(environment or {}), **secret}, stop_s=60.0
+            f"agent-{node}",
+            arguments,
+            {**_said("ARGOSY_AGENT_"), **(environment or {}), **secret},
+            stop_s=60.0,
         )
         self.agents[node] = child
         return child
@@ -261,3 +269,8 @@ class LocalFleet:
             code="not_ready",
             fix=f"See {api.log}.",
         )
+
+
+def _said(prefix: str) -> dict[str, str]:
+    """Settings of one program in our own environment."""
+    return {name: value for name, value in os.environ.items() if name.startswith(prefix)}

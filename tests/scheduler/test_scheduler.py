@@ -27,6 +27,9 @@ from tests.support.verbs import Agent, Project
 pytestmark = pytest.mark.timeout(120)
 
 
+HERE = {"ARGOSY_SCHEDULER_WEBHOOK_NETWORKS": "127.0.0.0/8"}
+
+
 class Receiver:
     """An HTTP server that keeps what is posted to it and answers as told."""
 
@@ -41,6 +44,7 @@ class Receiver:
                 receiver.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
                 self.send_response(receiver.answers.pop(0) if receiver.answers else 204)
                 self.send_header("content-length", "0")
+                self.send_header("location", receiver.url)
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
@@ -71,11 +75,11 @@ def start(database_url: str, tmp_path) -> Iterator[Callable[[], subprocess.Popen
     """Start schedulers; they are stopped after the test."""
     running: list[subprocess.Popen[bytes]] = []
 
-    def begin() -> subprocess.Popen[bytes]:
+    def begin(more: dict[str, str] | None = HERE) -> subprocess.Popen[bytes]:
         with (tmp_path / f"scheduler-{len(running)}.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "scheduler"],
-                env={**os.environ, "ARGOSY_DATABASE_URL": database_url},
+                env={**os.environ, "ARGOSY_DATABASE_URL": database_url, **(more or {})},
                 stdout=log,
                 stderr=log,
             )
@@ -125,6 +129,34 @@ def test_a_webhook_is_signed_and_tried_again_until_it_is_taken(
         assert said["type"] == "job.succeeded"
         assert said["data"]["job_id"] == str(job)
     assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
+
+
+def test_a_webhook_cannot_be_pointed_inside(conn, project: Project, agent: Agent, receiver: Receiver, start):
+    """Not at this machine nor at the metadata of a cloud, by name or by number, unless the network was named."""
+    inside = [
+        receiver.url,
+        receiver.url.replace("127.0.0.1", "localhost"),
+        "http://169.254.169.254/latest/meta-data",
+    ]
+    for url in inside:
+        project.submit(webhook=url)
+        agent.complete(agent.claim_one())
+    start({})
+    refused = (
+        "select count(*) from fleet.webhook_deliveries where detail ~ 'is not an address of the internet'"
+    )
+    until(lambda: conn.execute(refused).fetchone() == (len(inside),))
+    assert receiver.got == []
+
+
+def test_a_redirect_is_not_followed(conn, project: Project, agent: Agent, receiver: Receiver, start):
+    """Else an address of the internet could lead inside."""
+    receiver.answers = [307]
+    settled_job(project, agent, receiver)
+    start()
+    said = "select detail from fleet.webhook_deliveries"
+    until(lambda: conn.execute(said).fetchone()[0] == "HTTP 307")
+    assert len(receiver.got) == 1
 
 
 def test_a_receiver_that_is_not_there_is_recorded(
