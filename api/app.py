@@ -20,6 +20,8 @@ from psycopg_pool import ConnectionPool
 from api import blobs, dead, fleet, jobs, oncall, questions, results, schedules
 from api.auth import KeyMiddleware, KeyRing
 from api.feed import Feed
+from api.headers import harden
+from api.pace import Pace
 from api.problems import HANDLERS, StoreAway
 from api.services import Services, principal_of, services_of
 from api.settings import ApiSettings
@@ -33,7 +35,7 @@ Submit jobs to the fleet, watch them, fetch what they made.
 
 Send `Authorization: Bearer <key>`. Errors are `application/problem+json` (RFC 9457) and name the `field` that was
 wrong and the `fix`. Submissions may carry an `Idempotency-Key` and are then safe to repeat. 503 means: the database
-or the file store is away; try again after `Retry-After` seconds.
+or the file store is away, 429: this key asks too often; try again after `Retry-After` seconds.
 """
 
 
@@ -85,6 +87,7 @@ def build(settings: ApiSettings) -> Litestar:
             "who": Provide(principal_of, sync_to_thread=False),
         },
         middleware=[DefineMiddleware(KeyMiddleware, exclude="^/schema", exclude_from_auth_key="open")],
+        before_send=[harden],
         exception_handlers=HANDLERS,
         openapi_config=_openapi(),
         logging_config=None,
@@ -112,11 +115,13 @@ def _services(settings: ApiSettings) -> Services:
         open=False,
         name="api",
     )
+    pace = Pace(requests_per_s=settings.requests_per_s, bad_keys_per_min=settings.bad_keys_per_min)
     return Services(
         settings=settings,
         pool=pool,
         store=BlobStore(settings.blob_root),
-        keys=KeyRing(pool, ttl_s=settings.key_ttl_s),
+        pace=pace,
+        keys=KeyRing(pool, pace, ttl_s=settings.key_ttl_s),
         feed=Feed(pool, poll_s=settings.poll_s, keepalive_s=settings.keepalive_s),
     )
 

@@ -20,6 +20,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
 from psycopg_pool import ConnectionPool
 
+from api.pace import Pace
 from queue_schema.calls import clients
 from queue_schema.errors import NotAllowed
 from queue_schema.shapes import Principal
@@ -32,21 +33,30 @@ _KEY = re.compile(r"[!-~]{8,256}")
 class KeyRing:
     """API keys that were checked a moment ago."""
 
-    def __init__(self, pool: ConnectionPool[Any], *, ttl_s: float) -> None:
+    def __init__(self, pool: ConnectionPool[Any], pace: Pace, *, ttl_s: float) -> None:
         self._pool = pool
+        self._pace = pace
         self._ttl_s = ttl_s
         self._known: dict[bytes, tuple[float, Principal]] = {}
         self._lock = Lock()
 
-    async def principal(self, key: str) -> Principal | None:
-        """Whose key this is; None when it is no key of ours."""
+    async def principal(self, key: str, address: str) -> Principal | None:
+        """Whose key this is; None when it is no key of ours.
+
+        Raises:
+            TooManyRequestsException: Too many from that address were none.
+        """
         if not _KEY.fullmatch(key):
             return None
         digest = hashlib.sha256(key.encode()).digest()
         until, principal = self._known.get(digest, (0.0, None))
         if principal is not None and until > time.monotonic():
             return principal
-        return await anyio.to_thread.run_sync(self._look_up, key, digest)
+        self._pace.let_try(address)
+        principal = await anyio.to_thread.run_sync(self._look_up, key, digest)
+        if principal is None:
+            self._pace.failed(address)
+        return principal
 
     def _look_up(self, key: str, digest: bytes) -> Principal | None:
         with self._pool.connection() as conn:
@@ -72,14 +82,19 @@ class KeyMiddleware(AbstractAuthenticationMiddleware):
 
         Raises:
             NotAuthorizedException: There is no key, or it is not valid.
+            TooManyRequestsException: Its key, or its address, asks too often.
         """
         scheme, _, key = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
             raise NotAuthorizedException("this needs an API key")
-        ring: KeyRing = connection.app.state.services.keys
-        principal = await ring.principal(key.strip())
+        services = connection.app.state.services
+        ring: KeyRing = services.keys
+        pace: Pace = services.pace
+        address = connection.client.host if connection.client else ""
+        principal = await ring.principal(key.strip(), address)
         if principal is None:
             raise NotAuthorizedException("the API key is unknown or revoked")
+        pace.count(principal.key_id)
         return AuthenticationResult(user=principal, auth=None)
 
 

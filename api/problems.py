@@ -91,11 +91,12 @@ _CODES = {
     413: "too_large",
     415: "unsupported_media_type",
     416: "range_not_satisfiable",
+    429: "too_many_requests",
 }
 
 
 def responses(*statuses: int) -> dict[int, ResponseSpec]:
-    """The problem answers of a route, for OpenAPI; 401, 403 and 503 always belong to it."""
+    """The problem answers of a route, for OpenAPI; 401, 403, 429 and 503 always belong to it."""
     return {
         status: ResponseSpec(
             data_container=Problem,
@@ -103,7 +104,7 @@ def responses(*statuses: int) -> dict[int, ResponseSpec]:
             media_type=MEDIA_TYPE,
             generate_examples=False,
         )
-        for status in sorted({*statuses, 400, 401, 403, 503})
+        for status in sorted({*statuses, 400, 401, 403, 429, 503})
     }
 
 
@@ -184,6 +185,8 @@ def _http(_: Request[Any, Any, Any], exc: HTTPException) -> Response[bytes]:
         fix = "Send `Authorization: Bearer <key>`; `argosy key create` makes one."
     if status == 413:
         fix = "Send less in one request."
+    if status == 429:
+        fix = "Ask again after `Retry-After` seconds; send many jobs in one request."
     return answer(
         status, code=_CODES.get(status, "bad_request"), detail=detail, field=field, fix=fix, headers=headers
     )

@@ -16,6 +16,7 @@ from psycopg_pool import ConnectionPool
 
 from api.auth import KeyRing
 from api.feed import Feed
+from api.pace import Pace
 from api.settings import ApiSettings
 from api.store import BlobStore
 from queue_schema import reads
@@ -45,6 +46,7 @@ class Services:
     settings: ApiSettings
     pool: ConnectionPool[Any]
     store: BlobStore
+    pace: Pace
     keys: KeyRing
     feed: Feed
 

@@ -20,6 +20,10 @@ class ApiSettings:
     max_blob_bytes: int = 2048 * MIB
     """Largest file one request may carry."""
     max_json_bytes: int = 8 * MIB
+    requests_per_s: int = 200
+    """Most requests of one key; more are answered with 429 and `Retry-After`. 0: no limit."""
+    bad_keys_per_min: int = 60
+    """Most keys that are none of ours from one address, before none from there is looked up. 0: no limit."""
     pool_size: int = 10
     """Connections to the database, for reads and writes together."""
     pool_timeout_s: float = 5.0
@@ -45,6 +49,9 @@ class ApiSettings:
         ):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be more than 0, got {getattr(self, name)}")
+        for name in ("requests_per_s", "bad_keys_per_min"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 (no limit) or more, got {getattr(self, name)}")
         if not 0 <= self.port <= 65535:
             raise ValueError(f"port must be between 0 and 65535, got {self.port}")
 

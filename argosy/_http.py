@@ -25,6 +25,9 @@ ALIVE_S = 45.0
 """A stream that says nothing for so long is dead; the server says something every 15 s."""
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0, pool=30.0)
 
+_LATER = frozenset({429, 503})
+"""Asked too often, or something is away: both are worth another try."""
+
 
 class Transport:
     """The connections to one API."""
@@ -78,7 +81,7 @@ class Transport:
                     raise self._unreachable(exc) from exc
                 self._pause(tried, None)
                 continue
-            if answer.status_code == 503 and tried < self._tries:
+            if answer.status_code in _LATER and tried < self._tries:
                 self._pause(tried, answer.headers.get("retry-after"))
                 continue
             return self._decoded(answer, returns)
@@ -126,7 +129,7 @@ class Transport:
                 answer.read()
             finally:
                 answer.close()
-            if answer.status_code != 503 or tried == self._tries:
+            if answer.status_code not in _LATER or tried == self._tries:
                 raise _error(answer)
             self._pause(tried, answer.headers.get("retry-after"))
 

@@ -75,6 +75,7 @@ def serving(database_url: str, conn: psycopg.Connection[Any], blobs: Path, **set
     separator = "&" if "?" in database_url else "?"
     url = f"{database_url}{separator}options=-c%20role%3Dfleet_api"
     quick = {"poll_s": 0.05, "keepalive_s": 0.5, "pool_timeout_s": 2.0, "stop_s": 2.0, "key_ttl_s": 0.3}
+    quick |= {"requests_per_s": 0, "bad_keys_per_min": 0}
     server = Server(
         ApiSettings(**{"database_url": url, "blob_root": str(blobs), "port": 0, **quick, **settings})
     )
