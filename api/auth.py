@@ -22,6 +22,7 @@ from psycopg_pool import ConnectionPool
 
 from api.pace import Pace
 from queue_schema.calls import clients
+from queue_schema.calls.asking import asking_key
 from queue_schema.errors import NotAllowed
 from queue_schema.shapes import Principal
 from queue_schema.states import Scope
@@ -95,6 +96,7 @@ class KeyMiddleware(AbstractAuthenticationMiddleware):
         if principal is None:
             raise NotAuthorizedException("the API key is unknown or revoked")
         pace.count(principal.key_id)
+        asking_key.set(principal.key_id)
         return AuthenticationResult(user=principal, auth=None)
 
 

@@ -111,6 +111,21 @@ class Dead(msgspec.Struct, frozen=True):
     ended_at: datetime
 
 
+class Act(msgspec.Struct, frozen=True):
+    """What an operator did."""
+
+    audit_id: int
+    at: datetime
+    login: str
+    """Of the database."""
+    key: str | None
+    """The first part of the API key that asked; None: it was done at the database."""
+    project: str | None
+    """The key's."""
+    act: str
+    said: dict[str, Any]
+
+
 class DeadFilter(msgspec.Struct, frozen=True):
     """Which of them; what is left out does not filter."""
 
@@ -124,6 +139,7 @@ class DeadFilter(msgspec.Struct, frozen=True):
 
 _DEAD = view("v_dead", Dead, "project_id")
 _POLICIES = view("v_policies", Policy)
+_AUDIT = view("v_audit", Act)
 _FLEET = view("v_fleet", Fleet)
 _KINDS = view("v_kinds", Kind)
 _NEEDS = view("v_needs", LearnedNeed, "project_id")
@@ -213,6 +229,11 @@ def project_named(conn: Connection, name: str) -> UUID:
 def policies(conn: Connection) -> list[Policy]:
     """What happens after an attempt failed, by cause."""
     return rows(conn, select(_POLICIES, Policy).order_by(_POLICIES.c.cause), Policy)
+
+
+def audit(conn: Connection, *, limit: int) -> list[Act]:
+    """What operators did, newest first."""
+    return rows(conn, select(_AUDIT, Act).order_by(_AUDIT.c.audit_id.desc()).limit(limit), Act)
 
 
 def dead(conn: Connection, project_id: UUID, wanted: DeadFilter, *, limit: int) -> list[Dead]:

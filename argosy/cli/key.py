@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -19,7 +20,8 @@ from queue_schema import errors
 from queue_schema.calls import admin
 from queue_schema.states import Priority, Scope
 
-key = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+_DAY_S = 86_400
+key = typer.Typer(help="Make, list, rotate and revoke API keys.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -52,13 +54,21 @@ def create(
         list[Scope] | None, typer.Option(help="What it may do; repeat it. [default: submit and read]")
     ] = None,
     ceiling: Annotated[Priority, typer.Option(help="The highest class it may submit to.")] = Priority.HIGH,
+    days: Annotated[
+        float | None, typer.Option(help="How long it is good for. [default: until revoked]")
+    ] = None,
     database_url: DatabaseUrl = None,
     as_json: Json = False,
 ) -> None:
     """Make a key. It is shown this once and stored only as a hash."""
     with connected(database_url) as conn:
         made = admin.create_key(
-            conn, project, name=name, scopes=scope or [Scope.SUBMIT, Scope.READ], ceiling=ceiling
+            conn,
+            project,
+            name=name,
+            scopes=scope or [Scope.SUBMIT, Scope.READ],
+            ceiling=ceiling,
+            for_s=None if days is None else days * _DAY_S,
         )
     if as_json:
         print_json(made)
@@ -88,9 +98,37 @@ def list_keys(
             " ".join(one.scopes),
             one.ceiling,
             f"{one.created_at:%Y-%m-%d %H:%M}",
-            "in force" if one.revoked_at is None else f"revoked {one.revoked_at:%Y-%m-%d %H:%M}",
+            _state(one),
         )
     Console().print(table)
+
+
+def _state(one: admin.KeyInfo) -> str:
+    if one.revoked_at is not None:
+        return f"revoked {one.revoked_at:%Y-%m-%d %H:%M}"
+    if one.expires_at is None:
+        return "in force"
+    over = one.expires_at <= datetime.now(UTC)
+    return f"{'ended' if over else 'in force until'} {one.expires_at:%Y-%m-%d %H:%M}"
+
+
+@key.command()
+def rotate(
+    prefix: Annotated[str, typer.Argument(help="The first part of the key, as `list` shows it.")],
+    *,
+    overlap_hours: Annotated[
+        float, typer.Option(help="How long the old key goes on working; 0: not at all.")
+    ] = 24.0,
+    database_url: DatabaseUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Make a key like this one, and end this one after a while: nobody need stop to change. It is shown this once."""
+    with connected(database_url) as conn:
+        made = admin.rotate_key(conn, prefix, overlap_s=overlap_hours * 3600)
+    if as_json:
+        print_json(made)
+    else:
+        sys.stdout.write(made.key + "\n")
 
 
 @key.command()

@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from queue_schema import errors
+from queue_schema.calls.asking import asking_key
 
 T = TypeVar("T")
 Connection = psycopg.Connection[Any]
@@ -35,7 +36,19 @@ class Json(msgspec.Struct, frozen=True):
 Argument = str | int | float | bool | None | UUID | datetime | bytes | Json | Sequence[UUID] | Sequence[str]
 
 
-def call(conn: Connection, function: LiteralString, returns: type[T], /, **arguments: Argument) -> T:
+def act(conn: Connection, function: LiteralString, returns: type[T], /, **arguments: Argument) -> T:
+    """Call a verb of operators; as `call`, and the database hears whose key asks."""
+    return call(conn, function, returns, _key=asking_key.get(), **arguments)
+
+
+def call(
+    conn: Connection,
+    function: LiteralString,
+    returns: type[T],
+    /,
+    _key: UUID | None = None,
+    **arguments: Argument,
+) -> T:
     """Call `fleet.<function>` with named arguments and decode the JSON it returns.
 
     Deadlocks and serialisation failures are tried again: every verb may be repeated.
@@ -45,9 +58,12 @@ def call(conn: Connection, function: LiteralString, returns: type[T], /, **argum
         psycopg.OperationalError: The database is not to be reached.
     """
     statement = _statement(
-        function, tuple((name, isinstance(value, Json)) for name, value in arguments.items())
+        function,
+        tuple((name, isinstance(value, Json)) for name, value in arguments.items()),
+        has_key=_key is not None,
     )
-    values = {
+    values: dict[str, Any] = {} if _key is None else {"_key": str(_key)}
+    values |= {
         name: msgspec.json.encode(value.value).decode() if isinstance(value, Json) else value
         for name, value in arguments.items()
     }
@@ -58,8 +74,11 @@ def call(conn: Connection, function: LiteralString, returns: type[T], /, **argum
 
 
 @cache
-def _statement(function: LiteralString, arguments: tuple[tuple[str, bool], ...]) -> bytes:
-    """The text of a call, by the names of its arguments and whether they are jsonb; composed once."""
+def _statement(function: LiteralString, arguments: tuple[tuple[str, bool], ...], *, has_key: bool) -> bytes:
+    """The text of a call, by the names of its arguments and whether they are jsonb; composed once.
+
+    The key is set for this one statement and its transaction, before the function is called: no connection remembers it.
+    """
     typed = [
         sql.SQL("{} => {}{}").format(
             sql.Identifier(name), sql.Placeholder(name), sql.SQL("::jsonb" if is_json else "")
@@ -67,7 +86,12 @@ def _statement(function: LiteralString, arguments: tuple[tuple[str, bool], ...])
         for name, is_json in arguments
     ]
     return (
-        sql.SQL("select fleet.{}({})::text")
+        sql.SQL(
+            "with asking as materialized (select set_config('fleet.key', %(_key)s, true)) "
+            "select fleet.{}({})::text from asking"
+            if has_key
+            else "select fleet.{}({})::text"
+        )
         .format(sql.Identifier(function), sql.SQL(", ").join(typed))
         .as_bytes()
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from queue_schema.calls._edge import Connection, Json, call
+from queue_schema.calls._edge import Connection, Json, act, call
 from queue_schema.states import Priority, Scope
 
 
@@ -34,6 +34,8 @@ class KeyInfo(msgspec.Struct, frozen=True):
     ceiling: Priority
     """The highest class it may submit to."""
     created_at: datetime
+    expires_at: datetime | None
+    """From when on it is useless; None: never."""
     revoked_at: datetime | None
 
 
@@ -58,9 +60,10 @@ def create_key(
     name: str,
     scopes: Sequence[Scope],
     ceiling: Priority = Priority.HIGH,
+    for_s: float | None = None,
 ) -> NewKey:
-    """Make an API key; the project is made too if there is none of that name."""
-    return call(
+    """Make an API key, for some seconds or until it is revoked; the project is made too if there is none of that name."""
+    return act(
         conn,
         "create_key_v1",
         NewKey,
@@ -68,7 +71,18 @@ def create_key(
         p_name=name,
         p_scopes=Json(list(scopes)),
         p_ceiling=ceiling,
+        p_for_s=for_s,
     )
+
+
+def rotate_key(conn: Connection, prefix: str, *, overlap_s: float) -> NewKey:
+    """Make a key like this one, which then ends after *overlap_s*: until then both work.
+
+    Raises:
+        NotFound: No key starts with that prefix.
+        Conflict: Several do, or it is not in force any more.
+    """
+    return act(conn, "rotate_key_v1", NewKey, p_prefix=prefix, p_overlap_s=overlap_s)
 
 
 def set_project(conn: Connection, project: str, **fields: float | list[str] | None) -> ProjectLimits:
@@ -80,7 +94,7 @@ def set_project(conn: Connection, project: str, **fields: float | list[str] | No
         BadRequest: There is no such field, or its value cannot be.
         NotFound: There is no such project.
     """
-    return call(conn, "project_v1", ProjectLimits, p_project=project, p_fields=Json(fields))
+    return act(conn, "project_v1", ProjectLimits, p_project=project, p_fields=Json(fields))
 
 
 def list_keys(conn: Connection, project: str | None = None) -> list[KeyInfo]:
@@ -95,12 +109,12 @@ def revoke_key(conn: Connection, prefix: str) -> KeyInfo:
         NotFound: No key starts with that prefix.
         Conflict: Several do.
     """
-    return call(conn, "revoke_key_v1", KeyInfo, p_prefix=prefix)
+    return act(conn, "revoke_key_v1", KeyInfo, p_prefix=prefix)
 
 
 def label_node(conn: Connection, node: str, *, labels: dict[str, str], pools: Sequence[str]) -> None:
     """Replace a node's labels and pools; they stay when its agent restarts."""
-    call(conn, "label_node_v1", type(None), p_node=node, p_labels=Json(labels), p_pools=Json(list(pools)))
+    act(conn, "label_node_v1", type(None), p_node=node, p_labels=Json(labels), p_pools=Json(list(pools)))
 
 
 def configure(conn: Connection, **settings: float | bool) -> dict[str, float | bool]:
@@ -114,4 +128,4 @@ def configure(conn: Connection, **settings: float | bool) -> dict[str, float | b
     Raises:
         BadRequest: There is no such setting, or the values do not go together.
     """
-    return call(conn, "configure_v1", dict[str, float | bool], p_settings=Json(settings))
+    return act(conn, "configure_v1", dict[str, float | bool], p_settings=Json(settings))

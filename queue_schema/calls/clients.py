@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from queue_schema.calls._edge import Connection, Json, call
+from queue_schema.calls._edge import Connection, Json, act, call
 from queue_schema.shapes import Principal, Submission, Submitted
 from queue_schema.states import JobState
 
@@ -134,9 +134,7 @@ def pause(
     Raises:
         NotFound: There is no such kind.
     """
-    return call(
-        conn, "pause_v1", int, p_project=project_id, p_paused=paused, p_priority=priority, p_kind=kind
-    )
+    return act(conn, "pause_v1", int, p_project=project_id, p_paused=paused, p_priority=priority, p_kind=kind)
 
 
 def drain(conn: Connection, node: str, *, on: bool = True) -> bool:
@@ -148,7 +146,7 @@ def drain(conn: Connection, node: str, *, on: bool = True) -> bool:
     Raises:
         NotFound: No node has that name.
     """
-    return call(conn, "drain_v1", bool, p_node=node, p_on=on)
+    return act(conn, "drain_v1", bool, p_node=node, p_on=on)
 
 
 def put_blob(conn: Connection, project_id: UUID, *, sha256: str, size: int, media_type: str) -> bool:

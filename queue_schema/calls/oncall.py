@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from queue_schema.calls._edge import Connection, Json, call
+from queue_schema.calls._edge import Connection, Json, act
 from queue_schema.states import Cause, JobState, Priority
 
 Action = Literal["cancel", "requeue"]
@@ -72,7 +72,7 @@ def bulk(
     Raises:
         BadRequest: A state does not go with the action, or a requeue names none.
     """
-    return call(
+    return act(
         conn,
         "bulk_v1",
         Bulk,
@@ -91,7 +91,7 @@ def halt(conn: Connection, *, on: bool, reason: str | None = None) -> bool:
     Returns:
         Whether that is news.
     """
-    return call(conn, "halt_v1", bool, p_on=on, p_reason=reason)
+    return act(conn, "halt_v1", bool, p_on=on, p_reason=reason)
 
 
 def quarantine(conn: Connection, kind: str, *, on: bool, reason: str | None = None) -> bool:
@@ -100,7 +100,7 @@ def quarantine(conn: Connection, kind: str, *, on: bool, reason: str | None = No
     Raises:
         NotFound: There is no such kind.
     """
-    return call(conn, "quarantine_v1", bool, p_kind=kind, p_on=on, p_reason=reason)
+    return act(conn, "quarantine_v1", bool, p_kind=kind, p_on=on, p_reason=reason)
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -131,4 +131,4 @@ def policy(conn: Connection, cause: str, change: PolicyChange) -> Policy:
     Raises:
         BadRequest: Nothing is ever retried after it, or it would be for ever, or the user would pay for the fleet.
     """
-    return call(conn, "policy_v1", Policy, p_cause=cause, p_policy=Json(change))
+    return act(conn, "policy_v1", Policy, p_cause=cause, p_policy=Json(change))

@@ -65,7 +65,7 @@ grant execute on function
   fleet.wake_v1, fleet.due_schedules_v1, fleet.tick_v1, fleet.forecast_v1
   to fleet_scheduler;
 grant execute on function
-  fleet.create_key_v1, fleet.list_keys_v1, fleet.revoke_key_v1, fleet.label_node_v1, fleet.drain_v1, fleet.configure_v1,
+  fleet.create_key_v1, fleet.list_keys_v1, fleet.revoke_key_v1, fleet.rotate_key_v1, fleet.label_node_v1, fleet.drain_v1, fleet.configure_v1,
   fleet.project_v1, fleet.halt_v1, fleet.quarantine_v1, fleet.wake_v1, fleet.policy_v1
   to fleet_admin;
 

@@ -175,6 +175,15 @@ def test_keys_are_made_listed_and_revoked(shell: Shell):
     listed = [key for key in shell.json("key", "list") if key["project"] == "other"]
     assert [key["scopes"] for key in listed] == [["read"]]
     assert made["key"] not in json.dumps(listed)
+    rotated = shell.json("key", "rotate", made["key"][:19], "--overlap-hours", "1")
+    states = [key["expires_at"] is None for key in shell.json("key", "list") if key["project"] == "other"]
+    assert sorted(states) == [False, True]
+    assert [act["act"] for act in shell.json("audit", "--limit", "3")] == [
+        "create_key",
+        "rotate_key",
+        "create_key",
+    ]
+    assert rotated["key"] not in json.dumps(shell.json("audit"))
     other = Shell(shell.home, ARGOSY_URL=shell.said["url"], ARGOSY_API_KEY=made["key"])
     assert other.run("job", "list").returncode == 0
     assert other.run("job", "submit", "noop").returncode == 5

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
+import psycopg
 import pytest
 
 from queue_schema.states import Cause, Command, Scope
@@ -116,3 +119,14 @@ def test_the_brakes_need_the_scope_admin(api: Api) -> None:
     assert theirs.post("/v1/jobs/cancel", json={"where": {}, "project": "nobody"}).status_code == 404
     submit(mine)
     assert theirs.post("/v1/jobs/cancel", json={"where": {}, "project": "*"}).json()["changed"] == 2
+
+
+def test_what_is_done_through_the_api_is_written_down_with_the_key(api: Api, conn: psycopg.Connection[Any]):
+    """The database's login is the API's; whose key it was stands beside it, for that act alone."""
+    first, second = api.client("acme"), api.client("other")
+    assert first.post("/v1/fleet/halt", json={"on": True, "reason": "x"}).status_code == 200
+    assert second.post("/v1/fleet/halt", json={"on": False}).status_code == 200
+    acts = conn.execute(
+        "select project, act, said ->> 'on' from fleet.v_audit where act = 'halt' order by 1"
+    ).fetchall()
+    assert acts == [("acme", "halt", "true"), ("other", "halt", "false")]

@@ -626,6 +626,15 @@ CREATE FUNCTION fleet._asked_by_all() RETURNS TABLE(shape_id bigint, priority fl
     AS <b598f27d87c71be9e9e53ad857333115>;
 
 --
+-- Name: _audit(text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._audit(p_act text, p_said jsonb) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <bec6e1c0ea81979989bff5710c465676>;
+
+--
 -- Name: _best_place(fleet.shapes, timestamp with time zone, uuid); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1108,7 +1117,16 @@ CREATE FUNCTION fleet._kept(p_node bigint, p_session uuid, p_room fleet.room) RE
 CREATE FUNCTION fleet._key(p_key uuid) RETURNS jsonb
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <608c800ad93030ab7916a55c30ec0c83>;
+    AS <1623a52acf17e1362e8f6a3013931e72>;
+
+--
+-- Name: _key_named(text); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._key_named(p_prefix text) RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <0e63520c7658b13b8ade26d771297c50>;
 
 --
 -- Name: _lanes_for(uuid, fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1875,7 +1893,7 @@ CREATE FUNCTION fleet.amend_v1(p_project uuid, p_job uuid, p_fields jsonb, p_key
 CREATE FUNCTION fleet.authenticate_v1(p_key text) RETURNS jsonb
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <28e320a5811203b8ac101d0ffcdf5dcd>;
+    AS <ecd1d40e30926303844baf7c70a739bc>;
 
 --
 -- Name: bulk_v1(text, uuid, jsonb, boolean, integer, uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1884,7 +1902,7 @@ CREATE FUNCTION fleet.authenticate_v1(p_key text) RETURNS jsonb
 CREATE FUNCTION fleet.bulk_v1(p_action text, p_project uuid, p_filter jsonb, p_dry boolean DEFAULT false, p_limit integer DEFAULT 500, p_after uuid DEFAULT NULL::uuid) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <9881364290c0fcae97da7f89a04938b0>;
+    AS <2d4d346af2c69299811a07ec5b20d726>;
 
 --
 -- Name: cancel_v1(uuid, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1933,16 +1951,16 @@ CREATE FUNCTION fleet.complete_v1(p_session uuid, p_secret text, p_items jsonb) 
 CREATE FUNCTION fleet.configure_v1(p_settings jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <529f29ecd7e627b7381cfcd6c75d3f71>;
+    AS <a613bffcedb2fb229f1b2d6d87afbb9d>;
 
 --
--- Name: create_key_v1(text, text, jsonb, text); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: create_key_v1(text, text, jsonb, text, double precision); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb, p_ceiling text DEFAULT 'high'::text) RETURNS jsonb
+CREATE FUNCTION fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb, p_ceiling text DEFAULT 'high'::text, p_for_s double precision DEFAULT NULL::double precision) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <733ea934f9150274f5978ebf6994e069>;
+    AS <65c56c74325f8cca1b4b34bd51b14dbf>;
 
 --
 -- Name: create_schedule_v1(uuid, jsonb, timestamp with time zone, uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1969,7 +1987,7 @@ CREATE FUNCTION fleet.delete_schedule_v1(p_project uuid, p_name text) RETURNS js
 CREATE FUNCTION fleet.drain_v1(p_node text, p_on boolean) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <bb2b7ffc88836dc64b1d3c272950a2b7>;
+    AS <f91bacc3583c61a6a468b95a66c67e0b>;
 
 --
 -- Name: due_schedules_v1(integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2064,7 +2082,7 @@ CREATE FUNCTION fleet.grant_v1(p_session uuid, p_secret text, p_job uuid, p_toke
 CREATE FUNCTION fleet.halt_v1(p_on boolean, p_reason text DEFAULT NULL::text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <5fea2ebbfd3a2442a900a3b521562172>;
+    AS <2db89bc06210456bcd5cc9f038ac2d09>;
 
 --
 -- Name: health_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2102,7 +2120,7 @@ CREATE FUNCTION fleet.join_v1(p_declared jsonb) RETURNS jsonb
 CREATE FUNCTION fleet.label_node_v1(p_node text, p_labels jsonb, p_pools jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <b0fb1ec1c7f7f110091e815ad22a32e5>;
+    AS <e4193918f4daa5629556bd130ee2e929>;
 
 --
 -- Name: learn_v1(integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2178,7 +2196,7 @@ COMMENT ON FUNCTION fleet.new_ids(p_count integer) IS 'So many new job ids: uuid
 CREATE FUNCTION fleet.pause_v1(p_project uuid, p_paused boolean, p_priority text DEFAULT NULL::text, p_kind text DEFAULT NULL::text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <faa97b32ec2da6c7395f15674db47e57>;
+    AS <8829738dde161cb4eb621735780991a1>;
 
 --
 -- Name: policy_v1(text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2187,7 +2205,7 @@ CREATE FUNCTION fleet.pause_v1(p_project uuid, p_paused boolean, p_priority text
 CREATE FUNCTION fleet.policy_v1(p_cause text, p_policy jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <2d478fa415ff4c0dfca37b23c1e25b05>;
+    AS <6ef67b6842f2ae1bc30209a3bd9e6822>;
 
 --
 -- Name: project_v1(text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2196,7 +2214,7 @@ CREATE FUNCTION fleet.policy_v1(p_cause text, p_policy jsonb) RETURNS jsonb
 CREATE FUNCTION fleet.project_v1(p_project text, p_fields jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <ce1cca8cabfe5438fc308a829fbfadad>;
+    AS <1f4f81f70cefa45f185883901ea06163>;
 
 --
 -- Name: promote_v1(integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2233,7 +2251,7 @@ CREATE FUNCTION fleet.put_blob_v1(p_project uuid, p_sha256 text, p_size bigint, 
 CREATE FUNCTION fleet.quarantine_v1(p_kind text, p_on boolean, p_reason text DEFAULT NULL::text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <f679b5ee9008989ed100cfeb7f9df649>;
+    AS <1f843e4080aacc7bb59317f9775c9c7c>;
 
 --
 -- Name: rank_v1(); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2297,7 +2315,16 @@ CREATE FUNCTION fleet.retry_v1(p_project uuid, p_jobs uuid[]) RETURNS jsonb
 CREATE FUNCTION fleet.revoke_key_v1(p_prefix text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <3b220e658eb017b096547ef0f5617484>;
+    AS <a5ec7f4a268933b717f1525f3c2eb765>;
+
+--
+-- Name: rotate_key_v1(text, double precision); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.rotate_key_v1(p_prefix text, p_overlap_s double precision) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <aa4478878e01f0ca10dc47464babc46b>;
 
 --
 -- Name: state_of(uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2608,6 +2635,7 @@ CREATE TABLE fleet.api_keys (
     scopes text[] NOT NULL,
     ceiling fleet.priority DEFAULT 'high'::fleet.priority NOT NULL,
     created_at timestamp with time zone DEFAULT fleet.now() NOT NULL,
+    expires_at timestamp with time zone,
     revoked_at timestamp with time zone,
     CONSTRAINT api_keys_scopes_check CHECK (((scopes <@ ARRAY['submit'::text, 'read'::text, 'admin'::text]) AND (cardinality(scopes) > 0)))
 );
@@ -2665,6 +2693,12 @@ COMMENT ON COLUMN fleet.api_keys.ceiling IS 'The highest class it may submit to.
 --
 
 COMMENT ON COLUMN fleet.api_keys.created_at IS 'When it was made.';
+
+--
+-- Name: COLUMN api_keys.expires_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.api_keys.expires_at IS 'From when on it is useless; null: never.';
 
 --
 -- Name: COLUMN api_keys.revoked_at; Type: COMMENT; Schema: fleet; Owner: -
@@ -2913,6 +2947,74 @@ CREATE TABLE fleet.attempts_default (
     CONSTRAINT attempts_settled_by_check CHECK ((settled_by = ANY (ARRAY['agent'::text, 'reaper'::text])))
 )
 WITH (autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000');
+
+--
+-- Name: audit; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.audit (
+    audit_id bigint NOT NULL,
+    at timestamp with time zone DEFAULT fleet.now() NOT NULL,
+    login text NOT NULL,
+    key_id uuid,
+    act text NOT NULL,
+    said jsonb NOT NULL
+);
+
+--
+-- Name: TABLE audit; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.audit IS 'What operators did: kept for ever, written by the verb itself.';
+
+--
+-- Name: COLUMN audit.audit_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.audit.audit_id IS 'Key, in order.';
+
+--
+-- Name: COLUMN audit.at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.audit.at IS 'When.';
+
+--
+-- Name: COLUMN audit.login; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.audit.login IS 'Who was logged in to the database: the API''s login for what came through it.';
+
+--
+-- Name: COLUMN audit.key_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.audit.key_id IS 'The API key that asked; null: nobody did through the API.';
+
+--
+-- Name: COLUMN audit.act; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.audit.act IS 'The verb.';
+
+--
+-- Name: COLUMN audit.said; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.audit.said IS 'Its arguments; never a secret.';
+
+--
+-- Name: audit_audit_id_seq; Type: SEQUENCE; Schema: fleet; Owner: -
+--
+
+ALTER TABLE fleet.audit ALTER COLUMN audit_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME fleet.audit_audit_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 --
 -- Name: blobs; Type: TABLE; Schema: fleet; Owner: -
@@ -4934,6 +5036,28 @@ UNION ALL
 COMMENT ON VIEW fleet.v_attempts IS 'Every attempt of every job, the running one included.';
 
 --
+-- Name: v_audit; Type: VIEW; Schema: fleet; Owner: -
+--
+
+CREATE VIEW fleet.v_audit AS
+ SELECT a.audit_id,
+    a.at,
+    a.login,
+    k.prefix AS key,
+    p.name AS project,
+    a.act,
+    a.said
+   FROM ((fleet.audit a
+     LEFT JOIN fleet.api_keys k ON ((k.key_id = a.key_id)))
+     LEFT JOIN fleet.projects p ON ((p.project_id = k.project_id)));
+
+--
+-- Name: VIEW v_audit; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON VIEW fleet.v_audit IS 'What operators did, and by whose login or key; order by audit_id desc.';
+
+--
 -- Name: v_blobs; Type: VIEW; Schema: fleet; Owner: -
 --
 
@@ -5830,6 +5954,13 @@ ALTER TABLE ONLY fleet.artifacts
     ADD CONSTRAINT artifacts_pkey PRIMARY KEY (job_id, name);
 
 --
+-- Name: audit audit_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.audit
+    ADD CONSTRAINT audit_pkey PRIMARY KEY (audit_id);
+
+--
 -- Name: blobs blobs_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
 --
 
@@ -6493,6 +6624,13 @@ REVOKE ALL ON FUNCTION fleet._asked_by_all() FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._asked_by_all() TO fleet_owner;
 
 --
+-- Name: FUNCTION _audit(p_act text, p_said jsonb); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._audit(p_act text, p_said jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._audit(p_act text, p_said jsonb) TO fleet_owner;
+
+--
 -- Name: FUNCTION _best_place(p_shape fleet.shapes, p_now timestamp with time zone, p_job uuid); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -6728,6 +6866,13 @@ GRANT ALL ON FUNCTION fleet._kept(p_node bigint, p_session uuid, p_room fleet.ro
 
 REVOKE ALL ON FUNCTION fleet._key(p_key uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._key(p_key uuid) TO fleet_owner;
+
+--
+-- Name: FUNCTION _key_named(p_prefix text); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._key_named(p_prefix text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._key_named(p_prefix text) TO fleet_owner;
 
 --
 -- Name: FUNCTION _lanes_for(p_project uuid, p_items fleet.submission[]); Type: ACL; Schema: fleet; Owner: -
@@ -7219,12 +7364,12 @@ GRANT ALL ON FUNCTION fleet.configure_v1(p_settings jsonb) TO fleet_owner;
 GRANT ALL ON FUNCTION fleet.configure_v1(p_settings jsonb) TO fleet_admin;
 
 --
--- Name: FUNCTION create_key_v1(p_project text, p_name text, p_scopes jsonb, p_ceiling text); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION create_key_v1(p_project text, p_name text, p_scopes jsonb, p_ceiling text, p_for_s double precision); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb, p_ceiling text) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb, p_ceiling text) TO fleet_owner;
-GRANT ALL ON FUNCTION fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb, p_ceiling text) TO fleet_admin;
+REVOKE ALL ON FUNCTION fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb, p_ceiling text, p_for_s double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb, p_ceiling text, p_for_s double precision) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb, p_ceiling text, p_for_s double precision) TO fleet_admin;
 
 --
 -- Name: FUNCTION create_schedule_v1(p_project uuid, p_schedule jsonb, p_next timestamp with time zone, p_key uuid); Type: ACL; Schema: fleet; Owner: -
@@ -7523,6 +7668,14 @@ GRANT ALL ON FUNCTION fleet.revoke_key_v1(p_prefix text) TO fleet_owner;
 GRANT ALL ON FUNCTION fleet.revoke_key_v1(p_prefix text) TO fleet_admin;
 
 --
+-- Name: FUNCTION rotate_key_v1(p_prefix text, p_overlap_s double precision); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.rotate_key_v1(p_prefix text, p_overlap_s double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.rotate_key_v1(p_prefix text, p_overlap_s double precision) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.rotate_key_v1(p_prefix text, p_overlap_s double precision) TO fleet_admin;
+
+--
 -- Name: FUNCTION state_of(p_job uuid); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -7603,6 +7756,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.attempts TO fleet_exec;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.attempts_default TO fleet_exec;
+
+--
+-- Name: TABLE audit; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.audit TO fleet_exec;
+
+--
+-- Name: SEQUENCE audit_audit_id_seq; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT USAGE ON SEQUENCE fleet.audit_audit_id_seq TO fleet_exec;
 
 --
 -- Name: TABLE blobs; Type: ACL; Schema: fleet; Owner: -
@@ -7839,6 +8004,13 @@ GRANT SELECT ON TABLE fleet.v_artifacts TO fleet_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_attempts TO fleet_exec;
 GRANT SELECT ON TABLE fleet.v_attempts TO fleet_reader;
+
+--
+-- Name: TABLE v_audit; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_audit TO fleet_exec;
+GRANT SELECT ON TABLE fleet.v_audit TO fleet_reader;
 
 --
 -- Name: TABLE v_blobs; Type: ACL; Schema: fleet; Owner: -

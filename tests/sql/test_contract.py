@@ -18,7 +18,8 @@ VERBS = {
     " create_schedule enable_schedule delete_schedule halt quarantine bulk policy amend why eta fit",
     "fleet_scheduler": "reap promote rank reserve learn prune make_partitions due_webhooks webhook_done wake"
     " due_schedules tick forecast",
-    "fleet_admin": "create_key list_keys revoke_key label_node drain configure project halt quarantine wake policy",
+    "fleet_admin": "create_key list_keys revoke_key rotate_key label_node drain configure project halt quarantine wake"
+    " policy",
     "fleet_reader": "",
 }
 

@@ -11,6 +11,7 @@ create function fleet.halt_v1(p_on boolean, p_reason text default null)
   set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform fleet._audit('halt', jsonb_build_object('on', p_on, 'reason', p_reason));
   perform fleet._durably();
   update fleet.settings as s
      set halted = p_on, halt_reason = case when p_on then left(p_reason, 500) end
@@ -33,6 +34,7 @@ create function fleet.quarantine_v1(p_kind text, p_on boolean, p_reason text def
   set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform fleet._audit('quarantine', jsonb_build_object('kind', p_kind, 'on', p_on, 'reason', p_reason));
   perform fleet._durably();
   update fleet.kinds as k
      set quarantined = p_on, quarantine_reason = case when p_on then left(p_reason, 500) end

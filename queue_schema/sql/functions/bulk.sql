@@ -51,6 +51,8 @@ begin
                               'changed', 0, 'skipped', 0, 'next', null);
   end if;
 
+  perform fleet._audit('bulk', jsonb_build_object('action', p_action, 'project', p_project, 'filter', p_filter, 'limit', p_limit,
+                                                  'after', p_after));
   perform fleet._durably();
   v_ids := array(select m.job_id from fleet._matching(p_project, v_states, p_filter, p_after, p_limit) as m order by m.job_id);
   perform 1

@@ -3,7 +3,8 @@
 -- Caller   fleet_admin
 -- Returns  {key_id, key, project_id}; the key is shown this once
 -- Errors   JQ002 bad_request
-create function fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb, p_ceiling text default 'high')
+create function fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb, p_ceiling text default 'high',
+                                    p_for_s double precision default null)
   returns jsonb
   language plpgsql
   volatile
@@ -17,6 +18,8 @@ declare
   v_scopes  text[] := array(select distinct jsonb_array_elements_text(p_scopes));
   v_id      uuid;
 begin
+  perform fleet._audit('create_key', jsonb_build_object('project', p_project, 'name', p_name, 'scopes', p_scopes, 'ceiling', p_ceiling,
+                                                         'prefix', v_prefix, 'for_s', p_for_s));
   perform set_config('synchronous_commit', 'on', true);
   if p_project is null or p_project !~ '^[a-z0-9][a-z0-9._-]{0,62}$' then
     raise exception using errcode = 'JQ002', message = format('%s is no project name', coalesce(p_project, 'null')),
@@ -26,6 +29,10 @@ begin
     raise exception using errcode = 'JQ002', message = format('scopes are submit, read and admin, got %s', p_scopes),
       column = 'scopes', hint = 'Name at least one.';
   end if;
+  if not p_for_s between 1 and 10 * 365 * 86400 then
+    raise exception using errcode = 'JQ002', message = format('a key is good for a second to ten years, not for %s s', p_for_s),
+      column = 'for_s', hint = 'Leave it out for a key that does not end.';
+  end if;
   if p_ceiling not in ('low', 'normal', 'high', 'urgent') then
     raise exception using errcode = 'JQ002', message = format('there is no priority %s', p_ceiling), column = 'ceiling',
       hint = 'low, normal, high or urgent.';
@@ -34,14 +41,15 @@ begin
   values (p_project, 'whsec_' || encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'base64'))
       on conflict (name) do nothing;
   select p.project_id into strict v_project from fleet.projects as p where p.name = p_project;
-  insert into fleet.api_keys (project_id, name, prefix, hash, scopes, ceiling)
-  values (v_project, p_name, v_prefix, sha256(convert_to(v_key, 'UTF8')), v_scopes, p_ceiling::fleet.priority)
+  insert into fleet.api_keys (project_id, name, prefix, hash, scopes, ceiling, expires_at)
+  values (v_project, p_name, v_prefix, sha256(convert_to(v_key, 'UTF8')), v_scopes, p_ceiling::fleet.priority,
+          fleet.now() + make_interval(secs => p_for_s))
   returning key_id into v_id;
   return jsonb_build_object('key_id', v_id, 'key', v_key, 'project_id', v_project);
 end
 $$;
 
--- authenticate_v1: whose key is this? null when it is unknown or revoked.
+-- authenticate_v1: whose key is this? null when it is unknown, revoked, or its time is over.
 --
 -- Caller   fleet_api
 create function fleet.authenticate_v1(p_key text)
@@ -57,7 +65,8 @@ as $$
        join fleet.projects as p on p.project_id = k.project_id
       where k.prefix = left(p_key, 19)
         and k.hash = sha256(convert_to(p_key, 'UTF8'))
-        and k.revoked_at is null), 'null')
+        and k.revoked_at is null
+        and (k.expires_at is null or k.expires_at > fleet.now())), 'null')
 $$;
 
 -- _key: an API key without its secret.
@@ -69,10 +78,31 @@ create function fleet._key(p_key uuid)
 as $$
   select jsonb_build_object('key_id', k.key_id, 'project', p.name, 'name', k.name, 'prefix', k.prefix,
                             'scopes', to_jsonb(k.scopes), 'ceiling', k.ceiling, 'created_at', k.created_at,
-                            'revoked_at', k.revoked_at)
+                            'expires_at', k.expires_at, 'revoked_at', k.revoked_at)
     from fleet.api_keys as k
     join fleet.projects as p on p.project_id = k.project_id
    where k.key_id = p_key
+$$;
+
+-- _key_named: the one key whose prefix begins so.
+create function fleet._key_named(p_prefix text)
+  returns uuid
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_keys uuid[] := array(select k.key_id from fleet.api_keys as k where starts_with(k.prefix, p_prefix));
+begin
+  if cardinality(v_keys) = 0 then
+    raise exception using errcode = 'JQ005', message = format('no key starts with %s', p_prefix), column = 'prefix',
+      hint = 'List keys to find its prefix.';
+  elsif cardinality(v_keys) > 1 then
+    raise exception using errcode = 'JQ006', message = format('%s keys start with %s', cardinality(v_keys), p_prefix),
+      column = 'prefix', hint = 'Give more of it.';
+  end if;
+  return v_keys[1];
+end
 $$;
 
 -- list_keys_v1: all keys, or those of one project.
@@ -103,17 +133,48 @@ create function fleet.revoke_key_v1(p_prefix text)
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_keys uuid[] := array(select k.key_id from fleet.api_keys as k where starts_with(k.prefix, p_prefix));
+  v_key uuid;
 begin
+  perform fleet._audit('revoke_key', jsonb_build_object('prefix', p_prefix));
   perform set_config('synchronous_commit', 'on', true);
-  if cardinality(v_keys) = 0 then
-    raise exception using errcode = 'JQ005', message = format('no key starts with %s', p_prefix), column = 'prefix',
-      hint = 'List keys to find its prefix.';
-  elsif cardinality(v_keys) > 1 then
-    raise exception using errcode = 'JQ006', message = format('%s keys start with %s', cardinality(v_keys), p_prefix),
-      column = 'prefix', hint = 'Give more of it.';
+  v_key := fleet._key_named(p_prefix);
+  update fleet.api_keys as k set revoked_at = coalesce(k.revoked_at, fleet.now()) where k.key_id = v_key;
+  return fleet._key(v_key);
+end
+$$;
+
+-- rotate_key_v1: a key like this one, and for this one an end: until then both work, so that nobody need stop to change.
+--
+-- Caller   fleet_admin
+-- Returns  as create_key_v1
+-- Errors   JQ002 bad_request, JQ005 not_found, JQ006 conflict
+create function fleet.rotate_key_v1(p_prefix text, p_overlap_s double precision)
+  returns jsonb
+  language plpgsql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_old  fleet.api_keys;
+  v_made jsonb;
+begin
+  perform fleet._audit('rotate_key', jsonb_build_object('prefix', p_prefix, 'overlap_s', p_overlap_s));
+  perform set_config('synchronous_commit', 'on', true);
+  if p_overlap_s is null or not p_overlap_s between 0 and 365 * 86400 then
+    raise exception using errcode = 'JQ002', message = format('both keys work for 0 s to a year, not for %s s', p_overlap_s),
+      column = 'overlap_s', hint = 'Long enough for whoever has the old one to take the new one.';
   end if;
-  update fleet.api_keys as k set revoked_at = coalesce(k.revoked_at, fleet.now()) where k.key_id = v_keys[1];
-  return fleet._key(v_keys[1]);
+  select k.* into strict v_old from fleet.api_keys as k where k.key_id = fleet._key_named(p_prefix) for update;
+  if v_old.revoked_at is not null or v_old.expires_at <= fleet.now() then
+    raise exception using errcode = 'JQ006', message = format('the key %s is not in force any more', v_old.prefix),
+      column = 'prefix', hint = 'Create a new one.';
+  end if;
+  v_made := (select fleet.create_key_v1(p.name, v_old.name, to_jsonb(v_old.scopes), v_old.ceiling::text)
+               from fleet.projects as p where p.project_id = v_old.project_id);
+  update fleet.api_keys as k
+     set expires_at = least(k.expires_at, fleet.now() + make_interval(secs => p_overlap_s))
+   where k.key_id = v_old.key_id;
+  return v_made;
 end
 $$;

@@ -17,6 +17,7 @@ declare
   v_classes fleet.priority[];
   v_changed integer;
 begin
+  perform fleet._audit('pause', jsonb_build_object('project', p_project, 'paused', p_paused, 'priority', p_priority, 'kind', p_kind));
   if p_priority is not null and p_priority not in ('low', 'normal', 'high', 'urgent') then
     raise exception using errcode = 'JQ002', message = format('there is no priority %s', p_priority), column = 'priority',
       hint = 'low, normal, high or urgent; leave it out for all.';
@@ -61,6 +62,7 @@ as $$
 declare
   v_node bigint;
 begin
+  perform fleet._audit('drain', jsonb_build_object('node', p_node, 'on', p_on));
   if not exists (select from fleet.nodes as n where n.node = p_node) then
     raise exception using errcode = 'JQ005', message = format('there is no node %s', p_node), column = 'node',
       hint = 'List nodes to find its name.';
@@ -87,6 +89,7 @@ create function fleet.label_node_v1(p_node text, p_labels jsonb, p_pools jsonb)
   set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform fleet._audit('label_node', jsonb_build_object('node', p_node, 'labels', p_labels, 'pools', p_pools));
   if exists (select from jsonb_each(p_labels) as l (name, value) where jsonb_typeof(l.value) <> 'string') then
     raise exception using errcode = 'JQ002', message = 'labels are texts', column = 'labels', hint = 'Write {"zone": "a"}.';
   end if;
@@ -117,6 +120,7 @@ declare
   v_now     fleet.settings;
   v_unknown text;
 begin
+  perform fleet._audit('configure', p_settings);
   select s.* into strict v_now from fleet.settings as s for update;
   select k.name into v_unknown from jsonb_object_keys(p_settings) as k (name)
    where k.name in ('one', 'halted', 'halt_reason') or not to_jsonb(v_now) ? k.name limit 1;

@@ -18,6 +18,7 @@ declare
   v_policy fleet.retry_policies;
   v_bad    text[];
 begin
+  perform fleet._audit('policy', jsonb_build_object('cause', p_cause, 'policy', p_policy));
   select p.* into v_policy from fleet.retry_policies as p where p.cause::text = p_cause for update;
   if not found or p_cause in ('cancelled', 'dependency', 'expired') then
     raise exception using errcode = 'JQ002', column = 'cause',

@@ -18,6 +18,9 @@ declare
   v_cap     fleet.caps;
   v_bad     text;
 begin
+  if p_fields <> '{}' then
+    perform fleet._audit('project', jsonb_build_object('project', p_project, 'fields', p_fields));
+  end if;
   select k.name into v_bad from jsonb_object_keys(p_fields) as k (name)
    where k.name not in ('weight', 'max_running', 'max_vram_mib', 'trusted_pools') limit 1;
   if found then

@@ -76,6 +76,7 @@ create table fleet.api_keys (
   scopes     text[] not null check (scopes <@ array['submit', 'read', 'admin'] and cardinality(scopes) > 0),
   ceiling    fleet.priority not null default 'high',
   created_at timestamptz not null default fleet.now(),
+  expires_at timestamptz,
   revoked_at timestamptz
 );
 comment on table fleet.api_keys is 'Keys of the REST API; the key itself is not stored.';
@@ -87,6 +88,7 @@ comment on column fleet.api_keys.hash is 'sha256 of the whole key (256 random bi
 comment on column fleet.api_keys.scopes is 'submit, read, admin.';
 comment on column fleet.api_keys.ceiling is 'The highest class it may submit to.';
 comment on column fleet.api_keys.created_at is 'When it was made.';
+comment on column fleet.api_keys.expires_at is 'From when on it is useless; null: never.';
 comment on column fleet.api_keys.revoked_at is 'Since when it is useless; null: in force.';
 
 create table fleet.kinds (

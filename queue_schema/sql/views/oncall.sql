@@ -44,3 +44,10 @@ select j.ended_at, j.job_id, j.project_id, p.name as project, j.kind, j.name, j.
  where j.outcome = 'failed'
    and j.cause not in ('dependency', 'expired');
 comment on view fleet.v_dead is 'Jobs that failed by themselves, with their retries used up; order by ended_at desc.';
+
+create view fleet.v_audit as
+select a.audit_id, a.at, a.login, k.prefix as key, p.name as project, a.act, a.said
+  from fleet.audit as a
+  left join fleet.api_keys as k on k.key_id = a.key_id
+  left join fleet.projects as p on p.project_id = k.project_id;
+comment on view fleet.v_audit is 'What operators did, and by whose login or key; order by audit_id desc.';
