@@ -1308,7 +1308,7 @@ CREATE FUNCTION fleet._rank() RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
-    AS <d72fa17b46107addd7c47a799cb35069>;
+    AS <ca7c6bff38b96ec29f93dce7fd04868a>;
 
 --
 -- Name: _rank_of(uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2157,7 +2157,7 @@ CREATE FUNCTION fleet.make_partitions_v1(p_days_ahead integer) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '1s'
-    AS <75457c23bf460c0d2aa7d355b3ef02b4>;
+    AS <acff3aa8fda8c280b627a91ae95ec402>;
 
 --
 -- Name: new_id(); Type: FUNCTION; Schema: fleet; Owner: -

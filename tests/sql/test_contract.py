@@ -69,6 +69,16 @@ def test_every_table_column_and_view_has_a_comment(conn):
     assert missing == []
 
 
+def test_no_verb_takes_a_lock_that_any_login_may_take(conn):
+    """Advisory locks are everybody's: whoever keeps one would stop whoever waits for it."""
+    found = conn.execute(
+        "select proname from pg_proc where pronamespace in ('fleet'::regnamespace, 'rehearsal'::regnamespace)"
+        " and prosrc ~ 'advisory'"
+    ).fetchall()
+
+    assert found == []
+
+
 def test_each_role_may_call_its_own_verbs_and_nothing_else(conn):
     """Least privilege: read off the server, not off the grants file."""
     granted: dict[str, set[str]] = {role: set() for role in VERBS}

@@ -277,7 +277,7 @@ def test_nothing_rests_on_what_any_login_may_lock_or_set(
     job = project.submit()
     conn.execute("set lock_timeout = '2s'")
     with as_login(database_url, "fleet_agent") as stolen:
-        for name in ("fleet.learn", "fleet.reserve", "fleet.rehearse", "argosy.chores"):
+        for name in ("fleet.learn", "fleet.reserve", "fleet.rehearse", "fleet.make_partitions", "fleet.rank"):
             stolen.execute("select pg_advisory_lock(hashtext(%s))", (name,))
         stolen.execute("select pg_advisory_lock(at) from generate_series(0, 1000) as at")
         stolen.execute("set search_path = public, pg_temp")
@@ -286,4 +286,6 @@ def test_nothing_rests_on_what_any_login_may_lock_or_set(
         assert questions.why(conn, project.id, job).state == "ready"
         assert chores.reserve(conn) is not None
         assert chores.learn(conn) is not None
+        assert chores.make_partitions(conn) == 0
+        conn.execute("select fleet.rank_v1()")
         assert [each.job_id for each in agent.claim()] == [job]

@@ -2,7 +2,7 @@
 --
 -- Caller   fleet_scheduler; a claim, when the last ranking is old
 -- Returns  how many lanes got another rank: 0 also when another ranking is under way
--- Locks    an advisory lock (one ranking at a time, nobody waits for it); lanes with SKIP LOCKED
+-- Locks    its turn (one ranking at a time, nobody waits for it); lanes with SKIP LOCKED
 --
 -- Old use decays without being touched: instead of making it smaller each round, new use is entered at a greater scale
 -- (forward decay: Cormode et al., ICDE 2009), so that only the lanes of projects that were charged are written.
@@ -36,7 +36,8 @@ declare
   v_count integer;
   v_low   boolean;
 begin
-  if not pg_try_advisory_xact_lock(hashtext('fleet.rank')) then
+  perform from fleet.turns as t where t.name = 'rank' for update skip locked;
+  if not found then
     return null;
   end if;
   select s.* into strict v_set from fleet.settings as s;

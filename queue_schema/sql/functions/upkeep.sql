@@ -18,7 +18,7 @@ declare
   v_table text;
   v_made  integer := 0;
 begin
-  perform pg_advisory_xact_lock(hashtext('fleet.make_partitions'));
+  perform from fleet.turns as t where t.name = 'partitions' for update;
   for v_day in select generate_series(v_today, v_today + p_days_ahead, interval '1 day')::date loop
     foreach v_table in array array['attempts', 'job_events', 'logs'] loop
       if to_regclass(format('fleet.%I', v_table || to_char(v_day, '_YYYYMMDD'))) is null then
