@@ -46,6 +46,7 @@ _HEAVY = (
     _Heavy("demo", "all", "Run a demonstration workflow."),
     _Heavy("db", "server", "Make, migrate and inspect the database.", group=True),
     _Heavy("key", "server", "Make, list, rotate and revoke API keys.", group=True),
+    _Heavy("doctor", "server", "Look the fleet over, and say what to do."),
     _Heavy("audit", "server", "What operators did."),
     _Heavy("project", "server", "Shares and caps of projects.", group=True),
     _Heavy("label", "server", "Set the labels and pools of a node."),

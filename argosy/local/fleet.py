@@ -202,7 +202,7 @@ class LocalFleet:
             for login, capability in _LOGINS.items():
                 if conn.execute("select from pg_roles where rolname = %s", (login,)).fetchone() is None:
                     conn.execute(
-                        sql.SQL("create role {} login in role {}").format(
+                        sql.SQL("create role {} login connection limit 200 in role {}").format(
                             sql.Identifier(login), sql.Identifier(capability)
                         )
                     )
