@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check bench format schema lock clean
+.PHONY: help setup demo up test check bench release format schema lock clean
 
 help:  ## List the tasks
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -37,6 +37,14 @@ check: $(STAMP)  ## Lint, types, architecture, schema snapshot
 
 bench: $(STAMP)  ## Measure everything, 48 minutes on two cores (QUICK=1: 10; PARTS="drain flat": only these); bench/results/README.md
 	$(BIN)/python -m bench $(if $(QUICK),--quick) $(PARTS)
+
+release: $(STAMP)  ## Build wheel and sdist into dist/, and run the demo from a clean environment that has the wheel alone
+	rm -rf dist build/release
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(PYTHON) -m venv build/release
+	build/release/bin/pip install --quiet --constraint requirements/dev.txt "argosy[all] @ file://$$(echo $(CURDIR)/dist/*.whl)"
+	mkdir build/release/empty && cd build/release/empty && env -u PYTHONPATH ../bin/argosy demo --user-seed $(or $(SEED),0)
+	@ls -l dist
 
 format: $(STAMP)  ## Put the code into its usual form
 	$(BIN)/ruff check --fix .

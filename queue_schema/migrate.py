@@ -9,6 +9,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from procrastinate.schema import SchemaManager
+from psycopg import sql
 from sqlalchemy import create_engine, make_url
 
 from alembic import command
@@ -45,6 +46,7 @@ def upgrade(database_url: str) -> None:
         command.upgrade(config, "head")
         connection.commit()
     engine.dispose()
+    _close_database(database_url)
     _install_chores(database_url)
 
 
@@ -58,6 +60,16 @@ def versions(database_url: str) -> tuple[str | None, str]:
     newest = ScriptDirectory.from_config(_config()).get_current_head()
     assert newest is not None
     return current, newest
+
+
+def _close_database(database_url: str) -> None:
+    """Nobody needs temporary tables here, and whoever may make them can fill the disk.
+
+    Each time, for it belongs to the database and not to what is in it: a dump does not bring it along.
+    """
+    with psycopg.connect(database_url) as conn:
+        name = sql.Identifier(conn.info.dbname)
+        conn.execute(sql.SQL("revoke temporary on database {} from public").format(name))
 
 
 def _install_chores(database_url: str) -> None:

@@ -22,8 +22,6 @@ begin
       execute format('grant %I to %I', v_role, current_user);
     end if;
   end loop;
-  -- Nobody needs temporary tables here, and whoever may make them can fill the disk.
-  execute format('revoke temporary on database %I from public', current_database());
 end
 $$;
 create schema fleet;
