@@ -8,6 +8,7 @@ from bench.findings import Findings
 from bench.parts import (
     agent,
     caps,
+    chaos,
     drain,
     fairness,
     flat,
@@ -48,5 +49,6 @@ LONG: Mapping[str, Callable[[Server, Size], Findings]] = {
     "soak": soak.measure,
     "outage": outage.measure,
     "trace": trace.measure,
+    "chaos": chaos.measure,
 }
 """Not a speed but a long look, half an hour the longest: only when named."""

@@ -65,6 +65,7 @@ class Size:
     soak_real: float
     """The share of jobs that draw a picture."""
     outage_s: float
+    chaos_seeds: int
     trace_claims: int
 
 
@@ -104,6 +105,7 @@ FULL = Size(
     soak_jobs=20_000,
     soak_real=0.02,
     outage_s=300.0,
+    chaos_seeds=200,
     trace_claims=10_000,
 )
 QUICK = Size(
@@ -142,6 +144,7 @@ QUICK = Size(
     soak_jobs=1_500,
     soak_real=0.02,
     outage_s=60.0,
+    chaos_seeds=20,
     trace_claims=2_000,
 )
 TINY = Size(
@@ -180,5 +183,6 @@ TINY = Size(
     soak_jobs=40,
     soak_real=0.0,
     outage_s=5.0,
+    chaos_seeds=2,
     trace_claims=50,
 )

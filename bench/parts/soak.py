@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psutil  # type: ignore[import-untyped]
 
@@ -27,6 +28,7 @@ from argosy import Client, JobSpec
 from argosy.local.fleet import LocalFleet, LocalFleetSettings
 from argosy.mock import gpus
 from argosy.mock.gpus import MockFleet, MockNode
+from bench.chaos.checker import Journal, violations
 from bench.findings import Findings
 from bench.server import Conn, Server
 from bench.sizes import Size
@@ -93,6 +95,7 @@ class _Soak:
     """MiB by process, one a look."""
     heals: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
     submitted: int = 0
+    jobs: list[UUID] = field(default_factory=list)
     overbooked: int = 0
 
     def run(self) -> None:
@@ -149,7 +152,7 @@ class _Soak:
         due = int(self.size.soak_jobs * share) - self.submitted
         if due < 1:
             return
-        client.submit_many([self._job() for _ in range(due)])
+        self.jobs += [UUID(job.id) for job in client.submit_many([self._job() for _ in range(due)])]
         self.submitted += due
 
     def _job(self) -> JobSpec:
@@ -268,6 +271,9 @@ class _Soak:
         left = self.conn.execute("select count(*) from fleet.leases").fetchone()
         if ends != [(1, self.size.soak_jobs)] or self.overbooked or left != (0,):
             raise RuntimeError(f"ends {ends}, leases left {left}, overbooked {self.overbooked} times")
+        wrong = violations(self.conn, self.jobs, Journal(), told_tokens=False)
+        if wrong:
+            raise RuntimeError(f"the checker found: {wrong[:20]}")
         if set(outcomes) != {"succeeded"}:
             raise RuntimeError(f"not all of them succeeded: {outcomes}; attempts: {attempts}")
         return {

@@ -1,0 +1,110 @@
+"""Seeded schedules of faults, on leases of a second; and the checker catches what is broken on purpose.
+
+`make bench PARTS=chaos` plays two hundred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+
+from bench.chaos.schedule import NotAtRest, play
+from tests.support.reset import Pristine
+
+pytestmark = pytest.mark.timeout(180)
+SEEDS = range(10)
+PATIENCE = 12
+"""Schedules in which a planted bug must show."""
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_schedule_of_faults_violates_nothing(database_url: str, seed: int):
+    """Nothing lost, settled twice or overbooked, no stale write, no output before its time, nobody declared dead."""
+    assert play(database_url, seed) == []
+
+
+@pytest.fixture
+def plant(migrated: tuple[str, Pristine]) -> Iterator[Callable[..., None]]:
+    """Change functions; they are put back after the test."""
+    url, _ = migrated
+    kept: list[str] = []
+
+    def change(function: str, *changes: tuple[str, str]) -> None:
+        with psycopg.connect(url, autocommit=True) as conn:
+            row = conn.execute(
+                "select pg_get_functiondef(p.oid) from pg_proc p"
+                " where p.pronamespace = 'fleet'::regnamespace and p.proname = %s",
+                (function,),
+            ).fetchone()
+            assert row is not None
+            kept.append(row[0])
+            text = row[0]
+            for old, new in changes:
+                assert text.count(old) == 1, f"{function} has {old!r} {text.count(old)} times"
+                text = text.replace(old, new)
+            conn.execute(text)
+
+    yield change
+    with psycopg.connect(url, autocommit=True) as conn:
+        for definition in kept:
+            conn.execute(definition)
+
+
+_TOKEN = ("and l.token = i.token\n", "\n")
+_SESSION = ("and (p_session is null or l.session_id = p_session)", "")
+_AGAIN = "s.ended_at is null\n                       and b.beat_at"
+_DATED = "v_event := fleet.event_id();"
+Change = tuple[str, str]
+BUGS: dict[str, list[tuple[str, list[Change]]]] = {
+    "no fence": [("_succeed", [_TOKEN, _SESSION]), ("_settle", [_TOKEN, _SESSION])],
+    # It waits, as for a lock that somebody has, and does not look again.
+    "a reap without a second look": [
+        (
+            "reap_v1",
+            [
+                (
+                    f"any(v_silent)\n                       and {_AGAIN} < v_now - v_lease",
+                    f"any(v_silent) and {_AGAIN} is not null",
+                ),
+                ("v_silent := v_silent[:p_limit];", "v_silent := v_silent[:p_limit]; perform pg_sleep(0.7);"),
+            ],
+        )
+    ],
+    # By the job alone: whoever has it now, the late result is taken for his.
+    "a blind settle after an outage": [("_succeed", [_SESSION, ("and l.token = i.token\n", "\n")])],
+    "bookings outside the transaction": [
+        (
+            "_measure",
+            [
+                ("x.free_mib - b.mib + coalesce(v_real[array_position(v_idx, d.idx)], 0)", "x.free_mib"),
+                ("d.total_mib - b.mib)", "d.total_mib)"),
+            ],
+        )
+    ],
+    "outputs before the completion": [
+        (
+            "_publish",
+            [("where i.job_id = any(p_succeeded)\n       and i.token = any(p_tokens)", "where true")],
+        ),
+        ("_succeed", [(_DATED, _DATED + " perform fleet._publish('{}', '{}', p_items);")]),
+    ],
+}
+
+
+@pytest.mark.parametrize("bug", sorted(BUGS))
+def test_a_planted_bug_is_caught(migrated: tuple[str, Pristine], plant: Callable[..., None], bug: str):
+    """A checker that cannot fail proves nothing."""
+    url, pristine = migrated
+    for function, changes in BUGS[bug]:
+        plant(function, *changes)
+    for seed in range(PATIENCE):
+        pristine.restore()
+        try:
+            found = play(url, seed)
+        except NotAtRest as exc:
+            found = [str(exc)]
+        if found:
+            return
+    pytest.fail(f"{PATIENCE} schedules did not come to it")
