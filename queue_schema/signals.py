@@ -8,8 +8,8 @@ started, and the SDK is not even imported. Nothing here is global, so that one p
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,10 @@ SCOPE = "argosy"
 _MOST_POINTS = 100_000
 """Of one metric: a fleet has thousands of devices, and the SDK would fold all beyond 2000 into one."""
 _EXPORT_S = 60.0
+"""Between two exports of metrics, unless OTEL_METRIC_EXPORT_INTERVAL says otherwise."""
+_DELAY_S = 5.0
+"""How long spans wait for others, unless OTEL_BSP_SCHEDULE_DELAY says otherwise."""
+_CLOSE_S = 5.0
 
 
 class SignalsError(ValueError):
@@ -51,6 +55,7 @@ class Signals:
         self.traces: TracerProvider | None = None
         self.metrics: MeterProvider | None = None
         self.registry: CollectorRegistry | None = None
+        self.ids: IdGenerator | None = None
         self._server: Any = None
 
     def exposition(self) -> tuple[bytes, str]:
@@ -74,15 +79,22 @@ class Signals:
         return bound
 
     def close(self) -> None:
-        """Send what is left, for a few seconds at most, and stop."""
+        """Send what is left, for a few seconds at most: a collector that is away must not hold up an orderly end."""
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
-        if self.traces is not None:
-            self.traces.shutdown()
-        if self.metrics is not None:
-            with suppress(Exception):  # a collector that is away must not make an orderly end a failure
-                self.metrics.shutdown(timeout_millis=3000)
+        last = threading.Thread(target=self._send_the_rest, name="signals", daemon=True)
+        last.start()
+        last.join(_CLOSE_S)
+
+    def _send_the_rest(self) -> None:
+        try:
+            if self.traces is not None:
+                self.traces.shutdown()
+            if self.metrics is not None:
+                self.metrics.shutdown(timeout_millis=_CLOSE_S * 1000)
+        except Exception as exc:  # noqa: BLE001  # whatever it is, the program has done its work
+            log.warning("signals.not_sent", error=f"{type(exc).__name__}: {exc}")
 
 
 @dataclass(kw_only=True)
@@ -94,7 +106,9 @@ class Prepared:
     spans: SpanExporter | None = None
     metrics: MetricExporter | None = None
     export_s: float = _EXPORT_S
+    delay_s: float = _DELAY_S
     prometheus: bool = False
+    ids: IdGenerator | None = None
 
     def open(self) -> Signals:
         """Begin to send; from here on there may be threads."""
@@ -102,10 +116,12 @@ class Prepared:
         if self.traces is not None and self.spans is not None:
             from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-            self.traces.add_span_processor(BatchSpanProcessor(self.spans))
+            delay_ms = self.delay_s * 1000
+            self.traces.add_span_processor(BatchSpanProcessor(self.spans, schedule_delay_millis=delay_ms))
             signals.traces = self.traces
             signals.tracer = self.traces.get_tracer(SCOPE)
             signals.tracing = True
+            signals.ids = self.ids
         if self.metrics is not None or self.prometheus:
             self._open_metrics(signals)
         return signals
@@ -162,7 +178,9 @@ def prepare(
 
     named = {} if "OTEL_SERVICE_NAME" in environ else {"service.name": f"argosy-{program}"}
     resource = Resource.create({**named, "service.instance.id": instance})
-    prepared = Prepared(resource=resource, prometheus=prometheus, export_s=_every_s(environ))
+    prepared = Prepared(resource=resource, prometheus=prometheus, ids=ids)
+    prepared.export_s = _seconds(environ, "OTEL_METRIC_EXPORT_INTERVAL", _EXPORT_S)
+    prepared.delay_s = _seconds(environ, "OTEL_BSP_SCHEDULE_DELAY", _DELAY_S)
     if wants_traces or wants_metrics:
         logging.getLogger("opentelemetry").addHandler(_ToStructlog())
         logging.getLogger("opentelemetry").propagate = False
@@ -195,12 +213,13 @@ def _wants(environ: Mapping[str, str], what: str) -> bool:
     return True
 
 
-def _every_s(environ: Mapping[str, str]) -> float:
-    said = environ.get("OTEL_METRIC_EXPORT_INTERVAL", "")
+def _seconds(environ: Mapping[str, str], name: str, usual_s: float) -> float:
+    """A time that OpenTelemetry has in milliseconds."""
+    said = environ.get(name, "")
     if not said:
-        return _EXPORT_S
+        return usual_s
     if not said.isdecimal() or int(said) < 1:
-        raise SignalsError(f"OTEL_METRIC_EXPORT_INTERVAL must be milliseconds, from 1 on, got {said!r}")
+        raise SignalsError(f"{name} must be milliseconds, from 1 on, got {said!r}")
     return int(said) / 1000
 
 

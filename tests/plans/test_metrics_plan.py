@@ -11,7 +11,7 @@ __all__ = ["world"]
 
 
 @pytest.fixture
-def nodes(world: World) -> list[Node]:  # noqa: F811  # pytest's way to name a fixture
+def nodes(world: World) -> list[Node]:
     """The plan of a scrape as it ran."""
     explain = "explain (analyze, buffers, timing off, format json) select metric, labels, value from fleet.v_metrics"
     [[plan]] = world.conn.execute(explain).fetchone()
