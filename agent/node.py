@@ -223,6 +223,8 @@ class Node:
             part.stop()
         for part in parts:
             part.join(timeout=5.0)
+        for lease in self.leases.all():
+            lease.trail.end("left", well=False)
         self._leave()
 
     def _leave(self) -> None:

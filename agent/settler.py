@@ -204,6 +204,8 @@ class Settler(threading.Thread):
             message = f"the result was refused: {exc}"
             self.settle(Failed(settlement.job_id, settlement.token, Cause.USER_ERROR, message))
         else:
+            if (lease := self._leases.get(settlement.token)) is not None:
+                lease.trail.end("refused", well=False)
             self._forget([settlement])  # unnamed from now on, so the database takes the lease back (I14)
 
     def _forget(self, batch: Sequence[Settlement]) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from agent import processes
+from agent.measures import Measures
 from argosy.mock import gpus
 from argosy.mock.gpus import MockNode
+from queue_schema.shapes import Completion
+from queue_schema.signals import prepare
+from tests.agent.conftest import Bench
 from tests.agent.daemons import Daemon, Fleet
 from tests.agent.waiting import eventually
 from tests.support.collector import collecting
@@ -135,3 +141,24 @@ def test_a_port_that_is_taken_ends_the_agent_at_once(fleet: Fleet):
 
     assert second.process.wait(15) == 2
     assert "metrics_port" in second.wait("agent.unusable")["error"]
+
+
+def test_who_began_on_a_runner_at_rest_is_a_warm_hit(bench: Bench):
+    """The first is a cold start; the next of its model is not."""
+    signals = prepare("agent", "test", {}, prometheus=True).open()
+    bench.shop = replace(bench.shop, measures=Measures(signals, "n-1"))
+    bench.shop.forkserver._entry = "tests.agent.entries:hoarding"
+    try:
+        for _ in range(3):
+            assert isinstance(bench.outcome(bench.start("noop", {"values": {}}, model="m")), Completion)
+    finally:
+        bench.shop.forkserver._entry = "workloads.entry:start"
+    text = signals.exposition()[0].decode()
+    starts = {
+        sample.labels["start"]: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "argosy_runner_starts_total"
+    }
+
+    assert starts == {"cold": 1, "warm": 2}

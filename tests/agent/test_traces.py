@@ -14,11 +14,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from agent.leases import Lease
 from agent.tracing import Ids, Tracing
 from queue_schema.calls import agents, clients
 from queue_schema.shapes import Claimed, Grant, Submission
 from queue_schema.signals import Signals
-from tests.agent.conftest import Blobs
+from tests.agent.conftest import Bench, Blobs
 from tests.agent.daemons import Fleet
 from tests.agent.waiting import eventually
 from tests.support.collector import Collector, Seen, collecting
@@ -181,12 +182,7 @@ def test_an_address_that_cannot_work_ends_the_agent_at_once(fleet: Fleet):
 
 def test_a_runner_can_neither_flood_a_trace_nor_move_time():
     """It may be anybody's code: its parts are few, short of name, and lie within its run."""
-    exporter = InMemorySpanExporter()
-    ids = Ids()
-    provider = TracerProvider(id_generator=ids, shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    signals = Signals()
-    signals.tracer, signals.tracing, signals.ids = provider.get_tracer("test"), True, ids
+    exporter, signals = listening()
     claimed = Claimed(uuid4(), uuid4(), 1, uuid4(), "command", {}, [], Grant([], 0, 0, 0, 0), 60, False)
     trail = Tracing(signals, "n").attempt(claimed, time.time_ns())
     trail.run()
@@ -199,3 +195,35 @@ def test_a_runner_can_neither_flood_a_trace_nor_move_time():
     assert len(told) == 256
     assert {len(span.name) for span in told} == {100}
     assert all(run.start_time <= span.start_time <= span.end_time <= time.time_ns() for span in told)
+
+
+def test_jobs_that_are_done_as_one_are_each_traced(bench: Bench):
+    """Each has its own run, and the runner's parts in it; the start is that of the first."""
+    exporter, signals = listening()
+    tracing = Tracing(signals, "n")
+    leases = []
+    for _ in range(2):
+        claimed = bench.claimed("noop", {}, trace=SAMPLED)
+        leases.append(Lease(claimed.job_id, claimed.token, claimed, time.monotonic()))
+        leases[-1].trail = tracing.attempt(claimed, time.time_ns())
+    bench.begin(*leases)
+    for lease in leases:
+        bench.outcome(lease)
+        lease.trail.end("completed", well=True)
+    spans = exporter.get_finished_spans()
+    runs = {span.context.span_id: span.parent.span_id for span in spans if span.name == "run"}
+    attempts = {span.context.span_id for span in spans if span.name == "attempt"}
+
+    assert set(runs.values()) == attempts
+    assert len(attempts) == 2
+    assert {span.parent.span_id for span in spans if span.name == "work"} == set(runs)
+    assert [span.attributes["argosy.jobs"] for span in spans if span.name == "start"] == [2]
+
+
+def listening() -> tuple[InMemorySpanExporter, Signals]:
+    """Signals that a test can read at once."""
+    exporter, ids, signals = InMemorySpanExporter(), Ids(), Signals()
+    provider = TracerProvider(id_generator=ids, shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    signals.tracer, signals.tracing, signals.ids = provider.get_tracer("test"), True, ids
+    return exporter, signals
