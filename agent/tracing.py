@@ -187,7 +187,7 @@ class Trail:
 
     def ran(self) -> None:
         """Everything the runner had to say was heard."""
-        if self._run is not None:
+        if self._run is not None and self._run.is_recording():
             self._run.end()
 
     def told(self, message: Told) -> None:
@@ -209,8 +209,8 @@ class Trail:
         span.end(ended_ns)
 
     def end(self, outcome: str, *, well: bool, facts: Mapping[str, AttributeValue] | None = None) -> None:
-        """That was the attempt."""
-        if self._tracer is None:
+        """That was the attempt; who says so first is heard."""
+        if self._tracer is None or not self._span.is_recording():
             return
         self.ran()
         self._span.set_attributes({"argosy.outcome": outcome, **(facts or {})})

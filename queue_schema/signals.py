@@ -94,7 +94,7 @@ class Signals:
             if self.metrics is not None:
                 self.metrics.shutdown(timeout_millis=_CLOSE_S * 1000)
         except Exception as exc:  # noqa: BLE001  # whatever it is, the program has done its work
-            log.warning("signals.not_sent", error=f"{type(exc).__name__}: {exc}")
+            log.warning("signals.trouble", error=f"{type(exc).__name__}: {exc}")
 
 
 @dataclass(kw_only=True)
@@ -231,7 +231,7 @@ class _ToStructlog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """One line."""
-        log.warning("signals.not_sent", logger=record.name, error=record.getMessage())
+        log.warning("signals.trouble", logger=record.name, error=record.getMessage())
 
 
 def with_trace(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -70,7 +70,7 @@ def test_the_queue_and_the_devices_are_told_by_project_kind_and_class(
 def test_attempts_are_counted_once_and_for_ever(
     api: Api, conn: psycopg.Connection[Any], http: httpx.Client, agent: Agent, fresh: httpx.Client
 ) -> None:
-    """By how they ended and why; retention does not take them back."""
+    """By how they ended and why, from 0 on; retention does not take them back."""
     http.post("/v1/jobs/batch", json={"jobs": [{"kind": "noop"}] * 3})
     succeeds, fails, runs_out = agent.claim(3)
     agent.complete(succeeds)
@@ -88,8 +88,12 @@ def test_attempts_are_counted_once_and_for_ever(
 
     assert {(dict(of)["outcome"], dict(of)["cause"]): value for of, value in before.items()} == {
         ("succeeded", ""): 1,
+        ("released", ""): 0,
         ("failed", "user_error"): 1,
         ("failed", "out_of_memory"): 1,
+        ("failed", "timeout"): 0,
+        ("failed", "infrastructure"): 0,
+        ("failed", "lost"): 0,
     }
     assert sum(after.values()) == sum(before.values()) + len(again)
     assert all(after[of] >= value for of, value in before.items())

@@ -5510,6 +5510,25 @@ CREATE VIEW fleet.v_metrics AS
            FROM ((fleet.devices d
              JOIN fleet.nodes n ON ((n.node_id = d.node_id)))
              JOIN fleet.sessions s ON (((s.node_id = d.node_id) AND (s.ended_at IS NULL))))
+        ), tally AS MATERIALIZED (
+         SELECT c.project_id,
+            c.kind,
+            c.priority,
+            o.outcome,
+            o.cause
+           FROM (( SELECT DISTINCT l.project_id,
+                    n.kind,
+                    l.priority
+                   FROM (fleet.lanes l
+                     JOIN fleet.needs n ON ((n.need_id = l.need_id)))) c
+             CROSS JOIN ( VALUES ('succeeded'::text,''::text), ('released'::text,''::text), ('failed'::text,'user_error'::text), ('failed'::text,'out_of_memory'::text), ('failed'::text,'timeout'::text), ('failed'::text,'infrastructure'::text), ('failed'::text,'lost'::text)) o(outcome, cause))
+        UNION
+         SELECT y.project_id,
+            y.kind,
+            y.priority,
+            y.outcome,
+            y.cause
+           FROM fleet.tallies y
         ), booked AS MATERIALIZED (
          SELECT b.node_id,
             x.idx,
@@ -5584,10 +5603,11 @@ UNION ALL
   WHERE (d.fault IS NOT NULL)
 UNION ALL
  SELECT 'attempts'::text AS metric,
-    jsonb_build_object('project', p.name, 'kind', y.kind, 'priority', y.priority, 'outcome', y.outcome, 'cause', y.cause) AS labels,
-    (y.attempts)::double precision AS value
-   FROM (fleet.tallies y
-     JOIN fleet.projects p ON ((p.project_id = y.project_id)))
+    jsonb_build_object('project', p.name, 'kind', t.kind, 'priority', t.priority, 'outcome', t.outcome, 'cause', t.cause) AS labels,
+    (COALESCE(y.attempts, (0)::bigint))::double precision AS value
+   FROM ((tally t
+     JOIN fleet.projects p ON ((p.project_id = t.project_id)))
+     LEFT JOIN fleet.tallies y ON (((y.project_id = t.project_id) AND (y.kind = t.kind) AND (y.priority = t.priority) AND (y.outcome = t.outcome) AND (y.cause = t.cause))))
 UNION ALL
  SELECT 'halted'::text AS metric,
     '{}'::jsonb AS labels,

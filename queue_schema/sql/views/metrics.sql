@@ -21,6 +21,15 @@ device as materialized (
     join fleet.nodes as n on n.node_id = d.node_id
     join fleet.sessions as s on s.node_id = d.node_id and s.ended_at is null
 ),
+-- A counter must be there, at 0, before it counts: the step from nothing to ten is none that increase() sees.
+tally as materialized (
+  select c.project_id, c.kind, c.priority, o.outcome, o.cause
+    from (select distinct l.project_id, n.kind, l.priority from fleet.lanes as l join fleet.needs as n on n.need_id = l.need_id) as c
+   cross join (values ('succeeded', ''), ('released', ''), ('failed', 'user_error'), ('failed', 'out_of_memory'),
+                      ('failed', 'timeout'), ('failed', 'infrastructure'), ('failed', 'lost')) as o (outcome, cause)
+   union
+  select y.project_id, y.kind, y.priority, y.outcome, y.cause from fleet.tallies as y
+),
 booked as materialized (
   select b.node_id, x.idx, x.mib from fleet.bookings as b cross join lateral unnest(b.idx, b.mib) as x (idx, mib)
 )
@@ -70,10 +79,12 @@ select 'device.fault.age',
   from device as d
  where d.fault is not null
  union all
-select 'attempts', jsonb_build_object('project', p.name, 'kind', y.kind, 'priority', y.priority, 'outcome', y.outcome, 'cause', y.cause),
-       y.attempts::double precision
-  from fleet.tallies as y
-  join fleet.projects as p on p.project_id = y.project_id
+select 'attempts', jsonb_build_object('project', p.name, 'kind', t.kind, 'priority', t.priority, 'outcome', t.outcome, 'cause', t.cause),
+       coalesce(y.attempts, 0)::double precision
+  from tally as t
+  join fleet.projects as p on p.project_id = t.project_id
+  left join fleet.tallies as y
+    on (y.project_id, y.kind, y.priority, y.outcome, y.cause) = (t.project_id, t.kind, t.priority, t.outcome, t.cause)
  union all
 select 'halted', '{}', s.halted::integer::double precision from fleet.settings as s
  union all
