@@ -164,11 +164,15 @@ def test_requests_are_measured_by_route_and_status(api: Api, http: httpx.Client,
     assert seen["/v1/jobs", "401"] == 1
 
 
-def test_without_a_database_it_still_says_that(api: Api, fresh: httpx.Client) -> None:
+def test_without_a_database_it_still_says_that(
+    database_url: str, conn: psycopg.Connection[Any], tmp_path: Path
+) -> None:
     """A key that was checked a moment ago is believed, and the answer says that the numbers are missing."""
-    fresh.get("/metrics")
-    api.server.app.state.services.pool.close()
-    samples = scraped(fresh)
+    with serving(database_url, conn, tmp_path / "blobs", metrics_age_s=0.0, key_ttl_s=60.0) as running:
+        scraper = running.client("monitoring", Scope.METRICS)
+        scraper.get("/metrics")
+        running.server.app.state.services.pool.close()
+        samples = scraped(scraper)
 
     assert only(samples, "argosy_database_up") == 0
     assert "argosy_queue_depth" not in samples

@@ -5628,9 +5628,11 @@ UNION ALL
 UNION ALL
  SELECT 'reaper.age'::text AS metric,
     '{}'::jsonb AS labels,
-    (EXTRACT(epoch FROM (fleet.now() - r.ran_at)))::double precision AS value
-   FROM fleet.reaper r
-  WHERE (r.ran_at IS NOT NULL)
+    (EXTRACT(epoch FROM (fleet.now() - x.since)))::double precision AS value
+   FROM (fleet.reaper r
+     CROSS JOIN LATERAL ( SELECT COALESCE(r.ran_at, ( SELECT min(p.created_at) AS min
+                   FROM fleet.projects p)) AS since) x)
+  WHERE (x.since IS NOT NULL)
 UNION ALL
  SELECT 'reaper.alarm'::text AS metric,
     '{}'::jsonb AS labels,

@@ -92,7 +92,11 @@ select 'kinds.quarantined', '{}', count(*)::double precision from fleet.kinds as
  union all
 select 'lanes.paused', '{}', count(*)::double precision from fleet.lanes as l where l.active and l.paused
  union all
-select 'reaper.age', '{}', extract(epoch from fleet.now() - r.ran_at)::double precision from fleet.reaper as r where r.ran_at is not null
+-- One that never ran is as old as the fleet's first project.
+select 'reaper.age', '{}', extract(epoch from fleet.now() - x.since)::double precision
+  from fleet.reaper as r
+ cross join lateral (select coalesce(r.ran_at, (select min(p.created_at) from fleet.projects as p)) as since) as x
+ where x.since is not null
  union all
 select 'reaper.alarm', '{}', (r.alarm_since is not null)::integer::double precision from fleet.reaper as r
  union all
