@@ -2,7 +2,7 @@
 
 Programs speak to the OpenTelemetry API alone, which does nothing until somebody listens. Who listens is decided here,
 by the usual variables of the environment (OTEL_*): without OTEL_EXPORTER_OTLP_ENDPOINT nothing is sent, no thread is
-started, and the SDK is not even imported. Nothing here is global, so that one process may hold several programs.
+started, and the SDK is not even imported. No provider is global, so that one process may hold several programs.
 """
 
 from __future__ import annotations
@@ -182,8 +182,10 @@ def prepare(
     prepared.export_s = _seconds(environ, "OTEL_METRIC_EXPORT_INTERVAL", _EXPORT_S)
     prepared.delay_s = _seconds(environ, "OTEL_BSP_SCHEDULE_DELAY", _DELAY_S)
     if wants_traces or wants_metrics:
-        logging.getLogger("opentelemetry").addHandler(_ToStructlog())
-        logging.getLogger("opentelemetry").propagate = False
+        theirs = logging.getLogger("opentelemetry")
+        if not any(isinstance(handler, _ToStructlog) for handler in theirs.handlers):
+            theirs.addHandler(_ToStructlog())
+            theirs.propagate = False
     if wants_traces:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.trace import TracerProvider

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -20,6 +21,7 @@ from opentelemetry.trace import SpanKind, StatusCode, format_span_id, format_tra
 
 from queue_schema.signals import Signals, SignalsError, prepare, with_trace
 from tests.api.serving import Api, serving
+from tests.support.collector import collecting
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 GIVEN = f"00-{TRACE}-00f067aa0ba902b7-01"
@@ -175,3 +177,29 @@ def test_signals_that_nobody_hears_do_nothing() -> None:
 
     assert not signals.tracer.start_span("x").get_span_context().is_valid
     signals.close()
+
+
+def test_the_sampler_of_the_environment_decides_for_the_job(
+    database_url: str, conn: psycopg.Connection[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the API does not sample, no agent will: the flag stands in the job."""
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_off")
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", "none")
+    with collecting() as collector:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        signals = prepare("api", "test", os.environ, prometheus=True).open()
+        with serving(database_url, conn, tmp_path / "blobs", signals=signals) as running:
+            client = running.client()
+            client.post("/v1/jobs", json={"kind": "noop"})
+            unsampled = trace_of(conn)
+            conn.execute("delete from fleet.jobs")
+            client.post("/v1/jobs", json={"kind": "noop"}, headers={"traceparent": GIVEN})
+            asked_for = trace_of(conn)
+        signals.close()
+        told = {span.trace_id for span in collector.spans()}
+
+    assert unsampled is not None
+    assert int(unsampled[-2:], 16) & 1 == 0
+    assert asked_for is not None
+    assert (asked_for[3:35], int(asked_for[-2:], 16) & 1) == (TRACE, 1)
+    assert told == {TRACE}
