@@ -27,7 +27,18 @@ from agent.work import Job, NoRoom, Work
 from agent.workshop import Workshop
 from queue_schema.shapes import Artifact, Claimed, Failed, Released
 from queue_schema.states import Cause
-from workloads.protocol import Checkpoint, Device, Failure, Metrics, OfJob, Progress, Result, Spec, Stopped
+from workloads.protocol import (
+    Checkpoint,
+    Device,
+    Failure,
+    Metrics,
+    OfJob,
+    Progress,
+    Result,
+    Span,
+    Spec,
+    Stopped,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +73,7 @@ class Attempt(threading.Thread):
         self._last: Result | Failure | Stopped | None = None
         self._broken: str | None = None
         self._log = log.bind(job_id=str(lease.job_id), token=str(lease.token), attempt=self._claimed.attempt)
+        self._log = self._log.bind(**lease.trail.ids)
 
     def run(self) -> None:
         """From preparation to the settlement; never raises."""
@@ -72,6 +84,7 @@ class Attempt(threading.Thread):
             settlement = self._failed(Cause.INFRASTRUCTURE, f"the agent failed: {type(exc).__name__}: {exc}")
         if settlement is None or self._lease.ending is Ending.LOST:
             self._log.warning("attempt.dropped")
+            self._lease.trail.end("dropped", well=False)
             self._shop.reporter.forget([self._lease.token])
             self._shop.leases.remove(self._lease.token)
         else:
@@ -103,6 +116,8 @@ class Attempt(threading.Thread):
             self._shop.reporter.tell(self._lease.job_id, self._lease.token, message)
         elif isinstance(message, Checkpoint):
             self._events.put(message)
+        elif isinstance(message, Span):
+            self._lease.trail.told(message)
         else:
             if isinstance(message, Failure) and message.cause == "out_of_memory" and self._last is None:
                 try:
@@ -161,19 +176,26 @@ class Attempt(threading.Thread):
 
     def _perform(self) -> Failed | Released | Result | None:
         try:
-            self._home.parent.mkdir(mode=0o711, exist_ok=True)
-            for private in (self._home, self._folder):
-                private.mkdir(mode=0o700)
-            for own in (self._home / "tmp", self._work_dir):
-                own.mkdir()
-            for each in self._claimed.inputs:
-                self._fetch(each.name, each.sha256, each.source)
-            self._fetch_checkpoint()
-            self._go_on()
+            with self._lease.trail.step("prepare"):
+                self._prepare()
         except BaseException:
             self._together.leave()
             raise
         return self._judged(self._together.join(self._place, self))
+
+    def _prepare(self) -> None:
+        self._home.parent.mkdir(mode=0o711, exist_ok=True)
+        for private in (self._home, self._folder):
+            private.mkdir(mode=0o700)
+        for own in (self._home / "tmp", self._work_dir):
+            own.mkdir()
+        for each in self._claimed.inputs:
+            with self._lease.trail.step("fetch", {"argosy.input": each.name}):
+                self._fetch(each.name, each.sha256, each.source)
+        if self._claimed.checkpoint is not None:
+            with self._lease.trail.step("fetch", {"argosy.checkpoint": self._claimed.checkpoint.step}):
+                self._fetch_checkpoint()
+        self._go_on()
 
     def _judged(self, work: Work) -> Failed | Released | Result | None:
         """Do it, or have it done by one of those it is done with; and say how it went."""
@@ -181,18 +203,22 @@ class Attempt(threading.Thread):
         begins = work.begun_by(self)
         if begins:
             try:
-                work.begin()
+                with self._lease.trail.step("start") as span:
+                    work.begin()
+                    span.set_attributes({"argosy.start": work.start, "argosy.jobs": work.size})
             except Exception as exc:
                 work.fail(exc)
                 raise
         try:
             while (message := self._events.get()) is not None:
-                self._shop.checkpoints.keep(self._lease, message, within=self._work_dir)
+                with self._lease.trail.step("checkpoint", {"argosy.checkpoint": message.step}):
+                    self._shop.checkpoints.keep(self._lease, message, within=self._work_dir)
         except BaseException:
             if begins:
                 work.give_up()
             raise
         finally:
+            self._lease.trail.ran()
             if begins:
                 work.finish()
         if not work.has(self):
@@ -253,6 +279,7 @@ class Attempt(threading.Thread):
             cpu_milli=grant.cpu_milli,
             checkpoint=None if claimed.checkpoint is None else str(self._folder / "checkpoint"),
             checkpoint_step=claimed.checkpoint.step if claimed.checkpoint else 0,
+            trace=self._lease.trail.run(),
         )
 
     # From here on, on this thread again.
@@ -289,7 +316,10 @@ class Attempt(threading.Thread):
         artifacts = []
         for output in result.outputs:
             try:
-                with opened(Path(output.path), self._work_dir) as file:
+                with (
+                    self._lease.trail.step("upload", {"argosy.output": output.name}),
+                    opened(Path(output.path), self._work_dir) as file,
+                ):
                     sha256, size = self._shop.transfer.upload(
                         file,
                         media_type=output.media_type,

@@ -16,9 +16,11 @@ import structlog
 from agent.backoff import Backoff
 from agent.leases import Lease, Leases
 from agent.line import DatabaseAway, Line
+from agent.measures import Measures
 from agent.membership import Membership
 from agent.sampling import Sampler
 from agent.settings import AgentSettings
+from agent.tracing import Tracing
 from queue_schema.calls import agents
 from queue_schema.errors import FleetError, SessionLost
 from queue_schema.shapes import Claimed, Sample, Session
@@ -38,6 +40,8 @@ class Claims(threading.Thread):
         sampler: Sampler,
         *,
         begin: Callable[[list[Lease]], None],
+        measures: Measures | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         super().__init__(name="claims", daemon=True)
         self._settings = settings
@@ -46,8 +50,11 @@ class Claims(threading.Thread):
         self._leases = leases
         self._sampler = sampler
         self._begin = begin
+        self._measures = measures or Measures()
+        self._tracing = tracing or Tracing()
         self._look = threading.Event()
         self._sent_at = 0.0
+        self._sent_ns = 0
         self._stopping = False
         self._waiting = False
         """Whether the database has heard that this session sleeps."""
@@ -78,9 +85,11 @@ class Claims(threading.Thread):
                 self._membership.wait_for_change(session, 1.0)
                 continue
             except DatabaseAway as exc:
+                self._measures.failed("claim", "away")
                 log.warning("claim.waits", error=str(exc))
                 wait_s = backoff.next_s()
             except FleetError as exc:
+                self._measures.failed("claim", exc.code)
                 log.error("claim.refused", code=exc.code, error=str(exc), field=exc.field, fix=exc.fix)  # noqa: TRY400  # expected: the text says it all
                 wait_s = backoff.next_s()
             except Exception:
@@ -98,6 +107,7 @@ class Claims(threading.Thread):
     def _round(self, session: Session) -> bool:
         """One look; says whether to look again at once."""
         claimed = self._claim(session, self._sampler.look())
+        self._measures.claimed(time.monotonic() - self._sent_at, claimed)
         if claimed:
             self._take_up(session, claimed)
             self._waiting = False
@@ -112,7 +122,7 @@ class Claims(threading.Thread):
         request_id: UUID = uuid4()
         backoff = Backoff(0.1, 3.0)
         want = max(1, self._settings.slots - self._leases.held())  # a join may have brought leases meanwhile
-        self._sent_at = time.monotonic()
+        self._sent_at, self._sent_ns = time.monotonic(), time.time_ns()
         while True:
             try:
                 return self._line.do(
@@ -121,6 +131,7 @@ class Claims(threading.Thread):
                     )
                 )
             except DatabaseAway as exc:
+                self._measures.failed("claim", "away")
                 log.warning("claim.again", request=str(request_id), error=str(exc))
                 if self._stopping or session != self._membership.session:
                     raise
@@ -130,9 +141,11 @@ class Claims(threading.Thread):
     def _take_up(self, session: Session, claimed: list[Claimed]) -> None:
         leases = [Lease(each.job_id, each.token, each, self._sent_at) for each in claimed]
         admitted = self._membership.admit(session, leases)
-        for each in claimed:
+        for lease, each in zip(leases, claimed, strict=True):
             facts = {"job_id": str(each.job_id), "token": str(each.token), "attempt": each.attempt}
             if admitted:
+                lease.trail = self._tracing.attempt(each, self._sent_ns)
+                facts |= lease.trail.ids
                 log.info("job.claimed", kind=each.kind, devices=each.grant.devices, **facts)
             else:
                 log.warning("job.claimed_too_late", **facts)

@@ -206,6 +206,7 @@ class InProcess(threading.Thread):
         del self._jobs[token]
         if job.outcome is None:
             log.warning("attempt.dropped", job_id=str(job.lease.job_id), token=str(token))
+            job.lease.trail.end("dropped", well=False)
             self._reporter.forget([token])
             self._leases.remove(token)
         return job

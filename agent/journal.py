@@ -7,6 +7,8 @@ import sys
 
 import structlog
 
+from queue_schema.signals import with_trace
+
 
 def configure(level: str, **bound: object) -> None:
     """Send every event of *level* (`debug`, `info`, ...) and above to stderr as JSON, with *bound* facts on each."""
@@ -17,6 +19,7 @@ def configure(level: str, **bound: object) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _with(bound),
+            with_trace,
             structlog.processors.JSONRenderer(default=str),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper(), logging.INFO)),

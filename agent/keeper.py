@@ -19,6 +19,7 @@ from psycopg import sql
 from agent.backoff import Backoff
 from agent.leases import Ending, Leases
 from agent.line import Connection, DatabaseAway, Line
+from agent.measures import Measures
 from agent.membership import Membership
 from queue_schema.calls import agents
 from queue_schema.errors import FleetError, SessionLost
@@ -34,7 +35,13 @@ class Keeper(threading.Thread):
     """Beats every `heartbeat_s` of the current terms, and at once when told to."""
 
     def __init__(
-        self, line: Line, membership: Membership, leases: Leases, *, look: Callable[[], None]
+        self,
+        line: Line,
+        membership: Membership,
+        leases: Leases,
+        *,
+        look: Callable[[], None],
+        measures: Measures | None = None,
     ) -> None:
         """Build it; `start` after the first join.
 
@@ -43,8 +50,10 @@ class Keeper(threading.Thread):
             membership: Renewed here when the session is lost.
             leases: Named in every beat.
             look: Called when there may be work.
+            measures: Told how long beats take.
         """
         super().__init__(name="keeper", daemon=True)
+        self._measures = measures or Measures()
         self._line = line
         self._membership = membership
         self._leases = leases
@@ -85,9 +94,11 @@ class Keeper(threading.Thread):
                 self._membership.mark_lost(self._membership.session)
                 continue
             except DatabaseAway as exc:
+                self._measures.failed("heartbeat", "away")
                 self._missed(str(exc))
                 wait_s = backoff.next_s()
             except FleetError as exc:
+                self._measures.failed("heartbeat", exc.code)
                 log.error("keeper.refused", code=exc.code, error=str(exc), fix=exc.fix)  # noqa: TRY400  # expected: the text says it all
                 wait_s = backoff.next_s()
             except Exception:
@@ -106,6 +117,7 @@ class Keeper(threading.Thread):
         sent_at = time.monotonic()
         named = self._leases.all()
         beat = agents.heartbeat(conn, session, tokens=[lease.token for lease in named])
+        self._measures.beat(time.monotonic() - sent_at)
         lost = set(beat.lost)
         for lease in named:
             if lease.token not in lost:

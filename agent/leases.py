@@ -14,6 +14,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from agent.runners.runner import Runner
+from agent.tracing import SILENT
 from queue_schema.shapes import Claimed
 
 
@@ -65,6 +66,8 @@ class Lease:
         """Where it outgrew its booking."""
         self.fault: str | None = None
         """What became of its device, or of its disk, if it is ended for that."""
+        self.trail = SILENT
+        """Its trace."""
         self.squeezed_mib = 0
         """So much of what is booked on its device was in strangers' hands at the last look."""
         self._ending: Ending | None = None
@@ -118,6 +121,8 @@ class Leases:
 
     def __init__(self) -> None:
         self._held: dict[UUID, Lease] = {}
+        self.lost = 0
+        """How many were ended because somebody else may have them; grows for ever."""
         lock = threading.RLock()
         self.changed = threading.Condition(lock)
         self.to_watch = threading.Condition(lock)
@@ -192,6 +197,7 @@ class Leases:
             news = [
                 lease for token in tokens if (lease := self._held.get(token)) is not None and lease.end(why)
             ]
+            self.lost += len(news) if why is Ending.LOST else 0
             self.to_watch.notify_all()
         return news
 

@@ -25,6 +25,7 @@ from agent.isolation import Isolation, Means
 from agent.keeper import Keeper
 from agent.leases import Ending, Lease, Leases
 from agent.line import DatabaseAway, Line
+from agent.measures import Measures
 from agent.membership import Membership
 from agent.owner import Owner
 from agent.reporter import Reporter
@@ -36,6 +37,7 @@ from agent.settler import Settler
 from agent.spool import Settlement, Spool
 from agent.state import StateDir
 from agent.together import Together, sorted_out
+from agent.tracing import Tracing
 from agent.warm import Warm
 from agent.watchdog import Watchdog
 from agent.work import Work
@@ -43,6 +45,7 @@ from agent.workshop import Workshop
 from queue_schema.calls import agents
 from queue_schema.errors import FleetError
 from queue_schema.shapes import HeldLease, Join, Released
+from queue_schema.signals import Signals
 
 log = structlog.get_logger(__name__)
 
@@ -59,8 +62,19 @@ class Node:
         signals: shutdown.Signals,
         means: Means,
         devices: Sequence[DeviceSource],
+        told: Signals | None = None,
     ) -> None:
+        """Build it.
+
+        Args:
+            settings: How it behaves.
+            signals: Ask it to leave.
+            means: To keep jobs apart.
+            devices: What it has.
+            told: Where its traces and metrics go; None: nowhere.
+        """
         self._settings = settings
+        measures = Measures(told, settings.node)
         self._signals = signals
         self._state = StateDir(settings.state_dir)
         self._isolation = Isolation(settings, means, self._state.instance())
@@ -90,7 +104,13 @@ class Node:
         self._transfer = Transfer(settings.api_url, self.membership, patience_s=settings.transfer_s)
         self._reporter = Reporter(self._telling, self.membership, every_s=settings.report_s, lost=self._lost)
         self.settler = Settler(
-            self._telling, self.membership, self.leases, self._spool, self._reporter, settled=self._settled
+            self._telling,
+            self.membership,
+            self.leases,
+            self._spool,
+            self._reporter,
+            settled=self._settled,
+            measures=measures,
         )
         self._in_process = InProcess(
             settings.in_process,
@@ -106,8 +126,12 @@ class Node:
             self.leases,
             self._sampler,
             begin=self._begin,
+            measures=measures,
+            tracing=Tracing(told, settings.node),
         )
-        self.keeper = Keeper(self._keeping, self.membership, self.leases, look=self.claims.look)
+        self.keeper = Keeper(
+            self._keeping, self.membership, self.leases, look=self.claims.look, measures=measures
+        )
         self._watchdog = Watchdog(
             settings, self.leases, self._forkserver, lease_s=lambda: self.membership.terms.lease_s
         )
@@ -144,9 +168,13 @@ class Node:
             settler=self.settler,
             isolation=self._isolation,
             warm=self._warm,
+            measures=measures,
             starting=threading.Lock(),
         )
         self.membership.unknown = self._hand_back
+        measures.observe(
+            self._sampler, self.leases, self._warm, folder=settings.state_dir, slots=settings.slots
+        )
 
     def run(self) -> None:
         """Work until a signal asks to leave, then leave in good order.
@@ -195,6 +223,8 @@ class Node:
             part.stop()
         for part in parts:
             part.join(timeout=5.0)
+        for lease in self.leases.all():
+            lease.trail.end("left", well=False)
         self._leave()
 
     def _leave(self) -> None:

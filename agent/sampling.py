@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -51,6 +52,8 @@ class Sampler:
         self._kept: dict[int, Fault] = {}
         self._seq = 0
         self._lock = threading.Lock()
+        self.measured: tuple[float | None, Sequence[DeviceSample]] = (None, [])
+        """What the last look saw, runners at rest and all, and when, on the monotonic clock; None: never."""
 
     def declare(self) -> list[DeviceDeclared]:
         """Every device of every source."""
@@ -111,12 +114,13 @@ class Sampler:
             groups = self._groups(working, resting)
             kept = self._kept = self.kept()
             at_rest = {home.runner.token for home in resting}
+            measured = [device for source in self._sources for device in source.look(groups)]
+            self.measured = time.monotonic(), measured
             devices = [
                 DeviceSample(device.idx, 0, fault=why.text)
                 if (why := kept.get(device.idx)) and device.fault is None
                 else _without(device, at_rest, free=rest_is_free)
-                for source in self._sources
-                for device in source.look(groups)
+                for device in measured
             ]
             return Sample(
                 seq=self._seq,
@@ -124,6 +128,10 @@ class Sampler:
                 disk_free_mib=psutil.disk_usage(str(self._disk)).free >> 20,
                 warm=warm,
             )
+
+    def busy(self) -> dict[int, float]:
+        """How busy devices were at the last look, where their driver says; each look asks from the first call on."""
+        return {idx: share for source in self._sources for idx, share in source.busy().items()}
 
     def close(self) -> None:
         """Give back what the sources hold."""

@@ -94,6 +94,10 @@ class AgentSettings:
     """Disk for files kept for the next job."""
     models_mib: int = 204_800
     """Disk for models that jobs fetched, of all projects together; the least recently used go first."""
+    metrics_port: int | None = None
+    """Answer scrapes of Prometheus on this port, 0 for any free one; None: on none."""
+    metrics_host: str = "127.0.0.1"
+    """Where: whoever can reach it may read it, no key is asked for."""
     log_level: str = "info"
 
     def __post_init__(self) -> None:
@@ -116,6 +120,8 @@ class AgentSettings:
                 raise SettingsError(f"{name} must be at least {low}, got {getattr(self, name)}")
         if self.ram_mib is not None and self.ram_mib < 1:
             raise SettingsError(f"ram_mib must be at least 1, got {self.ram_mib}")
+        if self.metrics_port is not None and not 0 <= self.metrics_port <= 65535:
+            raise SettingsError(f"metrics_port must be between 0 and 65535, got {self.metrics_port}")
         if self.isolation not in ("auto", "on", "off"):
             raise SettingsError(f"isolation must be auto, on or off, got {self.isolation!r}")
         if self.gpus not in ("auto", "none"):

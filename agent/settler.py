@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -15,9 +16,11 @@ import structlog
 from agent.backoff import Backoff
 from agent.leases import Leases
 from agent.line import Connection, DatabaseAway, Line
+from agent.measures import Measures
 from agent.membership import Membership
 from agent.reporter import Reporter
 from agent.spool import Settlement, Spool
+from agent.tracing import SILENT, database
 from queue_schema.calls import agents
 from queue_schema.errors import FleetError, SessionLost
 from queue_schema.shapes import Completion, Failed, Released, Session, Settled
@@ -41,6 +44,7 @@ class Settler(threading.Thread):
         reporter: Reporter,
         *,
         settled: Callable[[], None],
+        measures: Measures | None = None,
     ) -> None:
         """Build it; `start` after the first join.
 
@@ -51,6 +55,7 @@ class Settler(threading.Thread):
             spool: Where settlements wait.
             reporter: Flushed first, since the database takes no news of a settled attempt.
             settled: Called after each answer.
+            measures: Told how attempts ended, and how long it took to say so.
         """
         super().__init__(name="settler", daemon=True)
         self._line = line
@@ -59,6 +64,7 @@ class Settler(threading.Thread):
         self._spool = spool
         self._reporter = reporter
         self._settled = settled
+        self._measures = measures or Measures()
         self._queue: queue.SimpleQueue[Sequence[Settlement] | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
 
@@ -93,6 +99,7 @@ class Settler(threading.Thread):
                 try:
                     self._tell(left)
                 except DatabaseAway as exc:
+                    self._measures.failed("settle", "away")
                     log.warning("settle.waits", settlements=len(left), error=str(exc))
                     self._stopping.wait(backoff.next_s())
                 except Exception:
@@ -134,11 +141,13 @@ class Settler(threading.Thread):
         """One call for settlements of one verb; one each where that is refused, to find out which one it is for."""
         if not batch:
             return
+        sent_ns, sent_at = time.time_ns(), time.monotonic()
         try:
             answers = self._line.do(lambda conn: _verb(conn, session, batch))
         except SessionLost:
             raise
         except FleetError as exc:
+            self._measures.failed("settle", exc.code)
             if len(batch) == 1:
                 self._refused(batch[0], exc)
                 left.remove(batch[0])
@@ -146,8 +155,9 @@ class Settler(threading.Thread):
             for settlement in batch:
                 self._tell_alike(session, [settlement], left)
             return
+        self._measures.settled(time.monotonic() - sent_at)
         for settlement, answer in zip(batch, answers, strict=True):
-            _say(settlement, answer)
+            self._say(settlement, answer, sent_ns)
         self._forget(batch)
         told = {settlement.token for settlement in batch}
         left[:] = [settlement for settlement in left if settlement.token not in told]
@@ -156,6 +166,31 @@ class Settler(threading.Thread):
                 self._line.do(agents.wake)
             except (DatabaseAway, FleetError) as exc:
                 log.warning("wake.failed", error=str(exc))  # polling is the truth, waking only makes it quick
+
+    def _say(self, settlement: Settlement, answer: Settled, sent_ns: int) -> None:
+        """To the log, the metrics, and the trace."""
+        lease = self._leases.get(settlement.token)
+        claimed = lease.claimed if lease is not None else None
+        trail = lease.trail if lease is not None else SILENT
+        ids = {"job_id": str(settlement.job_id), "token": str(settlement.token), **trail.ids}
+        cause = str(settlement.cause) if isinstance(settlement, Failed) else ""
+        outcome = _OUTCOME[type(settlement)]
+        if answer.outcome is SettleOutcome.LEASE_LOST:
+            outcome = "lease_lost"
+            log.warning("job.lease_lost", **ids)
+        else:
+            log.info(
+                _EVENT[type(settlement)],
+                outcome=answer.outcome,
+                state=answer.state,
+                **ids,
+                **_facts(settlement),
+            )
+        self._measures.ended(claimed.kind if claimed is not None else "", outcome, cause)
+        trail.note("settle", sent_ns, time.time_ns(), database(_VERB[type(settlement)]))
+        state = str(answer.state) if answer.state is not None else ""
+        facts = {"argosy.cause": cause, "argosy.job.state": state}
+        trail.end(outcome, well=outcome in ("completed", "released"), facts=facts)
 
     def _rejoin(self, session: Session) -> None:
         self._membership.mark_lost(session)
@@ -169,6 +204,8 @@ class Settler(threading.Thread):
             message = f"the result was refused: {exc}"
             self.settle(Failed(settlement.job_id, settlement.token, Cause.USER_ERROR, message))
         else:
+            if (lease := self._leases.get(settlement.token)) is not None:
+                lease.trail.end("refused", well=False)
             self._forget([settlement])  # unnamed from now on, so the database takes the lease back (I14)
 
     def _forget(self, batch: Sequence[Settlement]) -> None:
@@ -185,6 +222,9 @@ _EVENT: dict[type[Settlement], str] = {
     Released: "job.released",
 }
 
+_OUTCOME: dict[type[Settlement], str] = {Completion: "completed", Failed: "failed", Released: "released"}
+_VERB: dict[type[Settlement], str] = {Completion: "complete_v1", Failed: "fail_v1", Released: "release_v1"}
+
 
 def _facts(settlement: Settlement) -> dict[str, object]:
     match settlement:
@@ -194,16 +234,6 @@ def _facts(settlement: Settlement) -> dict[str, object]:
             return {"reason": settlement.reason}
         case Completion():
             return {"artifacts": len(settlement.artifacts), "peak_mib": settlement.peak_mib}
-
-
-def _say(settlement: Settlement, answer: Settled) -> None:
-    ids = {"job_id": str(settlement.job_id), "token": str(settlement.token)}
-    if answer.outcome is SettleOutcome.LEASE_LOST:
-        log.warning("job.lease_lost", **ids)
-        return
-    log.info(
-        _EVENT[type(settlement)], outcome=answer.outcome, state=answer.state, **ids, **_facts(settlement)
-    )
 
 
 def _verb(conn: Connection, session: Session, batch: Sequence[Settlement]) -> list[Settled]:

@@ -94,6 +94,13 @@ class Work:
         self.kernel_killed = False
         self.failed: Exception | None = None
         """Why it never began."""
+        self.start = "cold"
+        """`warm`: on a runner that rested."""
+
+    @property
+    def size(self) -> int:
+        """How many jobs are done as one."""
+        return len(self._jobs)
 
     def begun_by(self, job: Job) -> bool:
         """Whether it is this job that begins and finishes it."""
@@ -112,7 +119,11 @@ class Work:
             OSError: The machine will not give us a process.
             EOFError: The forkserver died of the attempt.
         """
+        began = time.monotonic()
         home = self.home = self._housed()
+        self._shop.measures.began(
+            home.kind, time.monotonic() - began, jobs=len(self._jobs), warm=self.start == "warm"
+        )
         try:
             self._reading = Reading(home.runner, self)
             for job in self._jobs:
@@ -201,6 +212,7 @@ class Work:
                     self._end(home)
                     home = None
                 self._make_room()
+                self.start = "cold" if home is None else "warm"
                 return home or self._launched()
             except BaseException:
                 if home is not None and not shop.warm.rest(home, self._leases):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.checkpoints import Checkpoints
@@ -11,6 +11,7 @@ from agent.files.cache import Cache
 from agent.files.transfer import Transfer
 from agent.isolation import Isolation
 from agent.leases import Lease, Leases
+from agent.measures import Measures
 from agent.reporter import Reporter
 from agent.runners.forkserver import Forkserver
 from agent.runners.records import Records
@@ -36,6 +37,7 @@ class Workshop:
     settler: Settler
     isolation: Isolation
     warm: Warm
+    measures: Measures = field(default_factory=Measures)
     starting: threading.Lock
     """One second look and start at a time, so that two do not both see the same free memory."""
 

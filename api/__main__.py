@@ -16,7 +16,9 @@ import uvicorn
 from litestar import Litestar
 
 from api.app import build
+from api.observed import Observed
 from api.settings import ApiSettings, from_environment
+from queue_schema.signals import Signals, prepare, with_trace
 
 log = structlog.get_logger("api")
 
@@ -24,11 +26,14 @@ log = structlog.get_logger("api")
 class Server(uvicorn.Server):
     """uvicorn, which would wait for watchers to go away by themselves: here their streams end first."""
 
-    def __init__(self, settings: ApiSettings, app: Litestar | None = None) -> None:
-        self.app = app or build(settings)
+    def __init__(
+        self, settings: ApiSettings, app: Litestar | None = None, signals: Signals | None = None
+    ) -> None:
+        told = signals or prepare("api", "api", {}, prometheus=True).open()
+        self.app = app or build(settings, told)
         super().__init__(
             uvicorn.Config(
-                self.app,
+                Observed(self.app, told),
                 host=settings.host,
                 port=settings.port,
                 log_config=None,
@@ -65,13 +70,19 @@ def main(arguments: list[str] | None = None) -> int:
     said = vars(parser.parse_args(arguments))
     try:
         settings = from_environment(os.environ, **said)
+        instance = f"{socket.gethostname()}:{settings.port}"
+        prepared = prepare("api", instance, os.environ, prometheus=True)
     except ValueError as exc:
         sys.stderr.write(f"api: {exc}\n")
         return 2
     _log_to_stderr()
-    server = Server(settings)
+    signals = prepared.open()
+    server = Server(settings, signals=signals)
     log.info("api.starting", host=settings.host, port=settings.port, blob_root=settings.blob_root)
-    asyncio.run(server.serve())
+    try:
+        asyncio.run(server.serve())
+    finally:
+        signals.close()
     return 0 if server.started else 1
 
 
@@ -81,6 +92,7 @@ def _log_to_stderr() -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            with_trace,
             structlog.processors.JSONRenderer(default=str),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),

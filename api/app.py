@@ -17,7 +17,7 @@ from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Tag
 from psycopg_pool import ConnectionPool
 
-from api import blobs, dead, fleet, jobs, oncall, questions, results, schedules
+from api import blobs, dead, fleet, jobs, metrics, oncall, questions, results, schedules
 from api.auth import KeyMiddleware, KeyRing
 from api.feed import Feed
 from api.headers import harden
@@ -27,6 +27,8 @@ from api.services import Services, principal_of, services_of
 from api.settings import ApiSettings
 from api.store import BlobStore
 from api.strict import StrictRequest
+from api.submissions import Submissions
+from queue_schema.signals import Signals, prepare
 
 log = structlog.get_logger(__name__)
 
@@ -39,12 +41,18 @@ or the file store is away, 429: this key asks too often; try again after `Retry-
 """
 
 
-def build(settings: ApiSettings) -> Litestar:
-    """The application. It connects when it starts, and starts (answering 503) when the database is away, too."""
+def build(settings: ApiSettings, signals: Signals | None = None) -> Litestar:
+    """The application. It connects when it starts, and starts (answering 503) when the database is away, too.
+
+    Args:
+        settings: How it behaves.
+        signals: Where its traces and metrics go; None: it answers scrapes, and sends nothing.
+    """
+    told = signals or prepare("api", "api", {}, prometheus=True).open()
 
     @asynccontextmanager
     async def running(app: Litestar) -> AsyncIterator[None]:
-        services = _services(settings)
+        services = _services(settings, told)
         app.state.services = services
         services.pool.open(wait=False)
         poller = asyncio.create_task(services.feed.run(), name="feed")
@@ -78,7 +86,7 @@ def build(settings: ApiSettings) -> Litestar:
         request_max_body_size=limit,
     )
     return Litestar(
-        route_handlers=[small, large, *fleet.ROOT_HANDLERS],
+        route_handlers=[small, large, *fleet.ROOT_HANDLERS, *metrics.HANDLERS],
         lifespan=[running],
         request_class=StrictRequest,
         request_max_body_size=settings.max_json_bytes,
@@ -95,7 +103,7 @@ def build(settings: ApiSettings) -> Litestar:
     )
 
 
-def _services(settings: ApiSettings) -> Services:
+def _services(settings: ApiSettings, signals: Signals) -> Services:
     def configure(conn: psycopg.Connection[Any]) -> None:
         conn.execute("set timezone = 'UTC'")
         conn.execute(
@@ -116,6 +124,7 @@ def _services(settings: ApiSettings) -> Services:
         name="api",
     )
     pace = Pace(requests_per_s=settings.requests_per_s, bad_keys_per_min=settings.bad_keys_per_min)
+    metrics.FleetNumbers(pool, age_s=settings.metrics_age_s).observe(signals.meter)
     return Services(
         settings=settings,
         pool=pool,
@@ -123,6 +132,8 @@ def _services(settings: ApiSettings) -> Services:
         pace=pace,
         keys=KeyRing(pool, pace, ttl_s=settings.key_ttl_s),
         feed=Feed(pool, poll_s=settings.poll_s, keepalive_s=settings.keepalive_s),
+        signals=signals,
+        submissions=Submissions(signals),
     )
 
 

@@ -157,13 +157,19 @@ def _submit(
             fix="Use 1 to 200 visible ASCII characters, no blanks.",
         )
     with services.pool.connection() as conn:
-        answers = clients.submit(
-            conn,
-            who.project_id,
+        brought = trace if trace and _TRACEPARENT.fullmatch(trace) else None
+        answers = services.submissions.told(
+            who,
             jobs,
-            key_id=who.key_id,
-            idempotency_key=idempotency_key,
-            trace=trace if trace and _TRACEPARENT.fullmatch(trace) else None,
+            brought,
+            lambda trace: clients.submit(
+                conn,
+                who.project_id,
+                jobs,
+                key_id=who.key_id,
+                idempotency_key=idempotency_key,
+                trace=trace,
+            ),
         )
         wake(conn)
     return answers

@@ -19,10 +19,12 @@ from api.feed import Feed
 from api.pace import Pace
 from api.settings import ApiSettings
 from api.store import BlobStore
+from api.submissions import Submissions
 from queue_schema import reads
 from queue_schema.calls import agents
 from queue_schema.errors import BadRequest
 from queue_schema.shapes import Principal
+from queue_schema.signals import Signals
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +51,8 @@ class Services:
     pace: Pace
     keys: KeyRing
     feed: Feed
+    signals: Signals
+    submissions: Submissions
 
 
 Running = NamedDependency[Services]

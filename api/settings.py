@@ -35,6 +35,8 @@ class ApiSettings:
     """How often the watched jobs are looked at, all in one query, while anybody watches."""
     keepalive_s: float = 15.0
     """A silent stream says that it lives this often."""
+    metrics_age_s: float = 5.0
+    """How old the numbers of the fleet may be that `/metrics` shows: scrapers share one look at the database."""
     stop_s: float = 10.0
     """How long requests may take to end when the process is told to stop."""
 

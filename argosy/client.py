@@ -17,6 +17,7 @@ from uuid import uuid4
 import httpx
 import msgspec
 
+from argosy import trace
 from argosy._http import Query, Transport
 from argosy.config import find
 from argosy.errors import ArgosyError, BadRequest, NotFound, Unreachable
@@ -133,7 +134,7 @@ class Client:
         [stated] = as_json([spec], self._upload)
         del stated["ref"]
         answer = self.http.call(
-            "POST", "/v1/jobs", _Submitted, json=stated, headers=_idempotent(idempotency_key)
+            "POST", "/v1/jobs", _Submitted, json=stated, headers=_of_submission(idempotency_key)
         )
         return Job(self, answer.job_id, created=answer.created)
 
@@ -145,7 +146,7 @@ class Client:
         self, jobs: Sequence[Mapping[str, Any]], *, idempotency_key: str | None = None
     ) -> list[Job]:
         """Add jobs that are written as the API wants them, all or none."""
-        headers = _idempotent(idempotency_key)
+        headers = _of_submission(idempotency_key)
         answer = self.http.call("POST", "/v1/jobs/batch", _Batch, json={"jobs": jobs}, headers=headers)
         return [Job(self, each.job_id, created=each.created) for each in answer.jobs]
 
@@ -323,8 +324,8 @@ class Client:
         return self.put(source)
 
 
-def _idempotent(key: str | None) -> dict[str, str]:
-    return {"Idempotency-Key": key or f"sdk-{uuid4().hex}"}
+def _of_submission(key: str | None) -> dict[str, str]:
+    return {"Idempotency-Key": key or f"sdk-{uuid4().hex}", **trace.headers()}
 
 
 def _unsent(source: Path | bytes) -> Blob:

@@ -137,6 +137,15 @@ class DeadFilter(msgspec.Struct, frozen=True):
     """Only those that come after this one in the list."""
 
 
+class Point(msgspec.Struct, frozen=True):
+    """One number of the fleet, for monitoring."""
+
+    metric: str
+    labels: dict[str, str | int]
+    value: float
+
+
+_POINTS = view("v_metrics", Point)
 _DEAD = view("v_dead", Dead, "project_id")
 _POLICIES = view("v_policies", Policy)
 _AUDIT = view("v_audit", Act)
@@ -152,6 +161,11 @@ def now(conn: Connection) -> datetime:
     assert row is not None
     found: datetime = row[0]
     return found
+
+
+def points(conn: Connection) -> list[Point]:
+    """The fleet in numbers, at one moment."""
+    return rows(conn, select(_POINTS, Point), Point)
 
 
 def schedules(conn: Connection, project_id: UUID) -> list[Schedule]:

@@ -82,4 +82,6 @@ class Scope(StrEnum):
 
     SUBMIT = "submit"
     READ = "read"
+    METRICS = "metrics"
+    """The numbers of the whole fleet, and nothing else: for a monitoring system."""
     ADMIN = "admin"

@@ -17,6 +17,7 @@ import structlog
 from procrastinate.exceptions import ConnectorException
 from psycopg_pool import ConnectionPool
 
+from queue_schema.signals import with_trace
 from scheduler.chores import build
 from scheduler.outside import Outside
 from scheduler.settings import SchedulerSettings
@@ -37,6 +38,7 @@ def main() -> int:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            with_trace,
             structlog.processors.JSONRenderer(),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

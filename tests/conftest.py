@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import structlog
 from sqlalchemy import make_url
 
 from queue_schema import migrate
@@ -14,6 +15,16 @@ from tests.support import server
 from tests.support.clock import Clock
 from tests.support.reset import Pristine
 from tests.support.verbs import Agent, Project
+
+# Programs that run inside a test's process must not write into what the test captures; pytest shows this when one fails.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.processors.format_exc_info,
+        structlog.processors.KeyValueRenderer(),
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+)
 
 LONG = ("acceptance", "bench", "model")
 """Folders with files that take minutes."""

@@ -30,7 +30,7 @@ from workloads.failures import says_out_of_memory
 POLL_S, GRACE_S = 0.05, 5.0
 TAIL_LINES, TAIL_LINE_CHARS = 20, 400
 MOST_OUTPUTS = 1000
-PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "TRACEPARENT")
 MARK = "ARGOSY_RUNNER"
 """By this the agent finds what a runner started, even what fled its session; no job may take it off."""
 PASSED_ON_PREFIXES = ("LC_", "CUDA_", "NVIDIA_", "OMP_", "PYTHON", "HF_")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
@@ -11,7 +13,7 @@ import msgspec
 from workloads.channel import Channel
 from workloads.errors import GivenBack, UserError
 from workloads.models import Models
-from workloads.protocol import Checkpoint, Metrics, Output, Progress, Spec
+from workloads.protocol import Checkpoint, Metrics, Output, Progress, Span, Spec
 
 Params = TypeVar("Params")
 
@@ -28,6 +30,8 @@ class Context:
         self.inputs: Mapping[str, Path] = {name: Path(path) for name, path in spec.inputs.items()}
         self.resume = Path(spec.checkpoint) if spec.checkpoint else None
         self.outputs: list[Output] = []
+        self._spans = 0
+        self._within: int | None = None
         self.measured_peak_mib: int | None = None
         """Set by a workload that measured its own child processes."""
 
@@ -72,6 +76,23 @@ class Context:
     def metrics(self, step: int, **values: float) -> None:
         """Say named numbers at a step."""
         self.channel.send(Metrics(step, values))
+
+    @contextmanager
+    def span(self, name: str) -> Iterator[None]:
+        """Time a part of the work, for the trace of the job. Parts may hold parts; costs nothing where nobody traces."""
+        if self.spec.trace is None:
+            yield
+            return
+        self._spans += 1
+        number, within, began_ns = self._spans, self._within, time.time_ns()
+        self._within = number
+        well = False
+        try:
+            yield
+            well = True
+        finally:
+            self._within = within
+            self.channel.send(Span(name, began_ns, time.time_ns(), number, within, well))
 
     def checkpoint(self, path: Path, step: int) -> None:
         """Hand over a file from which another attempt can go on; the agent deletes it afterwards."""

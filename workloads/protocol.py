@@ -56,6 +56,8 @@ class Spec(msgspec.Struct, frozen=True, tag_field="type", tag="spec"):
     checkpoint: str | None = None
     """Absolute path of the latest checkpoint file, or None for a first start."""
     checkpoint_step: int = 0
+    trace: str | None = None
+    """W3C traceparent of this run; None: nobody wants to know which part of it took how long."""
 
 
 class Batch(msgspec.Struct, frozen=True, tag_field="type", tag="batch"):
@@ -92,6 +94,21 @@ class Checkpoint(msgspec.Struct, frozen=True, tag_field="type", tag="checkpoint"
 
     step: int
     path: str
+    at: int = 0
+
+
+class Span(msgspec.Struct, frozen=True, tag_field="type", tag="span"):
+    """A part of the work that took its time; told when it is over, where `Spec.trace` asks for it."""
+
+    name: str
+    began_ns: int
+    """Since 1970, as all clocks of one host have it."""
+    ended_ns: int
+    number: int
+    """Tells it from the other parts of its job."""
+    within: int | None = None
+    """The part that this one is a part of."""
+    well: bool = True
     at: int = 0
 
 
@@ -138,7 +155,7 @@ class Idle(msgspec.Struct, frozen=True, tag_field="type", tag="idle"):
     """All of it was answered and printed; the runner kept its model, and waits for more work of the same kind."""
 
 
-OfJob = Progress | Metrics | Checkpoint | Result | Failure | Stopped
+OfJob = Progress | Metrics | Checkpoint | Span | Result | Failure | Stopped
 """What is said of one job."""
 FromRunner = OfJob | Idle
 ToRunner = Spec | Batch | Stop

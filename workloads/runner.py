@@ -13,6 +13,7 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +27,8 @@ from workloads.models import Models
 from workloads.protocol import EXIT_FAILED, EXIT_OK, Device, Failure, Idle, Result, Spec, Stopped, encode
 from workloads.registry import KEEPS, resolve, resolve_batch
 
+TRACEPARENT = "TRACEPARENT"
+"""Where programs look for the trace they go on with, by convention of OpenTelemetry."""
 SPARE_BYTES = 4 << 20
 """Given free when the work fails, so that there is memory to say so."""
 
@@ -109,14 +112,19 @@ def perform(
     context = Context(spec, channel, models)
     meter = confine.PeakMeter([])
     try:
-        workload = resolve(spec.kind)
+        with context.span("import"):
+            workload = resolve(spec.kind)
         if bounds is not None:
             os.chdir(spec.work_dir)
             os.environ.update(ARGOSY_JOB_ID=spec.job_id, ARGOSY_ATTEMPT=str(spec.attempt))
+            os.environ.pop(TRACEPARENT, None)  # a job before may have had one
+            if spec.trace is not None:
+                os.environ[TRACEPARENT] = spec.trace
             # After the import: libraries are neither the job's memory nor its threads.
             confine.use_threads(spec.cpu_milli)
             meter = bounds.hold(spec.devices, spec.ram_mib)
-        values = dict(workload(context) or {})
+        with context.span("work"):
+            values = dict(workload(context) or {})
         _check_outputs(context)
         channel.send(Result(context.outputs, values, _peak(context, meter)))
     except ChannelClosed:
@@ -152,12 +160,15 @@ def _perform_as_one(
         if workload is None:
             return None
         os.chdir(specs[0].work_dir)
-        for name in ("ARGOSY_JOB_ID", "ARGOSY_ATTEMPT"):
+        for name in ("ARGOSY_JOB_ID", "ARGOSY_ATTEMPT", TRACEPARENT):
             os.environ.pop(name, None)
         # As many as each of them alone: with another number, sums round differently, and with them the pictures.
         confine.use_threads(min(spec.cpu_milli for spec in specs))
         bounds.hold(_together(specs), sum(spec.ram_mib for spec in specs))
-        answers = [dict(values) for values in workload(contexts)]
+        with ExitStack() as parts:
+            for context in contexts:
+                parts.enter_context(context.span("work"))
+            answers = [dict(values) for values in workload(contexts)]
         for context in contexts:
             _check_outputs(context)
         results = [Result(context.outputs, values) for context, values in zip(contexts, answers, strict=True)]

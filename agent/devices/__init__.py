@@ -49,6 +49,10 @@ class DeviceSource(Protocol):
         """Devices that take no work now, and why; as of the last look."""
         ...
 
+    def busy(self) -> Mapping[int, float]:
+        """How busy devices were at the last look, 0 to 1; asked once, each look finds out from then on."""
+        ...
+
     def visible(self, idx: int) -> str | None:
         """How CUDA_VISIBLE_DEVICES names the device; None if it is not for CUDA, or not of this source."""
         ...

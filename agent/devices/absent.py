@@ -42,6 +42,10 @@ class AbsentGpus:
         """None of a device."""
         return {}
 
+    def busy(self) -> dict[int, float]:
+        """Nobody knows."""
+        return {}
+
     def visible(self, idx: int) -> str | None:  # noqa: ARG002  # the interface asks
         """No device is ours."""
         return None

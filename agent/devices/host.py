@@ -66,6 +66,10 @@ class HostMemory:
         """Memory that fails takes the machine with it."""
         return {}
 
+    def busy(self) -> dict[int, float]:
+        """Nobody knows."""
+        return {}
+
     def visible(self, idx: int) -> str | None:  # noqa: ARG002  # the interface asks; memory is never CUDA's
         """Memory is never CUDA's."""
         return None

@@ -51,6 +51,8 @@ class _Measured:
     """MiB by pid; None where the driver does not say."""
     action: int | None
     """The recovery action it asks for; None: the driver knows none."""
+    busy: float | None
+    """Share of the driver's last sample period in which it worked; None: not asked, or the driver does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ class NvmlDevices:
         self._unified_mib = unified_mib
         self._cool_s = cool_s
         self._patience_s = patience_s
+        self._asks_busy = False
+        self._busy: dict[int, float] = {}
         pynvml.nvmlInit()
         try:
             self._driver = _text(pynvml.nvmlSystemGetDriverVersion())
@@ -140,7 +144,7 @@ class NvmlDevices:
 
     def look(self, groups: Groups) -> list[DeviceSample]:
         """Measure all of them at once; one that is sick, or does not answer, has nothing free."""
-        asked = [(gpu, gpu.asker.ask(partial(_measured, gpu))) for gpu in self._gpus]
+        asked = [(gpu, gpu.asker.ask(partial(_measured, gpu, busy=self._asks_busy))) for gpu in self._gpus]
         end = time.monotonic() + _ANSWER_S
         return [self._sampled(gpu, answer, end, groups) for gpu, answer in asked]
 
@@ -148,6 +152,11 @@ class NvmlDevices:
         """What is wrong, by device, as of the last look."""
         now = time.monotonic()
         return {gpu.idx: fault for gpu in self._gpus if (fault := gpu.health.fault(now)) is not None}
+
+    def busy(self) -> dict[int, float]:
+        """What NVML calls utilisation of the GPU; a slice has none."""
+        self._asks_busy = True
+        return dict(self._busy)
 
     def visible(self, idx: int) -> str | None:
         """The uuid, for GPUs and slices alike."""
@@ -181,6 +190,10 @@ class NvmlDevices:
         except pynvml.NVMLError as exc:
             gpu.health.silent(now, str(exc), lost=isinstance(exc, _LOST))
         fault = gpu.health.fault(time.monotonic())
+        if measured is None or measured.busy is None:
+            self._busy.pop(gpu.idx, None)
+        else:
+            self._busy[gpu.idx] = measured.busy
         if measured is None or fault is not None:
             return DeviceSample(idx=gpu.idx, free_mib=0, fault=fault.text if fault else None)
         leases, blind = [], False
@@ -222,10 +235,16 @@ class NvmlDevices:
         )
 
 
-def _measured(gpu: _Gpu) -> _Measured:
+def _measured(gpu: _Gpu, *, busy: bool) -> _Measured:
     """One GPU, on its own thread."""
     free_mib = available_mib() if gpu.unified else int(_memory(gpu.handle).free) // _MIB
-    return _Measured(free_mib, _used_by_pid(gpu.handle), _recovery_action(gpu.handle))
+    used, action = _used_by_pid(gpu.handle), _recovery_action(gpu.handle)
+    return _Measured(free_mib, used, action, _busy(gpu.handle) if busy else None)
+
+
+def _busy(handle: Any) -> float | None:
+    rates = _supported(lambda: pynvml.nvmlDeviceGetUtilizationRates(handle))
+    return None if rates is None else int(rates.gpu) / 100
 
 
 def _recovery_action(handle: Any) -> int | None:

@@ -15,7 +15,8 @@ from tests.api.serving import Agent, Api, serving
 
 @pytest.fixture
 def api(database_url: str, conn: psycopg.Connection[Any], tmp_path: Path) -> Iterator[Api]:
-    with serving(database_url, conn, tmp_path / "blobs", max_blob_bytes=6_000_000) as running:
+    blobs = tmp_path / "blobs"
+    with serving(database_url, conn, blobs, max_blob_bytes=6_000_000, metrics_age_s=0.0) as running:
         yield running
 
 

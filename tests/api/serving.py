@@ -29,6 +29,7 @@ from queue_schema.shapes import (
     Sample,
     Session,
 )
+from queue_schema.signals import Signals
 from queue_schema.states import Cause, Scope
 
 
@@ -70,14 +71,22 @@ class Api:
 
 
 @contextmanager
-def serving(database_url: str, conn: psycopg.Connection[Any], blobs: Path, **settings: Any) -> Iterator[Api]:
+def serving(
+    database_url: str,
+    conn: psycopg.Connection[Any],
+    blobs: Path,
+    *,
+    signals: Signals | None = None,
+    **settings: Any,
+) -> Iterator[Api]:
     """Run an API, as the role it has in production, until the block ends."""
     separator = "&" if "?" in database_url else "?"
     url = f"{database_url}{separator}options=-c%20role%3Dfleet_api"
     quick = {"poll_s": 0.05, "keepalive_s": 0.5, "pool_timeout_s": 2.0, "stop_s": 2.0, "key_ttl_s": 0.3}
     quick |= {"requests_per_s": 0, "bad_keys_per_min": 0}
     server = Server(
-        ApiSettings(**{"database_url": url, "blob_root": str(blobs), "port": 0, **quick, **settings})
+        ApiSettings(**{"database_url": url, "blob_root": str(blobs), "port": 0, **quick, **settings}),
+        signals=signals,
     )
     thread = threading.Thread(target=server.run, name="api")
     thread.start()

@@ -1570,7 +1570,7 @@ CREATE FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_b
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <e5e15d6a4ed690ddf67e4f0945578de2>;
+    AS <676d9306f869f17c77f8a37e4ea7269a>;
 
 --
 -- Name: _settled_before(uuid, uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1960,7 +1960,7 @@ CREATE FUNCTION fleet.configure_v1(p_settings jsonb) RETURNS jsonb
 CREATE FUNCTION fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb, p_ceiling text DEFAULT 'high'::text, p_for_s double precision DEFAULT NULL::double precision) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <65c56c74325f8cca1b4b34bd51b14dbf>;
+    AS <4a6f0bb2b32e28b535cd2dda686166d3>;
 
 --
 -- Name: create_schedule_v1(uuid, jsonb, timestamp with time zone, uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2129,7 +2129,7 @@ CREATE FUNCTION fleet.label_node_v1(p_node text, p_labels jsonb, p_pools jsonb) 
 CREATE FUNCTION fleet.learn_v1(p_limit integer) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <f0f7459a85ed60e48768acc4b17d867b>;
+    AS <289d3424fa72635dc6e390e95629a25b>;
 
 --
 -- Name: leave_v1(uuid, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2637,7 +2637,7 @@ CREATE TABLE fleet.api_keys (
     created_at timestamp with time zone DEFAULT fleet.now() NOT NULL,
     expires_at timestamp with time zone,
     revoked_at timestamp with time zone,
-    CONSTRAINT api_keys_scopes_check CHECK (((scopes <@ ARRAY['submit'::text, 'read'::text, 'admin'::text]) AND (cardinality(scopes) > 0)))
+    CONSTRAINT api_keys_scopes_check CHECK (((scopes <@ ARRAY['submit'::text, 'read'::text, 'metrics'::text, 'admin'::text]) AND (cardinality(scopes) > 0)))
 );
 
 --
@@ -2680,7 +2680,7 @@ COMMENT ON COLUMN fleet.api_keys.hash IS 'sha256 of the whole key (256 random bi
 -- Name: COLUMN api_keys.scopes; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON COLUMN fleet.api_keys.scopes IS 'submit, read, admin.';
+COMMENT ON COLUMN fleet.api_keys.scopes IS 'submit, read, metrics, admin.';
 
 --
 -- Name: COLUMN api_keys.ceiling; Type: COMMENT; Schema: fleet; Owner: -
@@ -4249,7 +4249,10 @@ CREATE UNLOGGED TABLE fleet.observations (
     runs bigint NOT NULL,
     run_s double precision[],
     peak_mib integer[],
-    grew_mib integer
+    grew_mib integer,
+    ended bigint,
+    outcome text,
+    cause text
 )
 WITH (autovacuum_vacuum_scale_factor='0.2', autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000', autovacuum_vacuum_cost_delay='0');
 
@@ -4294,6 +4297,24 @@ COMMENT ON COLUMN fleet.observations.peak_mib IS 'The most memory in use, the la
 --
 
 COMMENT ON COLUMN fleet.observations.grew_mib IS 'What attempts had when they ran out of memory: at least so much is needed.';
+
+--
+-- Name: COLUMN observations.ended; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.observations.ended IS 'How many ended otherwise; null: those are successes, counted in runs.';
+
+--
+-- Name: COLUMN observations.outcome; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.observations.outcome IS 'How these ended: failed or released.';
+
+--
+-- Name: COLUMN observations.cause; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.observations.cause IS 'Why.';
 
 --
 -- Name: rankings; Type: TABLE; Schema: fleet; Owner: -
@@ -4954,6 +4975,62 @@ COMMENT ON COLUMN fleet.start_by.job_id IS 'The job.';
 COMMENT ON COLUMN fleet.start_by.start_by IS 'The time.';
 
 --
+-- Name: tallies; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.tallies (
+    project_id uuid NOT NULL,
+    kind text NOT NULL,
+    priority fleet.priority NOT NULL,
+    outcome text NOT NULL,
+    cause text NOT NULL,
+    attempts bigint NOT NULL
+)
+WITH (fillfactor='50');
+
+--
+-- Name: TABLE tallies; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.tallies IS 'How many attempts have ended, ever: learn adds them up, from what settles append to observations.';
+
+--
+-- Name: COLUMN tallies.project_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.tallies.project_id IS 'The project.';
+
+--
+-- Name: COLUMN tallies.kind; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.tallies.kind IS 'The kind.';
+
+--
+-- Name: COLUMN tallies.priority; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.tallies.priority IS 'The class.';
+
+--
+-- Name: COLUMN tallies.outcome; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.tallies.outcome IS 'succeeded, failed, or released.';
+
+--
+-- Name: COLUMN tallies.cause; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.tallies.cause IS 'Why it failed; empty when it did not.';
+
+--
+-- Name: COLUMN tallies.attempts; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.tallies.attempts IS 'So many.';
+
+--
 -- Name: turns; Type: TABLE; Schema: fleet; Owner: -
 --
 
@@ -5535,6 +5612,227 @@ CREATE VIEW fleet.v_logs AS
 --
 
 COMMENT ON VIEW fleet.v_logs IS 'What attempts printed; order by log_id.';
+
+--
+-- Name: v_metrics; Type: VIEW; Schema: fleet; Owner: -
+--
+
+CREATE VIEW fleet.v_metrics AS
+ WITH lane AS MATERIALIZED (
+         SELECT p.name AS project,
+            n.kind,
+            (l.priority)::text AS priority,
+            COALESCE(fleet._held(t.halted, k.quarantined, l.paused), 'no'::text) AS held,
+            r.depth,
+            r.oldest
+           FROM (((((fleet.lanes l
+             JOIN fleet.projects p ON ((p.project_id = l.project_id)))
+             JOIN fleet.needs n ON ((n.need_id = l.need_id)))
+             JOIN fleet.kinds k ON ((k.kind = n.kind)))
+             JOIN fleet.settings t ON (t.one))
+             CROSS JOIN LATERAL ( SELECT count(*) AS depth,
+                    min(r_1.order_key) AS oldest
+                   FROM fleet.ready r_1
+                  WHERE ((r_1.lane_id = l.lane_id) AND (r_1.order_key >= l.head_key))) r)
+          WHERE l.active
+        ), device AS MATERIALIZED (
+         SELECT d.node_id,
+            d.idx,
+            d.uuid,
+            d.kind,
+            d.name,
+            d.total_mib,
+            d.headroom_mib,
+            d.takes_vram,
+            d.free_mib,
+            d.sampled_at,
+            d.fault,
+            d.fault_since,
+            (d.kind = 'ram'::text) AS is_ram,
+            n.node,
+            s.session_id
+           FROM ((fleet.devices d
+             JOIN fleet.nodes n ON ((n.node_id = d.node_id)))
+             JOIN fleet.sessions s ON (((s.node_id = d.node_id) AND (s.ended_at IS NULL))))
+        ), tally AS MATERIALIZED (
+         SELECT c.project_id,
+            c.kind,
+            c.priority,
+            o.outcome,
+            o.cause
+           FROM (( SELECT DISTINCT l.project_id,
+                    n.kind,
+                    l.priority
+                   FROM (fleet.lanes l
+                     JOIN fleet.needs n ON ((n.need_id = l.need_id)))) c
+             CROSS JOIN ( VALUES ('succeeded'::text,''::text), ('released'::text,''::text), ('failed'::text,'user_error'::text), ('failed'::text,'out_of_memory'::text), ('failed'::text,'timeout'::text), ('failed'::text,'infrastructure'::text), ('failed'::text,'lost'::text)) o(outcome, cause))
+        UNION
+         SELECT y.project_id,
+            y.kind,
+            y.priority,
+            y.outcome,
+            y.cause
+           FROM fleet.tallies y
+        ), booked AS MATERIALIZED (
+         SELECT b.node_id,
+            x.idx,
+            x.mib
+           FROM (fleet.bookings b
+             CROSS JOIN LATERAL UNNEST(b.idx, b.mib) x(idx, mib))
+        )
+ SELECT 'queue.depth'::text AS metric,
+    jsonb_build_object('project', a.project, 'kind', a.kind, 'priority', a.priority, 'held', a.held) AS labels,
+    (sum(a.depth))::double precision AS value
+   FROM lane a
+  GROUP BY a.project, a.kind, a.priority, a.held
+ HAVING (sum(a.depth) > (0)::numeric)
+UNION ALL
+ SELECT 'queue.oldest_age'::text AS metric,
+    jsonb_build_object('project', a.project, 'kind', a.kind, 'priority', a.priority, 'held', a.held) AS labels,
+    (GREATEST((0)::numeric, (EXTRACT(epoch FROM fleet.now()) - ((min(a.oldest))::numeric / 1000000.0))))::double precision AS value
+   FROM lane a
+  GROUP BY a.project, a.kind, a.priority, a.held
+ HAVING (sum(a.depth) > (0)::numeric)
+UNION ALL
+ SELECT 'jobs.waiting'::text AS metric,
+    '{}'::jsonb AS labels,
+    (count(*))::double precision AS value
+   FROM fleet.waiting w
+UNION ALL
+ SELECT 'jobs.running'::text AS metric,
+    jsonb_build_object('project', p.name, 'kind', j.kind, 'priority', j.priority) AS labels,
+    (count(*))::double precision AS value
+   FROM ((fleet.leases l
+     JOIN fleet.projects p ON ((p.project_id = l.project_id)))
+     CROSS JOIN LATERAL ( SELECT j_1.kind,
+            j_1.priority
+           FROM fleet.jobs j_1
+          WHERE (j_1.job_id = l.job_id)
+         LIMIT 1) j)
+  GROUP BY p.name, j.kind, j.priority
+UNION ALL
+ SELECT 'nodes'::text AS metric,
+    jsonb_build_object('state', s.state) AS labels,
+    (count(n.node))::double precision AS value
+   FROM (unnest(ARRAY['live'::text, 'draining'::text, 'silent'::text, 'gone'::text]) s(state)
+     LEFT JOIN fleet.v_nodes n ON ((n.state = s.state)))
+  GROUP BY s.state
+UNION ALL
+ SELECT 'device.memory.limit'::text AS metric,
+    jsonb_build_object('node', d.node, 'device', d.idx, 'kind', d.kind) AS labels,
+    ((d.total_mib)::numeric * 1048576.0) AS value
+   FROM device d
+UNION ALL
+ SELECT 'device.memory.free'::text AS metric,
+    jsonb_build_object('node', d.node, 'device', d.idx, 'kind', d.kind) AS labels,
+    ((d.free_mib)::numeric * 1048576.0) AS value
+   FROM device d
+  WHERE (d.free_mib IS NOT NULL)
+UNION ALL
+ SELECT 'device.memory.booked'::text AS metric,
+    jsonb_build_object('node', d.node, 'device', d.idx, 'kind', d.kind) AS labels,
+    ((COALESCE(b.mib, 0))::numeric * 1048576.0) AS value
+   FROM (device d
+     LEFT JOIN booked b ON (((b.node_id = d.node_id) AND (b.idx = d.idx))))
+UNION ALL
+ SELECT 'device.fault.age'::text AS metric,
+    jsonb_build_object('node', d.node, 'device', d.idx, 'kind', d.kind, 'reason',
+        CASE
+            WHEN (d.fault ~~ 'disk full%'::text) THEN 'disk_full'::text
+            WHEN (d.fault ~~ 'its owner%'::text) THEN 'owner'::text
+            ELSE 'sick'::text
+        END) AS labels,
+    (GREATEST((0)::numeric, EXTRACT(epoch FROM (fleet.now() - d.fault_since))))::double precision AS value
+   FROM device d
+  WHERE (d.fault IS NOT NULL)
+UNION ALL
+ SELECT 'attempts'::text AS metric,
+    jsonb_build_object('project', p.name, 'kind', t.kind, 'priority', t.priority, 'outcome', t.outcome, 'cause', t.cause) AS labels,
+    (COALESCE(y.attempts, (0)::bigint))::double precision AS value
+   FROM ((tally t
+     JOIN fleet.projects p ON ((p.project_id = t.project_id)))
+     LEFT JOIN fleet.tallies y ON (((y.project_id = t.project_id) AND (y.kind = t.kind) AND (y.priority = t.priority) AND (y.outcome = t.outcome) AND (y.cause = t.cause))))
+UNION ALL
+ SELECT 'halted'::text AS metric,
+    '{}'::jsonb AS labels,
+    ((s.halted)::integer)::double precision AS value
+   FROM fleet.settings s
+UNION ALL
+ SELECT 'kinds.quarantined'::text AS metric,
+    '{}'::jsonb AS labels,
+    (count(*))::double precision AS value
+   FROM fleet.kinds k
+  WHERE k.quarantined
+UNION ALL
+ SELECT 'lanes.paused'::text AS metric,
+    '{}'::jsonb AS labels,
+    (count(*))::double precision AS value
+   FROM fleet.lanes l
+  WHERE (l.active AND l.paused)
+UNION ALL
+ SELECT 'reaper.age'::text AS metric,
+    '{}'::jsonb AS labels,
+    (EXTRACT(epoch FROM (fleet.now() - x.since)))::double precision AS value
+   FROM (fleet.reaper r
+     CROSS JOIN LATERAL ( SELECT COALESCE(r.ran_at, ( SELECT min(p.created_at) AS min
+                   FROM fleet.projects p)) AS since) x)
+  WHERE (x.since IS NOT NULL)
+UNION ALL
+ SELECT 'reaper.alarm'::text AS metric,
+    '{}'::jsonb AS labels,
+    (((r.alarm_since IS NOT NULL))::integer)::double precision AS value
+   FROM fleet.reaper r
+UNION ALL
+ SELECT 'forecast.coverage.ratio'::text AS metric,
+    jsonb_build_object('what', c.what) AS labels,
+    (c.p90_held)::double precision AS value
+   FROM fleet.v_calibration c
+UNION ALL
+ SELECT 'forecast.judged'::text AS metric,
+    jsonb_build_object('what', c.what) AS labels,
+    (c.judged)::double precision AS value
+   FROM fleet.v_calibration c
+UNION ALL
+ SELECT 'forecast.error.ratio'::text AS metric,
+    jsonb_build_object('what', c.what) AS labels,
+    (c.took_over_said)::double precision AS value
+   FROM fleet.v_calibration c
+UNION ALL
+ SELECT 'partitions.ahead'::text AS metric,
+    jsonb_build_object('table', t.name) AS labels,
+    (COALESCE((max(to_date("right"((c.relname)::text, 8), 'YYYYMMDD'::text)) - ((fleet.now() AT TIME ZONE 'UTC'::text))::date), '-1'::integer))::double precision AS value
+   FROM ((unnest(ARRAY['attempts'::text, 'job_events'::text, 'logs'::text]) t(name)
+     LEFT JOIN pg_inherits i ON ((i.inhparent = ((('fleet.'::text || t.name))::regclass)::oid)))
+     LEFT JOIN pg_class c ON (((c.oid = i.inhrelid) AND (c.relname ~ '_[0-9]{8}$'::text))))
+  GROUP BY t.name
+UNION ALL
+ SELECT 'database.snapshot.age'::text AS metric,
+    jsonb_build_object('holder', h.holder) AS labels,
+    (COALESCE(max(age(h.xmin)), 0))::double precision AS value
+   FROM ( SELECT 'session'::text AS holder,
+            a.backend_xmin AS xmin
+           FROM pg_stat_activity a
+          WHERE (a.pid <> pg_backend_pid())
+        UNION ALL
+         SELECT 'slot'::text,
+            x.xmin
+           FROM (pg_replication_slots r
+             CROSS JOIN LATERAL ( VALUES (r.xmin), (r.catalog_xmin)) x(xmin))
+        UNION ALL
+         SELECT 'prepared'::text,
+            x.transaction
+           FROM pg_prepared_xacts x
+        UNION ALL
+         SELECT u.holder,
+            NULL::xid
+           FROM unnest(ARRAY['session'::text, 'slot'::text, 'prepared'::text]) u(holder)) h
+  GROUP BY h.holder;
+
+--
+-- Name: VIEW v_metrics; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON VIEW fleet.v_metrics IS 'The fleet in numbers, for GET /metrics: one row per point.';
 
 --
 -- Name: v_needs; Type: VIEW; Schema: fleet; Owner: -
@@ -6218,6 +6516,13 @@ ALTER TABLE ONLY fleet.shares
 
 ALTER TABLE ONLY fleet.start_by
     ADD CONSTRAINT start_by_pkey PRIMARY KEY (job_id);
+
+--
+-- Name: tallies tallies_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.tallies
+    ADD CONSTRAINT tallies_pkey PRIMARY KEY (project_id, kind, priority, outcome, cause);
 
 --
 -- Name: turns turns_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
@@ -7986,6 +8291,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.shares TO fleet_exec;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.start_by TO fleet_exec;
 
 --
+-- Name: TABLE tallies; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.tallies TO fleet_exec;
+
+--
 -- Name: TABLE turns; Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -8101,6 +8412,13 @@ GRANT SELECT ON TABLE fleet.v_kinds TO fleet_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_logs TO fleet_exec;
 GRANT SELECT ON TABLE fleet.v_logs TO fleet_reader;
+
+--
+-- Name: TABLE v_metrics; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_metrics TO fleet_exec;
+GRANT SELECT ON TABLE fleet.v_metrics TO fleet_reader;
 
 --
 -- Name: TABLE v_needs; Type: ACL; Schema: fleet; Owner: -

@@ -120,7 +120,8 @@ def _make(orders: Sequence[Order]) -> None:
         GivenBack: The agent asked, between two steps.
     """
     context, params = orders[0].context, orders[0].params
-    warm = context.models.get(params.base_model, lambda: pipelines.Warm(params.base_model))
+    with context.span("load model"):
+        warm = context.models.get(params.base_model, lambda: pipelines.Warm(params.base_model))
     name, path = next(iter(context.inputs.items()), ("", None))
     pipelines.even_threads(warm.pipe)
     warm.wear(orders[0].lora, name, path, context.work_dir / "lora")

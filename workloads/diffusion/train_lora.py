@@ -92,14 +92,17 @@ def run(context: Context) -> dict[str, Any]:
     captions = captions_of(params, list(inputs))
     usual = pipelines.preset(params.base_model)
     context.progress(0, params.steps or usual.steps, "loading the base model")
-    pipe = pipelines.load(params.base_model)
+    with context.span("load model"):
+        pipe = pipelines.load(params.base_model)
     side = params.resolution or pipe.unet.config.sample_size * pipe.vae_scale_factor
     images = [photos.read_photo(name, path, side) for name, path in inputs.items()]
     trainer = Trainer(context, params, usual, pipe)
-    losses = trainer.train(encode_photos(pipe, images, captions), captions)
-    write_lora(context, pipe)
-    write_loss(context, losses)
-    drawn = write_samples(context, pipe, params, images, captions)
+    with context.span("train"):
+        losses = trainer.train(encode_photos(pipe, images, captions), captions)
+    with context.span("write"):
+        write_lora(context, pipe)
+        write_loss(context, losses)
+        drawn = write_samples(context, pipe, params, images, captions)
     return {
         "steps": trainer.steps,
         "loss_first": losses[0][1],

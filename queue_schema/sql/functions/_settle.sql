@@ -137,12 +137,13 @@ begin
      group by d.project_id, d.priority = 'low'
   ),
   observed as (
-    insert into fleet.observations (lane_id, at, runs, grew_mib)
-    select d.lane_id, v_now, 0, max(d.peak_mib)
+    -- All of it is counted; what ran out of memory teaches besides.
+    insert into fleet.observations (lane_id, at, runs, ended, outcome, cause, grew_mib)
+    select d.lane_id, v_now, 0, count(*), d.verdict, d.cause,
+           max(d.peak_mib) filter (where d.verdict = 'failed' and d.cause = 'out_of_memory'
+                                     and (d.memory = 'vram' or d.devices = '{}'))
       from decided as d
-     where d.verdict = 'failed' and d.cause = 'out_of_memory' and d.peak_mib is not null
-       and (d.memory = 'vram' or d.devices = '{}')
-     group by d.lane_id
+     group by d.lane_id, d.verdict, d.cause
   ),
   returned as (
     insert into fleet.cap_returns (project_id, running, vram_mib)

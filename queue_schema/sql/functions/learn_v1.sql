@@ -1,8 +1,9 @@
--- learn_v1: take up what attempts took, and let needs follow it; lower what was raised long enough ago.
+-- learn_v1: take up what attempts took, and let needs follow it; count how they ended; lower what was raised long enough ago.
 --
 -- Caller   fleet_scheduler
 -- Returns  {observations, moved}: how many were taken up, and how many needs got another shape
--- Locks    its turn (one such round at a time, nobody waits for it); needs, ascending; their lanes, ascending
+-- Locks    its turn (one such round at a time, nobody waits for it); tallies, which nobody else writes; needs, ascending;
+--          their lanes, ascending
 create function fleet.learn_v1(p_limit integer)
   returns jsonb
   language plpgsql
@@ -28,6 +29,16 @@ begin
      where o.ctid = any(array(select x.ctid from fleet.observations as x limit p_limit))
     returning o.*
   ),
+  -- Exactly once, for each observation is deleted once: counters that a metric can trust, at no cost to a settle.
+  tallied as (
+    insert into fleet.tallies as y (project_id, kind, priority, outcome, cause, attempts)
+    select n.project_id, n.kind, l.priority, coalesce(e.outcome, 'succeeded'), coalesce(e.cause, ''), sum(coalesce(e.ended, e.runs))
+      from eaten as e
+      join fleet.lanes as l on l.lane_id = e.lane_id
+      join fleet.needs as n on n.need_id = l.need_id
+     group by 1, 2, 3, 4, 5
+        on conflict (project_id, kind, priority, outcome, cause) do update set attempts = y.attempts + excluded.attempts
+  ),
   told as (
     select e.*, n.need_id, n.kind, n.model_key, n.size_key, p.project_id,
            min(n.need_id) over (partition by n.kind, n.model_key, n.size_key, p.project_id) as first_need
@@ -36,6 +47,7 @@ begin
       join fleet.needs as n on n.need_id = l.need_id
       join fleet.kinds as k on k.kind = n.kind
      cross join lateral (select case when not k.shared_learning then n.project_id end as project_id) as p
+     where e.runs > 0 or e.grew_mib is not null
   ),
   ran as (
     select t.first_need, array_agg(r.run_s order by t.at) as run_s

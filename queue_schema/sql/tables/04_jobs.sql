@@ -79,7 +79,10 @@ create unlogged table fleet.observations (
   runs     bigint not null,
   run_s    double precision[],
   peak_mib integer[],
-  grew_mib integer
+  grew_mib integer,
+  ended    bigint,
+  outcome  text,
+  cause    text
 );
 comment on table fleet.observations is 'What attempts took, that learn has not taken up yet: settles only append, so that none waits for another.';
 comment on column fleet.observations.lane_id is 'Their lane: it leads to the need.';
@@ -87,6 +90,9 @@ comment on column fleet.observations.at is 'When they ended.';
 comment on column fleet.observations.runs is 'How many succeeded.';
 comment on column fleet.observations.run_s is 'How long some of them took.';
 comment on column fleet.observations.peak_mib is 'The most memory in use, the largest of them.';
+comment on column fleet.observations.ended is 'How many ended otherwise; null: those are successes, counted in runs.';
+comment on column fleet.observations.outcome is 'How these ended: failed or released.';
+comment on column fleet.observations.cause is 'Why.';
 comment on column fleet.observations.grew_mib is 'What attempts had when they ran out of memory: at least so much is needed.';
 
 create table fleet.lanes (
