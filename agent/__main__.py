@@ -14,6 +14,7 @@ def main() -> int:
     from agent import boot, hiding, isolation, journal, owner, settings
     from agent.node import Node
     from agent.shutdown import Signals
+    from agent.systemd import Systemd
     from queue_schema.errors import BadRequest
 
     if sys.argv[1:2] in (["keep-off"], ["let-in"]):
@@ -25,6 +26,7 @@ def main() -> int:
         return 2
     # Jobs are other users, and pass through our folders; what is nobody's business says so itself.
     os.umask(0o022)
+    manager = Systemd.of(os.environ)
     hiding.scrub(os.environ)
     hiding.hide_arguments()
     hiding.hide_memory()
@@ -34,7 +36,7 @@ def main() -> int:
     signals.listen()
     try:
         means = isolation.find_means(said)  # by forks, and so before there is any thread
-        Node(said, signals, means, boot.find_devices(said)).run()
+        Node(said, signals, means, boot.find_devices(said), manager).run()
     except (settings.SettingsError, BadRequest) as exc:
         log.error("agent.unusable", error=str(exc), fix=getattr(exc, "fix", None))  # noqa: TRY400  # expected: the text says it all
         return 2

@@ -35,6 +35,7 @@ from agent.settings import AgentSettings
 from agent.settler import Settler
 from agent.spool import Settlement, Spool
 from agent.state import StateDir
+from agent.systemd import Systemd
 from agent.together import Together, sorted_out
 from agent.warm import Warm
 from agent.watchdog import Watchdog
@@ -59,9 +60,11 @@ class Node:
         signals: shutdown.Signals,
         means: Means,
         devices: Sequence[DeviceSource],
+        manager: Systemd | None = None,
     ) -> None:
         self._settings = settings
         self._signals = signals
+        self._manager = manager or Systemd()
         self._state = StateDir(settings.state_dir)
         self._isolation = Isolation(settings, means, self._state.instance())
         ballast = Ballast(settings.state_dir / "ballast")
@@ -155,6 +158,7 @@ class Node:
             BadRequest: The database will not take what we declare.
         """
         boot.clear_leftovers(self._records, self._isolation, self._settings.state_dir)
+        self._manager.status("joins the fleet")
         self._forkserver.warm()
         spooled = self._spool.load()
         boot.hold_spooled(self.leases, spooled)
@@ -185,7 +189,9 @@ class Node:
         for thread in (*reversed(parts), self.claims):
             thread.start()
         log.info("agent.ready", slots=self._settings.slots, spooled=len(spooled))
-        self._signals.wait()
+        self._manager.ready(f"node {self._settings.node} takes work")
+        self._wait()
+        self._manager.stopping("drains")
         self.claims.stop()
         self.claims.join(timeout=5.0)
         self._warm.stop()
@@ -196,6 +202,14 @@ class Node:
         for part in parts:
             part.join(timeout=5.0)
         self._leave()
+
+    def _wait(self) -> None:
+        """Until a signal asks to leave; as long as the keeper moves, the service manager hears that we live."""
+        while not self._signals.wait(self._manager.every_s):
+            if self.keeper.moves(within_s=self._manager.watchdog_s):
+                self._manager.alive()
+            else:
+                log.error("keeper.stands_still", within_s=self._manager.watchdog_s)
 
     def _leave(self) -> None:
         try:
