@@ -28,11 +28,12 @@ up: $(STAMP)  ## Start a whole fleet on this machine
 test: $(STAMP)  ## Run all tests, two files at a time (ARGS="-k name" narrows, ARGS="-n 0": one at a time)
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
-check: $(STAMP)  ## Lint, types, architecture, schema snapshot
+check: $(STAMP)  ## Lint, types, architecture, playbooks, schema snapshot
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	cd ansible && PATH="$(abspath $(BIN)):$$PATH" ansible-lint -q --offline --profile production
 	$(BIN)/python -m tests.migrations.snapshot --check
 
 bench: $(STAMP)  ## Measure everything, 48 minutes on two cores (QUICK=1: 10; PARTS="drain flat": only these); bench/results/README.md
