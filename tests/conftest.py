@@ -15,7 +15,7 @@ from tests.support.clock import Clock
 from tests.support.reset import Pristine
 from tests.support.verbs import Agent, Project
 
-LONG = ("acceptance", "bench", "model")
+LONG = ("acceptance", "ansible", "bench", "model")
 """Folders with files that take minutes."""
 
 
