@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check bench release format schema lock clean
+.PHONY: help setup demo up test hosts check bench release format schema lock clean
 
 help:  ## List the tasks
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -26,13 +26,17 @@ up: $(STAMP)  ## Start a whole fleet on this machine
 
 # Two workers; whole files go to the one or the other, in the order of tests/conftest.py.
 test: $(STAMP)  ## Run all tests, two files at a time (ARGS="-k name" narrows, ARGS="-n 0": one at a time)
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --ignore tests/ansible $(ARGS)
 
-check: $(STAMP)  ## Lint, types, architecture, schema snapshot
+hosts: $(STAMP)  ## Test the playbooks on machines that boot systemd, in containers (skipped where Docker does not run)
+	$(BIN)/python -m pytest tests/ansible
+
+check: $(STAMP)  ## Lint, types, architecture, playbooks, schema snapshot
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	cd ansible && PATH="$(abspath $(BIN)):$$PATH" ansible-lint -q --offline --profile production
 	$(BIN)/python -m tests.migrations.snapshot --check
 
 bench: $(STAMP)  ## Measure everything, 48 minutes on two cores (QUICK=1: 10; PARTS="drain flat": only these); bench/results/README.md

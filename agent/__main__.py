@@ -18,6 +18,7 @@ def main() -> int:
     from agent import boot, hiding, isolation, journal, owner, settings, tracing
     from agent.node import Node
     from agent.shutdown import Signals
+    from agent.systemd import Systemd
     from queue_schema.errors import BadRequest
     from queue_schema.signals import SignalsError, prepare
 
@@ -32,6 +33,7 @@ def main() -> int:
         return 2
     # Jobs are other users, and pass through our folders; what is nobody's business says so itself.
     os.umask(0o022)
+    manager = Systemd.of(os.environ)
     hiding.scrub(os.environ)
     hiding.hide_arguments()
     hiding.hide_memory()
@@ -45,7 +47,7 @@ def main() -> int:
         try:
             if said.metrics_port is not None:
                 _serve(told, said.metrics_host, said.metrics_port)
-            Node(said, signals, means, boot.find_devices(said), told).run()
+            Node(said, signals, means, boot.find_devices(said), told=told, manager=manager).run()
         finally:
             told.close()
     except (settings.SettingsError, BadRequest) as exc:

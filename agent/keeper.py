@@ -10,8 +10,8 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import structlog
 from psycopg import sql
@@ -65,6 +65,8 @@ class Keeper(threading.Thread):
         os.set_blocking(self._wake_w, False)
         self._listening: tuple[Connection, str] | None = None
         self._away_since: float | None = None
+        self._asking = False
+        self._moved_at = time.monotonic()
         self.beats = 0
         """Beats answered; grows for ever."""
 
@@ -78,12 +80,21 @@ class Keeper(threading.Thread):
         self._beat_now = True
         self._wake()
 
+    def moves(self, *, within_s: float | None) -> bool:
+        """Whether this thread does its work: it came round in that time, or waits for the database's answer.
+
+        A database that is frozen may take for ever, and to start anew would end every job without need.
+        """
+        if within_s is None or self._asking:
+            return self.is_alive()
+        return self.is_alive() and time.monotonic() - self._moved_at < within_s
+
     def run(self) -> None:
         """Beat, listen, and join again when the session is gone, until stopped."""
         backoff = Backoff(most_s=3.0)
         while not self._stopping:
             self._beat_now = False
-            began = time.monotonic()
+            self._moved_at = began = time.monotonic()
             try:
                 self._line.do(self._round)
                 self._reached()
@@ -110,13 +121,16 @@ class Keeper(threading.Thread):
 
     def _round(self, conn: Connection) -> None:
         if self._membership.lost:
-            self._membership.join(conn)
+            with self._patient():
+                self._membership.join(conn)
             self._look()
         session = self._membership.session
-        self._listen(conn, agents.channel_of(session))
+        with self._patient():
+            self._listen(conn, agents.channel_of(session))
         sent_at = time.monotonic()
         named = self._leases.all()
-        beat = agents.heartbeat(conn, session, tokens=[lease.token for lease in named])
+        with self._patient():
+            beat = agents.heartbeat(conn, session, tokens=[lease.token for lease in named])
         self._measures.beat(time.monotonic() - sent_at)
         lost = set(beat.lost)
         for lease in named:
@@ -124,6 +138,14 @@ class Keeper(threading.Thread):
                 lease.confirmed_at = sent_at
         self.beats += 1
         self._obey(beat)
+
+    @contextmanager
+    def _patient(self) -> Iterator[None]:
+        self._asking = True
+        try:
+            yield
+        finally:
+            self._asking = False
 
     def _listen(self, conn: Connection, channel: str) -> None:
         if self._listening is None or self._listening != (conn, channel):
@@ -147,7 +169,8 @@ class Keeper(threading.Thread):
     def _wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while not (self._stopping or self._beat_now or self._membership.lost):
-            left_s = until - time.monotonic()
+            self._moved_at = time.monotonic()
+            left_s = until - self._moved_at
             handle = self._line.fileno()
             handles = [self._wake_r] if handle is None else [self._wake_r, handle]
             if left_s <= 0:

@@ -36,6 +36,7 @@ from agent.settings import AgentSettings
 from agent.settler import Settler
 from agent.spool import Settlement, Spool
 from agent.state import StateDir
+from agent.systemd import Systemd
 from agent.together import Together, sorted_out
 from agent.tracing import Tracing
 from agent.warm import Warm
@@ -62,7 +63,9 @@ class Node:
         signals: shutdown.Signals,
         means: Means,
         devices: Sequence[DeviceSource],
+        *,
         told: Signals | None = None,
+        manager: Systemd | None = None,
     ) -> None:
         """Build it.
 
@@ -72,10 +75,12 @@ class Node:
             means: To keep jobs apart.
             devices: What it has.
             told: Where its traces and metrics go; None: nowhere.
+            manager: Hears that we are ready, alive and leaving; None: whoever the environment names.
         """
         self._settings = settings
         measures = Measures(told, settings.node)
         self._signals = signals
+        self._manager = manager or Systemd()
         self._state = StateDir(settings.state_dir)
         self._isolation = Isolation(settings, means, self._state.instance())
         ballast = Ballast(settings.state_dir / "ballast")
@@ -183,6 +188,7 @@ class Node:
             BadRequest: The database will not take what we declare.
         """
         boot.clear_leftovers(self._records, self._isolation, self._settings.state_dir)
+        self._manager.status("joins the fleet")
         self._forkserver.warm()
         spooled = self._spool.load()
         boot.hold_spooled(self.leases, spooled)
@@ -213,7 +219,9 @@ class Node:
         for thread in (*reversed(parts), self.claims):
             thread.start()
         log.info("agent.ready", slots=self._settings.slots, spooled=len(spooled))
-        self._signals.wait()
+        self._manager.ready(f"node {self._settings.node} takes work")
+        self._wait()
+        self._manager.stopping("drains")
         self.claims.stop()
         self.claims.join(timeout=5.0)
         self._warm.stop()
@@ -226,6 +234,14 @@ class Node:
         for lease in self.leases.all():
             lease.trail.end("left", well=False)
         self._leave()
+
+    def _wait(self) -> None:
+        """Until a signal asks to leave; as long as the keeper moves, the service manager hears that we live."""
+        while not self._signals.wait(self._manager.every_s):
+            if self.keeper.moves(within_s=self._manager.watchdog_s):
+                self._manager.alive()
+            else:
+                log.error("keeper.stands_still", within_s=self._manager.watchdog_s)
 
     def _leave(self) -> None:
         try:

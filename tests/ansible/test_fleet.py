@@ -1,0 +1,215 @@
+"""From empty machines to a fleet, and back: installed, run through, upgraded while it works, drained, removed."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.agent.test_isolation import SPY
+from tests.agent.waiting import eventually
+from tests.ansible.conftest import SNAPSHOT
+from tests.ansible.hosts import Host
+from tests.ansible.playing import BUILD, Fleet
+
+pytestmark = pytest.mark.timeout(900)
+UPGRADED = "fleet,gpu-1" if os.environ.get("ARGOSY_TEST_ANSIBLE") == "all" else "gpu-1"
+LOGIN = "select rolname, rolconnlimit from pg_roles where rolname ~ '^argosy_' order by 1"
+
+
+def pid_of(host: Host) -> int:
+    """The agent's."""
+    return int(host.run("systemctl", "show", "--property=MainPID", "--value", "argosy-agent"))
+
+
+def secrets_of(host: Host) -> list[str]:
+    """The passwords and keys on a host."""
+    found = host.sh("cat /etc/argosy/*.password").split()
+    if "client.json" in host.sh("ls /etc/argosy"):
+        found.append(json.loads(host.run("cat", "/etc/argosy/client.json"))["api_key"])
+    return found
+
+
+def test_one_command_makes_a_fleet_that_finishes_a_job(fleet: Fleet):
+    """Server, database and two agents on empty machines; its time goes to build/ansible/times.txt."""
+    job = fleet.submit("hostname")
+    job.wait(timeout=60)
+    words = (
+        f"empty machines to a fleet: {fleet.played['site'].seconds:.0f} s, one command; then a job finished"
+    )
+    (BUILD / "times.txt").write_text(words + "\n")
+
+    assert job.refresh().state == "succeeded"
+    assert fleet.sql(LOGIN) == [
+        ["argosy_agent_gpu_1", "8"],
+        ["argosy_agent_gpu_2", "8"],
+        ["argosy_api_fleet", "32"],
+        ["argosy_scheduler_fleet", "32"],
+    ]
+    assert fleet.node("gpu-1")["labels"]["isolation"] == "user,tmp,network,cgroup"
+
+
+def test_a_second_run_changes_nothing(fleet: Fleet):
+    """Neither for real nor in a rehearsal."""
+    for words in ((), ("--check", "--diff", "--limit", "gpu-1")):
+        played = fleet.play("site.yml", *words)
+
+        assert set(played.changed.values()) == {0}, played.output
+
+
+def test_a_host_without_a_driver_is_told_so(fleet: Fleet):
+    """Before anything is done to it, and with the word that helps."""
+    played = fleet.play("site.yml", "--limit", "gpu-1", "-e", "argosy_gpus=auto", fails=True)
+
+    assert "gpu-1 has no GPU that works" in played.output
+    assert "argosy_gpus=none" in played.output
+    assert played.changed == {"gpu-1": 0}
+
+
+def test_secrets_are_seen_by_nobody(fleet: Fleet):
+    """Not in what Ansible prints, not in a command line, not in the journal; only root may read them."""
+    for host in fleet.hosts.values():
+        secrets = secrets_of(host)
+        seen = host.sh(
+            "cat /run/seen; cat /proc/[0-9]*/cmdline; journalctl --no-pager; systemctl show 'argosy-*'"
+        )
+
+        assert secrets
+        assert "argosy" in seen
+        assert not [secret for secret in secrets if secret in seen or secret in "".join(fleet.said)]
+        assert host.sh("stat -c '%a %U' /etc/argosy") == "700 root"
+        assert set(host.sh("stat -c '%a %U' /etc/argosy/*").splitlines()) == {"600 root"}
+
+
+def test_a_hostile_job_gets_nothing(fleet: Fleet):
+    """The spy of tests/agent/test_isolation.py, under the unit as it is installed."""
+    host = fleet.hosts["gpu-1"]
+    forkserver = int(host.sh(f"pgrep -P {pid_of(host)} -f 'forkserver import'"))
+    script = SPY % ((pid_of(host), forkserver, "/var/lib/argosy-agent", 5432),)
+    more = f"""
+import os, socket
+for path in ("/etc/argosy/agent.database.env", "/etc/ssh/ssh_host_ed25519_key", "/root/.ssh/authorized_keys"):
+    try:
+        print("read", open(path).read())
+    except OSError:
+        pass
+try:
+    socket.create_connection(("{fleet.hosts["fleet"].address}", 5432), 1)
+    print("database")
+except OSError:
+    pass
+print(open("/proc/self/oom_score_adj").read().strip(), "NOTIFY_SOCKET" in os.environ)
+"""
+    job = fleet.submit(script + more, node="gpu-1", argv=("/usr/bin/python3", "-c"))
+    job.wait(timeout=60)
+    spied, *rest = "".join(chunk.text for chunk in job.logs() if chunk.stream == "stdout").splitlines()
+    seen = json.loads(spied)
+
+    assert rest == ["500 False"]
+    assert seen.pop("uid") >= 1_900_000_000
+    assert seen.pop("groups") == 1
+    assert seen.pop("interfaces") == ["lo"]
+    assert seen.pop("loopback") is True
+    assert not any(seen.pop("tmp").values())
+    assert not [name for name in seen.pop("environ") if "SECRET" in name or "DATABASE" in name]
+    assert [what for what, got in seen.items() if got] == []
+    assert host.sh("ls -d /tmp/argosy-was-here /etc/argosy-was-here 2>/dev/null || true") == ""
+
+
+def test_an_agent_that_dies_or_hangs_is_started_again(fleet: Fleet):
+    """By systemd, at once or when the watchdog has waited long enough; its job runs again."""
+    host = fleet.hosts["gpu-1"]
+    first = pid_of(host)
+    job = fleet.submit("sleep 5", node="gpu-1")
+    eventually(lambda: job.refresh().state == "running", 20)
+    host.run("kill", "-9", str(first))
+    eventually(lambda: pid_of(host) not in (0, first), 20)
+    eventually(lambda: host.run("systemctl", "is-active", "argosy-agent", check=False) == "active", 30)
+    second = pid_of(host)
+    host.run("kill", "-STOP", str(second))
+    eventually(
+        lambda: (
+            "watchdog" in host.run("systemctl", "show", "-P", "Result", "argosy-agent")
+            or pid_of(host) != second
+        ),
+        30,
+    )
+    eventually(lambda: host.run("systemctl", "is-active", "argosy-agent", check=False) == "active", 30)
+    job.wait(timeout=60)
+
+    assert job.refresh().state == "succeeded"
+    assert "Watchdog timeout" in host.run("journalctl", "--no-pager", "-u", "argosy-agent")
+    assert pid_of(host) not in (first, second)
+
+
+def test_an_upgrade_under_load_loses_nothing(fleet: Fleet, later: Path):
+    """One agent (and with ARGOSY_TEST_ANSIBLE=all the server), while both work; the other goes on beside it as it is."""
+    long = fleet.submit("sleep 15; echo done", node="gpu-1")
+    eventually(lambda: long.refresh().state == "running", 20)
+    jobs, enough = [long], threading.Event()
+
+    def load() -> None:
+        while not enough.wait(2.0) and len(jobs) < 40:
+            jobs.append(fleet.submit("sleep 1.5"))
+
+    loader = threading.Thread(target=load)
+    loader.start()
+    try:
+        fleet.play("upgrade.yml", "--limit", UPGRADED, "-e", f"argosy_wheel={later}")
+    finally:
+        enough.set()
+        loader.join(60)
+    for job in jobs:
+        job.wait(timeout=120)
+    ends = fleet.sql(
+        "select state, attempts, node from fleet.v_jobs order by created_at desc limit " + str(len(jobs))
+    )
+
+    assert {(state, attempts) for state, attempts, _ in ends} == {("succeeded", "1")}
+    assert {node for *_, node in ends} == {"gpu-1", "gpu-2"}
+    assert [fleet.node(name)["version"] for name in ("gpu-1", "gpu-2")] == ["99.0.0", "0.1.0"]
+    assert fleet.node("gpu-1")["state"] == "live"
+    assert len(long.attempts()) == 1
+
+
+def test_a_rollback_is_a_switch(fleet: Fleet):
+    """To the release that lies there still."""
+    fleet.play("rollback.yml", "--limit", "gpu-1")
+    job = fleet.submit("true", node="gpu-1")
+    job.wait(timeout=60)
+
+    assert fleet.node("gpu-1")["version"] == "0.1.0"
+    assert job.refresh().state == "succeeded"
+
+
+def test_a_drained_agent_finishes_and_takes_nothing_new(fleet: Fleet):
+    """The playbook ends when the last job has."""
+    running = fleet.submit("sleep 4", node="gpu-2")
+    eventually(lambda: running.refresh().state == "running", 20)
+    fleet.play("drain.yml", "--limit", "gpu-2")
+    waiting = fleet.submit("true", node="gpu-2")
+
+    assert running.refresh().state == "succeeded"
+    assert fleet.node("gpu-2")["state"] == "draining"
+    assert waiting.refresh().state == "ready"
+    waiting.cancel()
+
+
+def test_what_is_removed_leaves_nothing(fleet: Fleet):
+    """No file, no unit, no process, no login; and only what was named is removed."""
+    host = fleet.hosts["gpu-2"]
+    refused = fleet.play("remove.yml", fails=True)
+    fleet.play("remove.yml", "--limit", "gpu-2")
+
+    assert "Say which machines with --limit" in refused.output
+    assert host.sh(f"{SNAPSHOT} | diff /run/before - || true") == ""
+    # systemd forgets a unit without a file when it comes to it.
+    eventually(lambda: host.run("systemctl", "list-units", "--all", "--no-legend", "argosy*") == "", 20)
+    assert host.run("pgrep", "-fa", "python.*(agent|argosy)", check=False) == ""
+    assert [uid for uid in host.run("ps", "-eo", "uid=").split() if int(uid) >= 1_900_000_000] == []
+    assert "argosy_agent_gpu_2" not in str(fleet.sql(LOGIN))
+    assert fleet.node("gpu-2")["state"] == "gone"
+    assert fleet.node("gpu-1")["state"] == "live"
