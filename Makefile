@@ -3,9 +3,10 @@ PYTHON ?= python3.11
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+DRILLS := tests/bench tests/chaos tests/drills
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test hosts check bench release format schema lock clean
+.PHONY: help setup demo up test drills hosts check bench release format schema lock clean
 
 help:  ## List the tasks
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -26,7 +27,10 @@ up: $(STAMP)  ## Start a whole fleet on this machine
 
 # Two workers; whole files go to the one or the other, in the order of tests/conftest.py.
 test: $(STAMP)  ## Run all tests, two files at a time (ARGS="-k name" narrows, ARGS="-n 0": one at a time)
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --ignore tests/ansible $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,tests/ansible $(DRILLS)) $(ARGS)
+
+drills: $(STAMP)  ## Outages, a fail-over, a restore, schedules of faults, every part of the bench: what takes longer
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(DRILLS)
 
 hosts: $(STAMP)  ## Test the playbooks on machines that boot systemd, in containers (skipped where Docker does not run)
 	$(BIN)/python -m pytest tests/ansible

@@ -26,7 +26,7 @@ structlog.configure(
     logger_factory=structlog.stdlib.LoggerFactory(),
 )
 
-LONG = ("acceptance", "ansible", "bench", "model")
+LONG = ("acceptance", "ansible", "bench", "chaos", "drills", "model")
 """Folders with files that take minutes."""
 
 

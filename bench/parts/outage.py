@@ -19,7 +19,7 @@ def measure(server: Server, size: Size) -> Findings:  # noqa: ARG001  # the test
     """
     seconds = {
         nodes: tested(
-            "tests/acceptance/test_outage.py",
+            "tests/drills/test_outage.py",
             timeout_s=900,
             ARGOSY_OUTAGE_S=str(size.outage_s),
             ARGOSY_OUTAGE_NODES=str(nodes),

@@ -71,6 +71,7 @@ def fleet(folder: Path) -> Iterator[Fleet]:
             host.sh(f"{SNAPSHOT} >/run/before")
             host.start("python3", "-c", WATCH)
         found = Fleet(folder, key, booted, wheels)
+        stack.callback(found.close)
         found.played["site"] = found.play("site.yml")
         for host in booted.values():
             host.sh("touch /run/watched")

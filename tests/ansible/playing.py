@@ -90,6 +90,11 @@ class Fleet:
         kept = json.loads(self.hosts["fleet"].run("cat", "/etc/argosy/client.json"))
         return Client(f"http://{self.hosts['fleet'].address}:8080", kept["api_key"], tries=12)
 
+    def close(self) -> None:
+        """Let go of the connections to the API, if there are any."""
+        if "client" in self.__dict__:
+            self.client.close()
+
     def submit(self, script: str, *, node: str | None = None, argv: tuple[str, ...] = ("sh", "-c")) -> Job:
         """A job that runs a script, on one node if it is named."""
         need = {"labels": {"host": node}} if node else {}

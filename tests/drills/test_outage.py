@@ -1,6 +1,6 @@
 """PostgreSQL away in mid-work: on twenty nodes no attempt is lost, none is settled twice.
 
-`ARGOSY_OUTAGE_S=300 pytest --timeout 600 tests/acceptance/test_outage.py` is five minutes of it; `ARGOSY_OUTAGE_NODES=1`
+`ARGOSY_OUTAGE_S=300 pytest --timeout 600 tests/drills/test_outage.py` is five minutes of it; `ARGOSY_OUTAGE_NODES=1`
 has all of it on one node. `make bench PARTS=outage` does both.
 """
 
@@ -18,7 +18,7 @@ import pytest
 from argosy import Client, JobSpec
 from argosy.demo import workflow
 from argosy.local.fleet import LocalFleet, LocalFleetSettings
-from tests.acceptance.watching import until
+from tests.drills.watching import until
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.timeout(int(float(os.environ.get("ARGOSY_OUTAGE_S", "30"))) + 270)

@@ -16,7 +16,7 @@ import pytest
 from argosy import Client, JobSpec
 from argosy.embedded import BIN, EmbeddedServer
 from argosy.local.fleet import LocalFleet, LocalFleetSettings
-from tests.acceptance.watching import until
+from tests.drills.watching import until
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.timeout(180)
