@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import psycopg
 import pytest
 
 from bench.chaos.schedule import NotAtRest, play
+from tests.support.planting import Change, planting
 from tests.support.reset import Pristine
 
 pytestmark = pytest.mark.timeout(180)
@@ -28,35 +28,14 @@ def test_a_schedule_of_faults_violates_nothing(database_url: str, seed: int):
 @pytest.fixture
 def plant(migrated: tuple[str, Pristine]) -> Iterator[Callable[..., None]]:
     """Change functions; they are put back after the test."""
-    url, _ = migrated
-    kept: list[str] = []
-
-    def change(function: str, *changes: tuple[str, str]) -> None:
-        with psycopg.connect(url, autocommit=True) as conn:
-            row = conn.execute(
-                "select pg_get_functiondef(p.oid) from pg_proc p"
-                " where p.pronamespace = 'fleet'::regnamespace and p.proname = %s",
-                (function,),
-            ).fetchone()
-            assert row is not None
-            kept.append(row[0])
-            text = row[0]
-            for old, new in changes:
-                assert text.count(old) == 1, f"{function} has {old!r} {text.count(old)} times"
-                text = text.replace(old, new)
-            conn.execute(text)
-
-    yield change
-    with psycopg.connect(url, autocommit=True) as conn:
-        for definition in kept:
-            conn.execute(definition)
+    with planting(migrated[0]) as change:
+        yield change
 
 
 _TOKEN = ("and l.token = i.token\n", "\n")
 _SESSION = ("and (p_session is null or l.session_id = p_session)", "")
 _AGAIN = "s.ended_at is null\n                       and b.beat_at"
 _DATED = "v_event := fleet.event_id();"
-Change = tuple[str, str]
 BUGS: dict[str, list[tuple[str, list[Change]]]] = {
     "no fence": [("_succeed", [_TOKEN, _SESSION]), ("_settle", [_TOKEN, _SESSION])],
     # It waits, as for a lock that somebody has, and does not look again.

@@ -14,6 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.model.guards import GUARDS
 from tests.model.machine import QueueMachine
 from tests.model.scenarios import play
+from tests.support.planting import planting
 from tests.support.reset import Pristine
 
 SCHEDULES = int(os.environ.get("ARGOSY_MODEL_SCHEDULES", "100"))
@@ -67,25 +68,8 @@ def test_one_place_one_token_and_no_overbooking_under_any_order(machine: type[Qu
 @pytest.fixture
 def without(migrated: tuple[str, Pristine]) -> Iterator[Any]:
     """Take one guard out of one function; it is put back after the test."""
-    url, _ = migrated
-    kept: list[str] = []
-
-    def remove(function: str, text: str, instead: str) -> None:
-        with psycopg.connect(url, autocommit=True) as conn:
-            row = conn.execute(
-                "select pg_get_functiondef(p.oid) from pg_proc p where p.pronamespace = 'fleet'::regnamespace"
-                " and p.proname = %s",
-                (function,),
-            ).fetchone()
-            assert row is not None, f"there is no function {function}"
-            assert row[0].count(text) == 1, f"{function} has this guard {row[0].count(text)} times"
-            kept.append(row[0])
-            conn.execute(row[0].replace(text, instead))
-
-    yield remove
-    with psycopg.connect(url, autocommit=True) as conn:
-        for definition in kept:
-            conn.execute(definition)
+    with planting(migrated[0]) as change:
+        yield change
 
 
 @pytest.mark.parametrize("guard", GUARDS)
@@ -93,7 +77,7 @@ def test_the_machine_notices_a_missing_guard(machine: type[QueueMachine], withou
     """A test that cannot fail proves nothing: what holds with the guard breaks a rule or an invariant without it."""
     function, text, instead, needed_by = GUARDS[guard]
     play(machine(), needed_by)
-    without(function, text, instead)
+    without(function, (text, instead))
 
     with pytest.raises(AssertionError):
         play(machine(), needed_by)
@@ -104,7 +88,7 @@ def test_the_machine_notices_a_missing_guard(machine: type[QueueMachine], withou
 def test_random_schedules_come_to_a_missing_guard(machine: type[QueueMachine], without: Any, guard: str):
     """Nobody tells them where to look; with ARGOSY_MODEL_SCHEDULES (400 will do) they look for all of them."""
     function, text, instead, _ = GUARDS[guard]
-    without(function, text, instead)
+    without(function, (text, instead))
 
     with pytest.raises((AssertionError, psycopg.Error, ExceptionGroup)):
         run_state_machine_as_test(machine, settings=how(SCHEDULES, Phase.generate))
