@@ -95,6 +95,18 @@ def clear_leftovers(records: Records, isolation: Isolation, state_dir: Path) -> 
     clear(state_dir / "work")
 
 
+def forget_another_node(state_dir: Path, node: str) -> None:
+    """Under another name this machine is not told what was erased under the old one: it begins without copies."""
+    path = state_dir / "node"
+    was = path.read_text() if path.exists() else node
+    if was != node:
+        log.warning("node.renamed", was=was, now=node)
+        for folder in ("cache", "models"):
+            for each in (state_dir / folder).glob("*"):
+                clear(each)
+    path.write_text(node)
+
+
 def hold_spooled(leases: Leases, settlements: list[Settlement]) -> None:
     """Hold the leases of results from the last life, so that heartbeats name them until they are settled."""
     for settlement in settlements:

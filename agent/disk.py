@@ -78,6 +78,7 @@ class Disk(threading.Thread):
         *,
         floor_mib: int,
         allowance_mib: int,
+        unused_s: float,
     ) -> None:
         """Build it.
 
@@ -89,6 +90,7 @@ class Disk(threading.Thread):
             ballast: Taken again when there is enough.
             floor_mib: With less free than this, the node takes nothing new.
             allowance_mib: What a job may write beyond its booking.
+            unused_s: Cached files and models that were not used for so long go.
         """
         super().__init__(name="disk", daemon=True)
         self._folder = folder
@@ -99,6 +101,7 @@ class Disk(threading.Thread):
         self._ballast = ballast
         self._floor_mib = floor_mib
         self._allowance_mib = allowance_mib
+        self._unused_s = unused_s
         self._full: str | None = None
         self._few_inodes = False
         self._stopping = threading.Event()
@@ -119,6 +122,7 @@ class Disk(threading.Thread):
                 self._look_at_jobs()
                 if time.monotonic() >= self._next_models:
                     self._models.keep_budget(self._running())
+                    self._look_at_unused()
                     self._next_models = time.monotonic() + _MODELS_S
             except OSError as exc:
                 log.warning("disk.not_measured", folder=str(self._folder), error=str(exc))
@@ -147,6 +151,11 @@ class Disk(threading.Thread):
         if self._full is not None:
             log.info("disk.has_room", free_mib=free_mib)
             self._full = None
+
+    def _look_at_unused(self) -> None:
+        since = time.time() - self._unused_s
+        self._cache.drop_unused(since=since)
+        self._models.drop_unused(self._running(), since=since)
 
     def _running(self) -> set[UUID]:
         """Projects that run something here: what they fetched is in use."""

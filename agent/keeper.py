@@ -41,6 +41,7 @@ class Keeper(threading.Thread):
         leases: Leases,
         *,
         look: Callable[[], None],
+        erase: Callable[[], None] = lambda: None,
         measures: Measures | None = None,
     ) -> None:
         """Build it; `start` after the first join.
@@ -50,6 +51,7 @@ class Keeper(threading.Thread):
             membership: Renewed here when the session is lost.
             leases: Named in every beat.
             look: Called when there may be work.
+            erase: Called when there is something to drop.
             measures: Told how long beats take.
         """
         super().__init__(name="keeper", daemon=True)
@@ -58,6 +60,7 @@ class Keeper(threading.Thread):
         self._membership = membership
         self._leases = leases
         self._look = look
+        self._erase = erase
         self._stopping = False
         self._beat_now = False
         self._wake_r, self._wake_w = os.pipe()
@@ -165,6 +168,8 @@ class Keeper(threading.Thread):
             log.info("session.draining", draining=beat.draining)
             self._membership.draining = beat.draining
             self._look()
+        if beat.erasing:
+            self._erase()
 
     def _wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds

@@ -15,6 +15,7 @@ from agent.checkpoints import Checkpoints
 from agent.claims import Claims
 from agent.devices import DeviceSource
 from agent.disk import Ballast, Disk
+from agent.eraser import Eraser
 from agent.files.cache import Cache
 from agent.files.models import Models
 from agent.files.transfer import Transfer
@@ -134,21 +135,29 @@ class Node:
             measures=measures,
             tracing=Tracing(told, settings.node),
         )
+        cache = Cache(settings.state_dir / "cache", budget_mib=settings.cache_mib)
+        models = Models(settings.state_dir / "models", budget_mib=settings.models_mib)
+        self._eraser = Eraser(self._telling, self.membership, cache, models, self._warm)
         self.keeper = Keeper(
-            self._keeping, self.membership, self.leases, look=self.claims.look, measures=measures
+            self._keeping,
+            self.membership,
+            self.leases,
+            look=self.claims.look,
+            erase=self._eraser.look,
+            measures=measures,
         )
         self._watchdog = Watchdog(
             settings, self.leases, self._forkserver, lease_s=lambda: self.membership.terms.lease_s
         )
-        cache = Cache(settings.state_dir / "cache", budget_mib=settings.cache_mib)
         self._disk = Disk(
             settings.state_dir,
             self.leases,
             cache,
-            Models(settings.state_dir / "models", budget_mib=settings.models_mib),
+            models,
             ballast,
             floor_mib=settings.disk_floor_mib,
             allowance_mib=settings.disk_allowance_mib,
+            unused_s=settings.unused_days * 86_400.0,
         )
         self._sampler.add_reason(self._disk.faults)
         self._infirmary = Infirmary(self._telling, self.membership, self.leases)
@@ -188,6 +197,7 @@ class Node:
             BadRequest: The database will not take what we declare.
         """
         boot.clear_leftovers(self._records, self._isolation, self._settings.state_dir)
+        boot.forget_another_node(self._settings.state_dir, self._settings.node)
         self._manager.status("joins the fleet")
         self._forkserver.warm()
         spooled = self._spool.load()
@@ -215,6 +225,7 @@ class Node:
             self._gauge,
             self._watchdog,
             self._warm,
+            self._eraser,
         )
         for thread in (*reversed(parts), self.claims):
             thread.start()

@@ -94,6 +94,9 @@ class AgentSettings:
     """Disk for files kept for the next job."""
     models_mib: int = 204_800
     """Disk for models that jobs fetched, of all projects together; the least recently used go first."""
+    unused_days: int = 30
+    """Cached files and models that nobody has used for so long go. Not more than the scheduler keeps sessions: what was
+    erased while this machine was away for longer is not told it, and must be gone by itself."""
     metrics_port: int | None = None
     """Answer scrapes of Prometheus on this port, 0 for any free one; None: on none."""
     metrics_host: str = "127.0.0.1"
@@ -112,6 +115,7 @@ class AgentSettings:
             ("device_patience_s", 0.0),
             ("cache_mib", 0),
             ("models_mib", 0),
+            ("unused_days", 1),
             ("warm_s", 0.0),
             ("warm_most", 0),
             ("batch_most", 1),

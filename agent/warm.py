@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from uuid import UUID
 
 import structlog
 
@@ -45,6 +46,10 @@ class Warm(threading.Thread):
         self._resting: list[Home] = []
         self._leaving: list[Home] = []
         """Being ended: what they hold is still theirs."""
+        self._resumed: list[Home] = []
+        """At work, and not for the first time: what an earlier job left in their memory may be there still."""
+        self._retired: dict[UUID, float] = {}
+        """By project: what began before that moment, on the monotonic clock, does not rest again."""
         self._stopping = threading.Event()
 
     def homes(self) -> list[Home]:
@@ -64,6 +69,7 @@ class Warm(threading.Thread):
                     lease.claimed is not None and home.suits(lease.claimed) for lease in leases
                 ):
                     self._resting.remove(home)
+                    self._resumed.append(home)
                     for lease in leases:
                         self._leases.watch(lease, home.runner)
                     return home
@@ -72,12 +78,13 @@ class Warm(threading.Thread):
     def rest(self, home: Home, leases: Sequence[Lease]) -> bool:
         """Their work is done, or did not begin: the runner goes to rest, unless one of them is being ended."""
         with self._leases.changed:
-            if self._stopping.is_set() or self._most == 0:
+            if self._stopping.is_set() or self._most == 0 or self._is_retired(home):
                 return False
             for lease in leases:
                 if not lease.detach():
                     return False
             home.rested_at = time.monotonic()
+            self.left(home)
             self._resting.append(home)
             surplus = self._resting[: -self._most]
             for each in surplus:
@@ -85,6 +92,38 @@ class Warm(threading.Thread):
         for each in surplus:
             self._end(each, "too many")
         return True
+
+    def left(self, home: Home) -> None:
+        """It has ended, or rests: it is not at work any more."""
+        with self._leases.changed:
+            if home in self._resumed:
+                self._resumed.remove(home)
+
+    def retire(self, project: UUID, *, began_before: float) -> int:
+        """End those of a project that rest and began before then; those at work end when their work does.
+
+        Returns:
+            How many rested.
+        """
+        with self._leases.changed:
+            self._retired[project] = max(began_before, self._retired.get(project, 0.0))
+            found = [each for each in self._resting if self._is_retired(each)]
+            for each in found:
+                self._let_go(each)
+        for each in found:
+            self._end(each, "what it holds is to be erased")
+        return len(found)
+
+    def retired(self, project: UUID, *, began_before: float) -> bool:
+        """Whether all of these that may remember have ended; one at its first work has seen nothing else."""
+        with self._leases.changed:
+            return not any(
+                each.project_id == project and each.began_at < began_before
+                for each in (*self._resumed, *self._leaving)
+            )
+
+    def _is_retired(self, home: Home) -> bool:
+        return home.began_at < self._retired.get(home.project_id, 0.0)
 
     def evict(self, idx: int) -> bool:
         """End the one longest at rest of those on a device, of all for the host's memory; says whether there was one."""

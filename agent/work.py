@@ -198,6 +198,7 @@ class Work:
         for lease in self._leases:
             lease.runner = None
         self.exit_code = home.end(gone=gone)
+        self._shop.warm.left(home)
 
     def _housed(self) -> Home:
         """Look again, make room, and start; or take one that rests."""

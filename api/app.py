@@ -17,17 +17,18 @@ from litestar.openapi.plugins import ScalarRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Tag
 from psycopg_pool import ConnectionPool
 
-from api import blobs, dead, fleet, jobs, metrics, oncall, questions, results, schedules
+from api import blobs, dead, erasures, fleet, jobs, metrics, oncall, questions, results, schedules
 from api.auth import KeyMiddleware, KeyRing
 from api.feed import Feed
 from api.headers import harden
 from api.pace import Pace
-from api.problems import HANDLERS, StoreAway
+from api.problems import HANDLERS
 from api.services import Services, principal_of, services_of
 from api.settings import ApiSettings
 from api.store import BlobStore
 from api.strict import StrictRequest
 from api.submissions import Submissions
+from api.sweeper import sweep_for_ever
 from queue_schema.signals import Signals, prepare
 
 log = structlog.get_logger(__name__)
@@ -56,7 +57,7 @@ def build(settings: ApiSettings, signals: Signals | None = None) -> Litestar:
         app.state.services = services
         services.pool.open(wait=False)
         poller = asyncio.create_task(services.feed.run(), name="feed")
-        sweeper = asyncio.create_task(_sweep(services.store), name="sweep")
+        sweeper = asyncio.create_task(sweep_for_ever(services), name="sweep")
         try:
             yield
         finally:
@@ -76,6 +77,7 @@ def build(settings: ApiSettings, signals: Signals | None = None) -> Litestar:
             *oncall.HANDLERS,
             *dead.HANDLERS,
             *questions.HANDLERS,
+            *erasures.HANDLERS,
         ],
         tags=[],
     )
@@ -137,16 +139,6 @@ def _services(settings: ApiSettings, signals: Signals) -> Services:
     )
 
 
-async def _sweep(store: BlobStore) -> None:
-    try:
-        removed = await store.sweep()
-    except StoreAway as exc:
-        log.warning("store.sweep_failed", error=str(exc))
-        return
-    if removed:
-        log.info("store.swept", removed=removed)
-
-
 def _openapi() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Argosy",
@@ -174,6 +166,7 @@ def _openapi() -> OpenAPIConfig:
             Tag(name="jobs", description="Work to do, and what became of it."),
             Tag(name="schedules", description="Work that comes by the clock."),
             Tag(name="files", description="What jobs read and make, by sha256."),
+            Tag(name="erasures", description="Have files gone for good, and see that they are."),
             Tag(name="fleet", description="Nodes, and the brake."),
             Tag(name="agents", description="For the node daemon, not for people."),
             Tag(name="health", description="For load balancers."),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Callable
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,13 +18,17 @@ from litestar.params import HeaderParameter
 
 from api.auth import needs
 from api.download import BINARY, RawAnswer, RawBody, file_response, headers_of, media_type_of
-from api.problems import responses
+from api.problems import StoreAway, responses
 from api.services import Running, Services, Sha256, Who, sha256_of
 from queue_schema import reads
 from queue_schema.calls import clients
+from queue_schema.calls.clients import Granted
 from queue_schema.errors import BadRequest, NotAllowed, NotFound
 from queue_schema.shapes import Principal
 from queue_schema.states import Scope
+
+_REMOVAL_S = 10.0
+"""How long an upload waits for the same file to be removed."""
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -65,15 +72,34 @@ async def _store(
 ) -> Stored:
     media_type = media_type_of(request.headers.get("content-type"))
     async with services.store.receive(request.stream()) as incoming:
-        await services.store.keep(who.project_id, incoming, expected=expected)
+        incoming.must_be(expected)
+        facts: dict[str, Any] = {
+            "sha256": incoming.sha256,
+            "size": incoming.size,
+            "media_type": media_type,
+        }
 
-    def record() -> bool:
-        with services.pool.connection() as conn:
-            return clients.put_blob(
-                conn, who.project_id, sha256=incoming.sha256, size=incoming.size, media_type=media_type
-            )
+        def told(verb: Callable[..., bool]) -> bool:
+            with services.pool.connection() as conn:
+                return verb(conn, who.project_id, **facts)
 
-    return Stored(incoming.sha256, incoming.size, media_type, created=await run_sync(record))
+        await _until_ready(lambda: told(clients.reserve_blob))
+        await services.store.keep(who.project_id, incoming)
+        created = await run_sync(lambda: told(clients.put_blob))
+    return Stored(incoming.sha256, incoming.size, media_type, created=created)
+
+
+async def _until_ready(ready: Callable[[], bool]) -> None:
+    """Not while the same file is being taken out of the store: the new one would go with it.
+
+    Raises:
+        StoreAway: That takes too long.
+    """
+    began = time.monotonic()
+    while not await run_sync(ready):
+        if time.monotonic() > began + _REMOVAL_S:
+            raise StoreAway("this very file is being erased")
+        await asyncio.sleep(0.2)
 
 
 async def _visible(services: Services, who: Principal, sha256: str) -> reads.Blob:
@@ -176,7 +202,7 @@ def lease_of(
     return Lease(parsed[0], secret, parsed[1], parsed[2])
 
 
-def _grant(services: Services, lease: Lease, sha256: str, **written: Any) -> UUID:
+def _grant(services: Services, lease: Lease, sha256: str, **written: Any) -> Granted:
     with services.pool.connection() as conn:
         return clients.grant(
             conn,
@@ -186,7 +212,7 @@ def _grant(services: Services, lease: Lease, sha256: str, **written: Any) -> UUI
             token=lease.token,
             sha256=sha256,
             **{"write": False, **written},
-        ).project_id
+        )
 
 
 @get(
@@ -203,7 +229,7 @@ async def agent_get(
 ) -> Response[Any]:
     """For agents: an input or checkpoint of the job whose lease the headers name, and nothing else."""
     sha256_of(sha256)
-    project_id = await run_sync(lambda: _grant(services, lease, sha256))
+    project_id = (await run_sync(lambda: _grant(services, lease, sha256))).project_id
     # The store is asked, not v_blobs: a checkpoint is for the next attempt alone, and so in no view.
     size = await services.store.size(project_id, sha256)
     return await file_response(
@@ -225,15 +251,14 @@ async def agent_put(
 ) -> Stored:
     """For agents: nobody sees the file until `complete` or `checkpoint` names it.
 
-    The lease is checked before the body is read, and again when the whole file is in the store: only then is it
-    recorded. A lease lost in between leaves a file that no record names.
+    The lease is checked before the body is read, and again before the file is put into the store: it is recorded by then.
     """
     sha256_of(sha256)
     media_type = media_type_of(request.headers.get("content-type"))
 
     def may_write() -> UUID:
         try:
-            return _grant(services, lease, sha256)
+            return _grant(services, lease, sha256).project_id
         except NotAllowed:
             # The lease stands; the file is just no input of the job, as an output should be.
             with services.pool.connection() as conn:
@@ -241,10 +266,10 @@ async def agent_put(
 
     project_id = await run_sync(may_write)
     async with services.store.receive(request.stream()) as incoming:
-        await services.store.keep(project_id, incoming, expected=sha256)
-    await run_sync(
-        lambda: _grant(services, lease, sha256, write=True, size=incoming.size, media_type=media_type)
-    )
+        incoming.must_be(sha256)
+        facts = {"write": True, "size": incoming.size, "media_type": media_type}
+        await _until_ready(lambda: _grant(services, lease, sha256, **facts).ready)
+        await services.store.keep(project_id, incoming)
     return Stored(sha256, incoming.size, media_type, created=True)
 
 

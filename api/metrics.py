@@ -58,6 +58,9 @@ NUMBERS = (
     Number("reaper.age", "s", "Since the reaper ran: it does every few seconds while a scheduler lives."),
     Number("reaper.alarm", "", "1 while too much of the fleet is silent at once, and nothing is taken back."),
     Number(
+        "erasures.oldest.age", "s", "Since the oldest erasure was asked for that is not done; 0: all are."
+    ),
+    Number(
         "forecast.coverage.ratio",
         "1",
         "Of the latest forecasts, the share that came by the bound of nine in ten.",

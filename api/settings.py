@@ -37,6 +37,8 @@ class ApiSettings:
     """A silent stream says that it lives this often."""
     metrics_age_s: float = 5.0
     """How old the numbers of the fleet may be that `/metrics` shows: scrapers share one look at the database."""
+    sweep_s: float = 2.0
+    """How often files are looked for that are to go from the store."""
     stop_s: float = 10.0
     """How long requests may take to end when the process is told to stop."""
 
@@ -48,6 +50,7 @@ class ApiSettings:
             "pool_timeout_s",
             "poll_s",
             "keepalive_s",
+            "sweep_s",
         ):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be more than 0, got {getattr(self, name)}")

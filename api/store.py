@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,6 +42,19 @@ class Incoming:
     sha256: str
     size: int
     key: str
+
+    def must_be(self, expected: str | None) -> None:
+        """Refuse it, if it is not the *expected* file.
+
+        Raises:
+            HashDiffers: It is another.
+        """
+        if expected is not None and self.sha256 != expected:
+            raise HashDiffers(
+                f"the body has the sha256 {self.sha256}, not {expected}",
+                field="sha256",
+                fix="Send the file again; if it differs again, hash it again.",
+            )
 
 
 class BlobStore:
@@ -85,18 +98,8 @@ class BlobStore:
         except (FileNotFoundError, BaseError):
             return
 
-    async def keep(self, project_id: UUID, incoming: Incoming, *, expected: str | None = None) -> None:
-        """Give an arrived file its lasting name; from then on it survives a power cut.
-
-        Raises:
-            HashDiffers: It is not the *expected* file; it is not kept.
-        """
-        if expected is not None and incoming.sha256 != expected:
-            raise HashDiffers(
-                f"the body has the sha256 {incoming.sha256}, not {expected}",
-                field="sha256",
-                fix="Send the file again; if it differs again, hash it again.",
-            )
+    async def keep(self, project_id: UUID, incoming: Incoming) -> None:
+        """Give an arrived file its lasting name; from then on it survives a power cut."""
         with _errors_mapped():
             key = _key(project_id, incoming.sha256)
             if self._folder is None:
@@ -131,6 +134,15 @@ class BlobStore:
             result = await obstore.get_async(self._store, _key(project_id, sha256), options=options)
         return (bytes(block) async for block in result.stream(min_chunk_size=CHUNK // 4))
 
+    async def remove(self, project_id: UUID, sha256: str) -> None:
+        """Remove a file for good; one that is not there is removed already.
+
+        Raises:
+            StoreAway: It may be there still.
+        """
+        with _errors_mapped(), suppress(FileNotFoundError):
+            await obstore.delete_async(self._store, _key(project_id, sha256))
+
     async def check(self) -> None:
         """Whether the store can be written to.
 
@@ -143,7 +155,11 @@ class BlobStore:
             await obstore.delete_async(self._store, key)
 
     async def sweep(self) -> int:
-        """Remove what broken uploads of a day ago and more have left. Returns how many."""
+        """Remove what broken uploads of a day ago and more have left. Returns how many.
+
+        Raises:
+            StoreAway: As it says.
+        """
         before = datetime.now(UTC) - _ABANDONED
         with _errors_mapped():
             listed = await obstore.list(self._store, prefix="tmp").collect_async()

@@ -9,6 +9,7 @@ job.download("out")
 """
 
 from argosy.client import Client
+from argosy.erasures import Receipt
 from argosy.errors import (
     ArgosyError,
     Away,
@@ -64,6 +65,7 @@ __all__ = [
     "Policy",
     "Progress",
     "Reason",
+    "Receipt",
     "ScheduleInfo",
     "Unreachable",
     "WaitTimeout",

@@ -20,6 +20,7 @@ import msgspec
 from argosy import trace
 from argosy._http import Query, Transport
 from argosy.config import find
+from argosy.erasures import Erasures
 from argosy.errors import ArgosyError, BadRequest, NotFound, Unreachable
 from argosy.job import Job
 from argosy.models import Blob, JobInfo, Node
@@ -69,6 +70,7 @@ class Client:
         self.schedules = Schedules(self.http, self._upload)
         self.fleet = Fleet(self.http)
         self.dead = Dead(self.http)
+        self.erasures = Erasures(self.http)
 
     def __enter__(self) -> Self:
         return self

@@ -15,7 +15,13 @@ T = TypeVar("T")
 Connection = psycopg.Connection[Any]
 
 _DIALECT = sa_psycopg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves dialect constructors untyped
-_KEYS = {"job_id": sa.Uuid, "project_id": sa.Uuid, "event_id": sa.BigInteger, "log_id": sa.BigInteger}
+_KEYS = {
+    "job_id": sa.Uuid,
+    "project_id": sa.Uuid,
+    "erasure_id": sa.Uuid,
+    "event_id": sa.BigInteger,
+    "log_id": sa.BigInteger,
+}
 
 
 def view(name: str, shape: type[msgspec.Struct], *more: str) -> sa.TableClause:

@@ -56,6 +56,7 @@ def examine(conn: Conn, *, newest: str) -> list[Finding]:
         _nodes,
         _devices,
         _webhooks,
+        _erasures,
     ):
         try:
             found += check(conn)
@@ -363,3 +364,25 @@ def _webhooks(conn: Conn) -> Iterator[Finding]:
         )
     else:
         yield Finding("webhooks", "ok", "all of a day were delivered")
+
+
+def _erasures(conn: Conn) -> Iterator[Finding]:
+    late = _rows(
+        conn,
+        """
+        select erasure_id, state, extract(epoch from fleet.now() - asked_at) / 3600 as hours,
+               (select string_agg(n ->> 'node', ', ') from jsonb_array_elements(nodes) as n
+                 where n ->> 'confirmed_at' is null) as waits_for
+          from fleet.v_erasures where state <> 'done' and asked_at < fleet.now() - interval '1 day' order by asked_at
+        """,
+    )
+    for one in late:
+        yield Finding(
+            "erasures",
+            "warn",
+            f"{one['erasure_id']} is {one['state']} after {one['hours']:.0f} h,"
+            f" and waits for {one['waits_for'] or 'the fleet'}",
+            "docs/runbook.md, ArgosyErasureWaits, says how it goes on.",
+        )
+    if not late:
+        yield Finding("erasures", "ok", "none has been under way for more than a day")

@@ -261,6 +261,8 @@ class Beat(msgspec.Struct, frozen=True):
     lost: list[UUID]
     """Tokens that were named but are not this session's leases any more: kill those runners."""
     draining: bool
+    erasing: bool
+    """There is something to drop: ask `erasures`."""
 
 
 class LogChunk(msgspec.Struct, frozen=True):

@@ -82,6 +82,8 @@ class Scope(StrEnum):
 
     SUBMIT = "submit"
     READ = "read"
+    ERASE = "erase"
+    """Have files of the project gone for good."""
     METRICS = "metrics"
     """The numbers of the whole fleet, and nothing else: for a monitoring system."""
     ADMIN = "admin"

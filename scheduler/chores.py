@@ -14,7 +14,7 @@ import structlog
 from procrastinate.jobs import Status
 from psycopg_pool import ConnectionPool
 
-from queue_schema.calls import agents, chores, questions
+from queue_schema.calls import agents, chores, erasures, questions
 from queue_schema.migrate import CHORES_SCHEMA
 from scheduler.settings import SchedulerSettings
 from scheduler.ticks import make_due
@@ -115,6 +115,14 @@ def build(settings: SchedulerSettings, pool: ConnectionPool[Any], client: httpx.
             make_due(conn)
 
     @app.periodic(cron=EVERY_2_S)
+    @app.task(name="erase")
+    def erase(timestamp: int) -> None:
+        with pool.connection() as conn:
+            done = erasures.erase_on(conn, limit=BATCH)
+        if done.done:
+            log.info("erase.done", erasures=done.done, open=done.open)
+
+    @app.periodic(cron=EVERY_2_S)
     @app.task(name="webhooks")
     def webhooks(timestamp: int) -> None:
         deliver_due(pool, client)
@@ -125,7 +133,13 @@ def build(settings: SchedulerSettings, pool: ConnectionPool[Any], client: httpx.
         with pool.connection() as conn:
             made = chores.make_partitions(conn)
             pruned = chores.prune(conn, keep_days=settings.keep_days)
-        log.info("upkeep.done", partitions_made=made, partitions_dropped=pruned.partitions, jobs=pruned.jobs)
+        log.info(
+            "upkeep.done",
+            partitions_made=made,
+            partitions_dropped=pruned.partitions,
+            jobs=pruned.jobs,
+            files=pruned.files,
+        )
 
     @app.periodic(cron=HOURLY)
     @app.task(name="forget_stalled")

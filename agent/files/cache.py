@@ -12,7 +12,7 @@ import shutil
 import stat
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
@@ -61,10 +61,28 @@ class Cache:
             _hand_over(path, to)
         self._make_room(path, most_bytes=self._budget_bytes)
 
+    def drop_unused(self, *, since: float) -> None:
+        """Drop what nobody has used since then, in seconds since 1970."""
+        self._go(lambda _, facts: facts.st_atime >= since, None)
+
     def shrink(self, mib: int) -> None:
         """Give so much of the disk back, if there is so much: the least recently used first."""
         held = sum(facts.st_size for _, facts in self._files())
         self._make_room(None, most_bytes=max(0, held - mib * 2**20))
+
+    def erase(self, project: UUID, files: Collection[str] | None) -> int:
+        """Drop these of a project, or all it has; waits for whoever is being given one of them. Returns how many."""
+        folder = self._folder / str(project)
+        dropped = 0
+        for path in folder.glob("*") if files is None else [folder / sha256 for sha256 in files]:
+            with self._lock:
+                turn = self._locks.setdefault(path, threading.Lock())
+            with turn:
+                with suppress(FileNotFoundError):
+                    path.unlink()
+                    dropped += 1
+                self._marks.pop(path, None)
+        return dropped
 
     def _files(self) -> list[tuple[Path, os.stat_result]]:
         """Those that are whole; one may go while they are listed."""
@@ -92,11 +110,15 @@ class Cache:
         return False
 
     def _make_room(self, spared: Path | None, *, most_bytes: int) -> None:
+        self._go(lambda held, _: held <= most_bytes, spared)
+
+    def _go(self, enough: Callable[[int, os.stat_result], bool], spared: Path | None) -> None:
+        """Drop files, the least recently used first, until it is enough by what is held and who would be next."""
         with self._lock:
             files = self._files()
-            total = sum(facts.st_size for _, facts in files)
+            held = sum(facts.st_size for _, facts in files)
             for path, facts in sorted(files, key=lambda pair: pair[1].st_atime_ns):
-                if total <= most_bytes:
+                if enough(held, facts):
                     return
                 turn = self._locks.get(path)
                 if path == spared or (turn is not None and not turn.acquire(blocking=False)):
@@ -107,7 +129,7 @@ class Cache:
                 finally:
                     if turn is not None:
                         turn.release()
-                total -= facts.st_size
+                held -= facts.st_size
 
 
 def _mark(path: Path) -> tuple[int, int]:

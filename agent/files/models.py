@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,19 +35,31 @@ class Models:
 
     def keep_budget(self, running: AbstractSet[UUID]) -> None:
         """Drop what is beyond the budget, but nothing of projects that run something here."""
-        self._drop(running, most_mib=self._budget_mib)
+        self._drop(running, enough=lambda held_mib, _: held_mib <= self._budget_mib)
+
+    def drop_unused(self, running: AbstractSet[UUID], *, since: float) -> None:
+        """Drop what nobody has used since then (seconds since 1970), but nothing of projects that run something here."""
+        self._drop(running, enough=lambda _, model: model.used_at >= since)
 
     def shrink(self, mib: int, running: AbstractSet[UUID]) -> None:
         """Give so much of the disk back, if there is so much."""
-        held = sum(model.mib for model in self._all())
-        self._drop(running, most_mib=max(0, held - mib))
+        wanted_mib = max(0, sum(model.mib for model in self._all()) - mib)
+        self._drop(running, enough=lambda held_mib, _: held_mib <= wanted_mib)
 
-    def _drop(self, running: AbstractSet[UUID], *, most_mib: int) -> None:
+    def erase(self, project: UUID) -> int:
+        """Drop all that a project fetched. Returns how many models."""
+        mine = [each for each in self._all() if each.path.relative_to(self._folder).parts[0] == str(project)]
+        if mine:
+            clear(self._folder / str(project))
+        return len(mine)
+
+    def _drop(self, running: AbstractSet[UUID], *, enough: Callable[[int, _Model], bool]) -> None:
+        """The least recently used first, until it is enough by what is held and which would be next."""
         models = self._all()
         held = sum(model.mib for model in models)
         spared = {str(project) for project in running}
         for model in sorted(models, key=lambda model: model.used_at):
-            if held <= most_mib:
+            if enough(held, model):
                 return
             project = model.path.relative_to(self._folder).parts[0]
             if project in spared:

@@ -6,6 +6,7 @@ Jobs are guests, each in a folder of its own in it; files that a guest left may 
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from uuid import UUID
@@ -43,6 +44,7 @@ class Home:
         self.kind = claimed.kind
         self.model = claimed.model
         self.devices = claimed.grant.devices
+        self.began_at = time.monotonic()
         self.rested_at = 0.0
         """Since when it has nothing to do, on the monotonic clock."""
         self.ran = 0

@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from argosy.cli import blob, dead, fleet, job, kind, mock, node, questions, schedule
+from argosy.cli import blob, dead, erasure, fleet, job, kind, mock, node, questions, schedule
 from argosy.cli.output import complain
 from argosy.errors import (
     ArgosyError,
@@ -72,6 +72,7 @@ def build(arguments: list[str]) -> typer.Typer:
     app.add_typer(kind.app, name="kind")
     app.add_typer(fleet.app, name="fleet")
     app.add_typer(blob.app, name="blob")
+    app.add_typer(erasure.app, name="erasure")
     app.add_typer(mock.app, name="mock")
     asked = next((word for word in arguments if not word.startswith("-")), None)
     for heavy in _HEAVY:

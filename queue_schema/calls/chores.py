@@ -41,6 +41,8 @@ class Pruned(msgspec.Struct, frozen=True):
     jobs: int
     idempotency: int
     sessions: int
+    files: int
+    """That nothing names any more: the API takes them out of the store."""
 
 
 def reap(conn: Connection, *, limit: int = 50) -> Reaped:
@@ -73,7 +75,7 @@ def learn(conn: Connection, *, limit: int = 10_000) -> Learned:
 
 
 def prune(conn: Connection, *, keep_days: int = 90, limit: int = 5000) -> Pruned:
-    """Drop history and ended jobs older than `keep_days`."""
+    """Drop history, ended jobs and unused files older than `keep_days`."""
     return call(conn, "prune_v1", Pruned, p_keep_days=keep_days, p_limit=limit)
 
 

@@ -41,6 +41,8 @@ class Granted(msgspec.Struct, frozen=True):
     """A lease's right to one file."""
 
     project_id: UUID
+    ready: bool
+    """False while that very file is being removed from the store: ask again in a moment."""
 
 
 def authenticate(conn: Connection, key: str) -> Principal | None:
@@ -149,8 +151,29 @@ def drain(conn: Connection, node: str, *, on: bool = True) -> bool:
     return act(conn, "drain_v1", bool, p_node=node, p_on=on)
 
 
+def reserve_blob(conn: Connection, project_id: UUID, *, sha256: str, size: int, media_type: str) -> bool:
+    """Before a client's file is put into the store: it has a row as long as it is there.
+
+    Returns:
+        False while that very file is being removed: ask again in a moment.
+    """
+    return call(
+        conn,
+        "reserve_blob_v1",
+        bool,
+        p_project=project_id,
+        p_sha256=sha256,
+        p_size=size,
+        p_media_type=media_type,
+    )
+
+
 def put_blob(conn: Connection, project_id: UUID, *, sha256: str, size: int, media_type: str) -> bool:
-    """Record a file a client stored. Returns False when the project had it already."""
+    """Show a file that a client stored. Returns False when the project had it already.
+
+    Raises:
+        Conflict: It is being removed.
+    """
     return call(
         conn,
         "put_blob_v1",

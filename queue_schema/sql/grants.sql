@@ -51,22 +51,23 @@ grant execute on all functions in schema fleet to fleet_owner;
 grant usage on schema fleet to fleet_agent, fleet_api, fleet_scheduler, fleet_admin, fleet_reader;
 grant execute on function
   fleet.join_v1, fleet.leave_v1, fleet.claim_v1, fleet.heartbeat_v1, fleet.health_v1, fleet.report_v1, fleet.checkpoint_v1,
-  fleet.complete_v1, fleet.fail_v1, fleet.release_v1, fleet.wake_v1
+  fleet.complete_v1, fleet.fail_v1, fleet.release_v1, fleet.wake_v1, fleet.erasures_v1, fleet.erased_v1
   to fleet_agent;
 grant execute on function
   fleet.submit_v1, fleet.cancel_v1, fleet.retry_v1, fleet.pause_v1, fleet.drain_v1, fleet.put_blob_v1, fleet.grant_v1,
   fleet.authenticate_v1, fleet.wake_v1,
   fleet.create_schedule_v1, fleet.enable_schedule_v1, fleet.delete_schedule_v1,
   fleet.halt_v1, fleet.quarantine_v1, fleet.bulk_v1, fleet.policy_v1,
-  fleet.amend_v1, fleet.why_v1, fleet.eta_v1, fleet.fit_v1
+  fleet.amend_v1, fleet.why_v1, fleet.eta_v1, fleet.fit_v1,
+  fleet.reserve_blob_v1, fleet.erase_v1, fleet.waive_erasure_v1, fleet.remove_blobs_v1, fleet.blobs_removed_v1
   to fleet_api;
 grant execute on function
   fleet.reap_v1, fleet.promote_v1, fleet.rank_v1, fleet.reserve_v1, fleet.learn_v1, fleet.prune_v1, fleet.make_partitions_v1, fleet.due_webhooks_v1, fleet.webhook_done_v1,
-  fleet.wake_v1, fleet.due_schedules_v1, fleet.tick_v1, fleet.forecast_v1
+  fleet.wake_v1, fleet.due_schedules_v1, fleet.tick_v1, fleet.forecast_v1, fleet.erase_on_v1
   to fleet_scheduler;
 grant execute on function
   fleet.create_key_v1, fleet.list_keys_v1, fleet.revoke_key_v1, fleet.rotate_key_v1, fleet.label_node_v1, fleet.drain_v1, fleet.configure_v1,
-  fleet.project_v1, fleet.halt_v1, fleet.quarantine_v1, fleet.wake_v1, fleet.policy_v1
+  fleet.project_v1, fleet.halt_v1, fleet.quarantine_v1, fleet.wake_v1, fleet.policy_v1, fleet.waive_erasure_v1
   to fleet_admin;
 
 -- People and the API read views, never tables.

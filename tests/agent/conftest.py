@@ -299,12 +299,14 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def mock(driver: Path) -> Iterator[MockNode]:
+def mock(driver: Path, request: pytest.FixtureRequest) -> Iterator[MockNode]:
     """A node with two A100; `fleet.agent(environment=mock.environment)` has them."""
     node = MockNode(driver.parents[1] / f"mock-{uuid4()}")
     [two] = read_fleet("2xA100")
     node.make(two)
     yield node
+    if "fleet" in request.fixturenames:
+        request.getfixturevalue("fleet").close()  # whose agents and jobs write there as long as they live
     shutil.rmtree(node.folder)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from workloads import confine
@@ -41,7 +42,10 @@ def babbling(channel, log, env):
 
 
 def hoarding(channel, log, env):
-    """Hold as many MiB as it is told, and keep them for the next job; leave a child behind, if told so."""
+    """Hold as many MiB as it is told, and keep them for the next job; leave a child behind, if told so.
+
+    It works for as long as the file `while` is there.
+    """
     confine.lead_own_session()
     confine.die_with_parent()
     agent = SocketChannel(channel.fileno())
@@ -55,6 +59,8 @@ def hoarding(channel, log, env):
         if spec.params["values"].get("child"):
             subprocess.Popen(["sleep", "600"])
         sys.stdout.write(f"job {spec.job_id} in {os.getpid()}\n")
+        while Path(spec.params["values"].get("while", "/nowhere")).exists():
+            time.sleep(0.02)
         agent.send(Result([], {"pid": os.getpid(), "cwd": spec.work_dir}))
         agent.send(Idle())
     os._exit(0)

@@ -978,6 +978,148 @@ CREATE FUNCTION fleet._durably() RETURNS void
     AS <dd17d9a285600e855a96d033faa748d4>;
 
 --
+-- Name: erasures; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.erasures (
+    erasure_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    project_id uuid NOT NULL,
+    key_id uuid,
+    asked jsonb NOT NULL,
+    asked_at timestamp with time zone NOT NULL,
+    state text DEFAULT 'finding'::text NOT NULL,
+    wiped_to uuid,
+    jobs bigint DEFAULT 0 NOT NULL,
+    cancelled bigint DEFAULT 0 NOT NULL,
+    files bigint DEFAULT 0 NOT NULL,
+    bytes bigint DEFAULT 0 NOT NULL,
+    shared bigint DEFAULT 0 NOT NULL,
+    schedules bigint DEFAULT 0 NOT NULL,
+    digest text,
+    wiped_at timestamp with time zone,
+    stored_at timestamp with time zone,
+    done_at timestamp with time zone,
+    CONSTRAINT erasures_state_check CHECK ((state = ANY (ARRAY['finding'::text, 'ending'::text, 'wiping'::text, 'removing'::text, 'done'::text])))
+);
+
+--
+-- Name: TABLE erasures; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.erasures IS 'Receipts: what was to be gone, and whether it is. Kept for ever.';
+
+--
+-- Name: COLUMN erasures.erasure_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasures.erasure_id IS 'Key.';
+
+--
+-- Name: COLUMN erasures.project_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasures.project_id IS 'Whose files.';
+
+--
+-- Name: COLUMN erasures.key_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasures.key_id IS 'The API key that asked.';
+
+--
+-- Name: COLUMN erasures.asked; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasures.asked IS '{files: [sha256]}, {tags: {name: text}} or {everything: true}; the names of files go when it is done.';
+
+--
+-- Name: COLUMN erasures.asked_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasures.asked_at IS 'When. What is uploaded or submitted later is not meant.';
+
+--
+-- Name: COLUMN erasures.state; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasures.state IS 'finding what is meant; ending jobs that would use it; wiping what they said; removing files; done.';
+
+--
+-- Name: COLUMN erasures.wiped_to; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasures.wiped_to IS 'The last job that was wiped.';
+
+--
+-- Name: COLUMN erasures.jobs; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasures.jobs IS 'Jobs that used or made any of it.';
+
+--
+-- Name: COLUMN erasures.cancelled; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasures.cancelled IS 'Those of them that had not ended.';
+
+--
+-- Name: COLUMN erasures.files; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasures.files IS 'Files that are to go.';
+
+--
+-- Name: COLUMN erasures.bytes; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasures.bytes IS 'Their size.';
+
+--
+-- Name: COLUMN erasures.shared; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasures.shared IS 'Files that were left, since jobs without these tags read them too.';
+
+--
+-- Name: COLUMN erasures.schedules; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasures.schedules IS 'Schedules that named any of it, and went.';
+
+--
+-- Name: COLUMN erasures.digest; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasures.digest IS 'sha256 over the sorted sha256s of the files, one a line, by which somebody who has the list can prove it.';
+
+--
+-- Name: COLUMN erasures.wiped_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasures.wiped_at IS 'When the last word of these jobs was gone from the database.';
+
+--
+-- Name: COLUMN erasures.stored_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasures.stored_at IS 'When the last file was gone from the store.';
+
+--
+-- Name: COLUMN erasures.done_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasures.done_at IS 'When the last node had said that it has nothing of it.';
+
+--
+-- Name: _end_on(fleet.erasures, integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._end_on(p_erasure fleet.erasures, p_limit integer) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <6893112d92389c509320d549546a376a>;
+
+--
 -- Name: _enqueue(uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -985,6 +1127,42 @@ CREATE FUNCTION fleet._enqueue(p_jobs uuid[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <4d19f424452aa260a91850adac111222>;
+
+--
+-- Name: _erasing(bigint); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._erasing(p_node bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <2eec1c9d863b73a0506bc9411a1789c3>;
+
+--
+-- Name: _expire_blobs(timestamp with time zone, integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._expire_blobs(p_before timestamp with time zone, p_limit integer) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <b73a46d1f9084d1c3d306db14063994b>;
+
+--
+-- Name: _find_erased(fleet.erasures, integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._find_erased(p_erasure fleet.erasures, p_limit integer) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <3d9646196cc2d13086741460683dd751>;
+
+--
+-- Name: _find_on(fleet.erasures, integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._find_on(p_erasure fleet.erasures, p_limit integer) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <7cb76c3042b386b676101c5077bbc0e0>;
 
 --
 -- Name: _fit_needs(bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1280,7 +1458,7 @@ CREATE FUNCTION fleet._preempt(p_shape fleet.shapes, p_now timestamp with time z
 CREATE FUNCTION fleet._publish(p_succeeded uuid[], p_tokens uuid[], p_items jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <156316da4cb816c6564a1e4313973e01>;
+    AS <3bcfeaceadaa5c1c3a04511825def468>;
 
 --
 -- Name: _quantised(double precision); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1329,6 +1507,15 @@ CREATE FUNCTION fleet._refs(p_items fleet.submission[]) RETURNS jsonb
     AS <2f810cb0bd8799c16a8f00be8b10399e>;
 
 --
+-- Name: _remove_on(fleet.erasures, integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._remove_on(p_erasure fleet.erasures, p_limit integer) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <731c237a63df647596de3873ee6fd5df>;
+
+--
 -- Name: _repool(uuid, text[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1344,7 +1531,16 @@ CREATE FUNCTION fleet._repool(p_project uuid, p_pools text[]) RETURNS void
 CREATE FUNCTION fleet._requeue(p_project uuid, p_jobs uuid[]) RETURNS jsonb
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <f3f4723f17b4ebbc1784b1e5be689e16>;
+    AS <55dc60eaba89b0eb557d5beb01e6857f>;
+
+--
+-- Name: _reserve(uuid, text, bigint, text, uuid); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._reserve(p_project uuid, p_sha256 text, p_size bigint, p_media_type text, p_job uuid) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <725f456a329cb7e1dca02af86884309d>;
 
 --
 -- Name: _reshape(bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1878,6 +2074,15 @@ CREATE FUNCTION fleet._warm_places(p_room fleet.room, p_shape fleet.shapes, p_la
     AS <22b8107ee8276c0cf9c49c462b15d3f5>;
 
 --
+-- Name: _wipe_on(fleet.erasures, integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._wipe_on(p_erasure fleet.erasures, p_limit integer) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <639a31123b5c8a5606d21ca4381c06f8>;
+
+--
 -- Name: amend_v1(uuid, uuid, jsonb, uuid); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1894,6 +2099,15 @@ CREATE FUNCTION fleet.authenticate_v1(p_key text) RETURNS jsonb
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <ecd1d40e30926303844baf7c70a739bc>;
+
+--
+-- Name: blobs_removed_v1(jsonb); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.blobs_removed_v1(p_blobs jsonb) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <ed90842d50c28e74db981ee4d68b1318>;
 
 --
 -- Name: bulk_v1(text, uuid, jsonb, boolean, integer, uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1960,7 +2174,7 @@ CREATE FUNCTION fleet.configure_v1(p_settings jsonb) RETURNS jsonb
 CREATE FUNCTION fleet.create_key_v1(p_project text, p_name text, p_scopes jsonb, p_ceiling text DEFAULT 'high'::text, p_for_s double precision DEFAULT NULL::double precision) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <4a6f0bb2b32e28b535cd2dda686166d3>;
+    AS <039918141c70122072c9bc95387603ef>;
 
 --
 -- Name: create_schedule_v1(uuid, jsonb, timestamp with time zone, uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2015,6 +2229,42 @@ CREATE FUNCTION fleet.enable_schedule_v1(p_project uuid, p_name text, p_enabled 
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <512ef15b73f2da1409a9d6dbbb2797ea>;
+
+--
+-- Name: erase_on_v1(integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.erase_on_v1(p_limit integer) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <3b48b70024c77e5025ac67407a217706>;
+
+--
+-- Name: erase_v1(uuid, jsonb, uuid); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.erase_v1(p_project uuid, p_what jsonb, p_key uuid DEFAULT NULL::uuid) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <5e88bb36f3133022dbe4daf4b9e572b0>;
+
+--
+-- Name: erased_v1(uuid, text, uuid, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.erased_v1(p_session uuid, p_secret text, p_erasure uuid, p_dropped jsonb) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <057ca947aecd7ebbde87befd49b50b4c>;
+
+--
+-- Name: erasures_v1(uuid, text); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.erasures_v1(p_session uuid, p_secret text) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <fed532d58c8671519fded420063c3e84>;
 
 --
 -- Name: eta_v1(uuid, uuid, double precision); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2073,7 +2323,7 @@ CREATE FUNCTION fleet.forecast_v1(p_max_age_s double precision, p_wanted uuid[] 
 CREATE FUNCTION fleet.grant_v1(p_session uuid, p_secret text, p_job uuid, p_token uuid, p_sha256 text, p_write boolean, p_size bigint DEFAULT 0, p_media_type text DEFAULT 'application/octet-stream'::text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <c00ceb839ca19cbb434d1040478ae0b6>;
+    AS <172963e7c95520b5ebef342d55ce178a>;
 
 --
 -- Name: halt_v1(boolean, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2102,7 +2352,7 @@ CREATE FUNCTION fleet.heartbeat_v1(p_session uuid, p_secret text, p_tokens uuid[
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <9d51ff73f07de1c47d590e69f344fb5a>;
+    AS <8c2e331cc5d02da547da12a7fa49744d>;
 
 --
 -- Name: join_v1(jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2233,7 +2483,7 @@ CREATE FUNCTION fleet.prune_v1(p_keep_days integer, p_limit integer) RETURNS jso
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '1s'
-    AS <e11cd9426be95e15cf1646178746ff1c>;
+    AS <9dd0101b9d9121c9967204a3063de26c>;
 
 --
 -- Name: put_blob_v1(uuid, text, bigint, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2242,7 +2492,7 @@ CREATE FUNCTION fleet.prune_v1(p_keep_days integer, p_limit integer) RETURNS jso
 CREATE FUNCTION fleet.put_blob_v1(p_project uuid, p_sha256 text, p_size bigint, p_media_type text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <6f90e1309e91d6f746c48d580c0e7667>;
+    AS <4e399e604e471aa8e4f76a3a78921960>;
 
 --
 -- Name: quarantine_v1(text, boolean, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2281,6 +2531,15 @@ CREATE FUNCTION fleet.release_v1(p_session uuid, p_secret text, p_items jsonb) R
     AS <1df7413cc10d075220d098c0b82c93db>;
 
 --
+-- Name: remove_blobs_v1(integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.remove_blobs_v1(p_limit integer) RETURNS jsonb
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <bc199cca47c30764f78f6660ee4e75d8>;
+
+--
 -- Name: report_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -2288,6 +2547,15 @@ CREATE FUNCTION fleet.report_v1(p_session uuid, p_secret text, p_reports jsonb) 
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <f255bc91627f04f53cc109a26d85008d>;
+
+--
+-- Name: reserve_blob_v1(uuid, text, bigint, text); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.reserve_blob_v1(p_project uuid, p_sha256 text, p_size bigint, p_media_type text) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <e4527e15e422ee41fad54d9c09ba5df8>;
 
 --
 -- Name: reserve_v1(); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2306,7 +2574,7 @@ CREATE FUNCTION fleet.reserve_v1() RETURNS jsonb
 CREATE FUNCTION fleet.retry_v1(p_project uuid, p_jobs uuid[]) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <d439cd5d8b0fccbea1f9774e1a83e289>;
+    AS <4cfd02a79248c102e2de3f5ee615090f>;
 
 --
 -- Name: revoke_key_v1(text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2360,6 +2628,15 @@ CREATE FUNCTION fleet.tick_v1(p_schedule uuid, p_tick timestamp with time zone, 
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <169639e21ca3820547e1b02f8508dd89>;
+
+--
+-- Name: waive_erasure_v1(uuid, text, text); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet.waive_erasure_v1(p_erasure uuid, p_node text, p_reason text) RETURNS jsonb
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <0c871f1cc49f428bdaf2450ecbbc878e>;
 
 --
 -- Name: wake_v1(); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2426,7 +2703,8 @@ CREATE TABLE fleet.jobs (
     cause fleet.cause,
     error jsonb,
     result jsonb,
-    ended_at timestamp with time zone
+    ended_at timestamp with time zone,
+    erasure_id uuid
 )
 WITH (fillfactor='50', autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000');
 
@@ -2623,6 +2901,12 @@ COMMENT ON COLUMN fleet.jobs.result IS 'The small answer of a success.';
 COMMENT ON COLUMN fleet.jobs.ended_at IS 'When it ended.';
 
 --
+-- Name: COLUMN jobs.erasure_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.erasure_id IS 'The erasure that takes its files and words; it is not run again.';
+
+--
 -- Name: api_keys; Type: TABLE; Schema: fleet; Owner: -
 --
 
@@ -2637,7 +2921,7 @@ CREATE TABLE fleet.api_keys (
     created_at timestamp with time zone DEFAULT fleet.now() NOT NULL,
     expires_at timestamp with time zone,
     revoked_at timestamp with time zone,
-    CONSTRAINT api_keys_scopes_check CHECK (((scopes <@ ARRAY['submit'::text, 'read'::text, 'metrics'::text, 'admin'::text]) AND (cardinality(scopes) > 0)))
+    CONSTRAINT api_keys_scopes_check CHECK (((scopes <@ ARRAY['submit'::text, 'read'::text, 'erase'::text, 'metrics'::text, 'admin'::text]) AND (cardinality(scopes) > 0)))
 );
 
 --
@@ -2680,7 +2964,7 @@ COMMENT ON COLUMN fleet.api_keys.hash IS 'sha256 of the whole key (256 random bi
 -- Name: COLUMN api_keys.scopes; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON COLUMN fleet.api_keys.scopes IS 'submit, read, metrics, admin.';
+COMMENT ON COLUMN fleet.api_keys.scopes IS 'submit, read, erase, metrics, admin.';
 
 --
 -- Name: COLUMN api_keys.ceiling; Type: COMMENT; Schema: fleet; Owner: -
@@ -3027,6 +3311,9 @@ CREATE TABLE fleet.blobs (
     media_type text NOT NULL,
     visible boolean NOT NULL,
     created_at timestamp with time zone DEFAULT fleet.now() NOT NULL,
+    made_by uuid,
+    leaving_at timestamp with time zone,
+    removing_until timestamp with time zone,
     CONSTRAINT blobs_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
     CONSTRAINT blobs_size_check CHECK ((size >= 0))
 );
@@ -3071,7 +3358,25 @@ COMMENT ON COLUMN fleet.blobs.visible IS 'False while only a running attempt kno
 -- Name: COLUMN blobs.created_at; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON COLUMN fleet.blobs.created_at IS 'First stored.';
+COMMENT ON COLUMN fleet.blobs.created_at IS 'Stored, last of all; of what is stored again within a day, the first time.';
+
+--
+-- Name: COLUMN blobs.made_by; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.blobs.made_by IS 'The job that stored it; null: a client did.';
+
+--
+-- Name: COLUMN blobs.leaving_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.blobs.leaving_at IS 'Set: nobody sees it any more, and from then on the store removes it; infinity: it waits for jobs to end.';
+
+--
+-- Name: COLUMN blobs.removing_until; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.blobs.removing_until IS 'Somebody is removing it from the store, and has said so until then.';
 
 --
 -- Name: cap_returns; Type: TABLE; Schema: fleet; Owner: -
@@ -3364,6 +3669,95 @@ COMMENT ON COLUMN fleet.devices.fault IS 'Why it takes no work, as its agent fou
 --
 
 COMMENT ON COLUMN fleet.devices.fault_since IS 'Since when it has one.';
+
+--
+-- Name: erasure_files; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.erasure_files (
+    erasure_id uuid NOT NULL,
+    project_id uuid NOT NULL,
+    sha256 text NOT NULL,
+    size bigint NOT NULL
+);
+
+--
+-- Name: TABLE erasure_files; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.erasure_files IS 'Files of erasures that are under way; a done one keeps only their number and digest.';
+
+--
+-- Name: COLUMN erasure_files.erasure_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasure_files.erasure_id IS 'The erasure.';
+
+--
+-- Name: COLUMN erasure_files.project_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasure_files.project_id IS 'Its project.';
+
+--
+-- Name: COLUMN erasure_files.sha256; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasure_files.sha256 IS 'The file.';
+
+--
+-- Name: COLUMN erasure_files.size; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasure_files.size IS 'In bytes.';
+
+--
+-- Name: erasure_nodes; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.erasure_nodes (
+    erasure_id uuid NOT NULL,
+    node_id bigint NOT NULL,
+    confirmed_at timestamp with time zone,
+    dropped jsonb,
+    waived text
+);
+
+--
+-- Name: TABLE erasure_nodes; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.erasure_nodes IS 'Nodes that may have copies: all that had a session when the files went.';
+
+--
+-- Name: COLUMN erasure_nodes.erasure_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasure_nodes.erasure_id IS 'The erasure.';
+
+--
+-- Name: COLUMN erasure_nodes.node_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasure_nodes.node_id IS 'The node.';
+
+--
+-- Name: COLUMN erasure_nodes.confirmed_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasure_nodes.confirmed_at IS 'When it said that nothing is left, or somebody vouched for it.';
+
+--
+-- Name: COLUMN erasure_nodes.dropped; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasure_nodes.dropped IS 'What it had: {files, models, runners}; null: nobody asked it.';
+
+--
+-- Name: COLUMN erasure_nodes.waived; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.erasure_nodes.waived IS 'Why nobody waits for it: the machine is gone, its disk was wiped.';
 
 --
 -- Name: forecast_scores; Type: TABLE; Schema: fleet; Owner: -
@@ -4159,6 +4553,7 @@ CREATE TABLE fleet.nodes (
     facts jsonb DEFAULT '{}'::jsonb NOT NULL,
     pools text[] DEFAULT '{}'::text[] NOT NULL,
     draining boolean DEFAULT false NOT NULL,
+    erasing boolean DEFAULT false NOT NULL,
     cpu_milli integer DEFAULT 0 NOT NULL,
     disk_mib integer DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT fleet.now() NOT NULL,
@@ -4207,6 +4602,12 @@ COMMENT ON COLUMN fleet.nodes.pools IS 'Set by an admin: projects may trust only
 --
 
 COMMENT ON COLUMN fleet.nodes.draining IS 'Finishes what it runs and takes nothing new.';
+
+--
+-- Name: COLUMN nodes.erasing; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.erasing IS 'Has files to drop: its next heartbeat is told so.';
 
 --
 -- Name: COLUMN nodes.cpu_milli; Type: COMMENT; Schema: fleet; Owner: -
@@ -5250,6 +5651,40 @@ CREATE VIEW fleet.v_devices AS
 COMMENT ON VIEW fleet.v_devices IS 'GPUs and host memory: total, free in the last sample, booked, and what is wrong with them.';
 
 --
+-- Name: v_erasures; Type: VIEW; Schema: fleet; Owner: -
+--
+
+CREATE VIEW fleet.v_erasures AS
+ SELECT e.erasure_id,
+    e.project_id,
+    p.name AS project,
+    e.asked,
+    e.asked_at,
+    e.state,
+    e.jobs,
+    e.cancelled,
+    e.schedules,
+    e.files,
+    e.bytes,
+    e.shared,
+    e.digest,
+    e.wiped_at,
+    e.stored_at,
+    e.done_at,
+    COALESCE(( SELECT jsonb_agg(jsonb_build_object('node', n.node, 'confirmed_at', m.confirmed_at, 'dropped', m.dropped, 'waived', m.waived) ORDER BY m.confirmed_at NULLS FIRST, n.node) AS jsonb_agg
+           FROM (fleet.erasure_nodes m
+             JOIN fleet.nodes n ON ((n.node_id = m.node_id)))
+          WHERE (m.erasure_id = e.erasure_id)), '[]'::jsonb) AS nodes
+   FROM (fleet.erasures e
+     JOIN fleet.projects p ON ((p.project_id = e.project_id)));
+
+--
+-- Name: VIEW v_erasures; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON VIEW fleet.v_erasures IS 'Receipts of erasures: what went, where it is not gone yet.';
+
+--
 -- Name: v_events; Type: VIEW; Schema: fleet; Owner: -
 --
 
@@ -5778,6 +6213,12 @@ UNION ALL
                    FROM fleet.projects p)) AS since) x)
   WHERE (x.since IS NOT NULL)
 UNION ALL
+ SELECT 'erasures.oldest.age'::text AS metric,
+    '{}'::jsonb AS labels,
+    (COALESCE(EXTRACT(epoch FROM (fleet.now() - min(e.asked_at))), (0)::numeric))::double precision AS value
+   FROM fleet.erasures e
+  WHERE (e.state <> 'done'::text)
+UNION ALL
  SELECT 'reaper.alarm'::text AS metric,
     '{}'::jsonb AS labels,
     (((r.alarm_since IS NOT NULL))::integer)::double precision AS value
@@ -6301,6 +6742,27 @@ ALTER TABLE ONLY fleet.devices
     ADD CONSTRAINT devices_pkey PRIMARY KEY (node_id, idx);
 
 --
+-- Name: erasure_files erasure_files_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.erasure_files
+    ADD CONSTRAINT erasure_files_pkey PRIMARY KEY (erasure_id, sha256);
+
+--
+-- Name: erasure_nodes erasure_nodes_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.erasure_nodes
+    ADD CONSTRAINT erasure_nodes_pkey PRIMARY KEY (erasure_id, node_id);
+
+--
+-- Name: erasures erasures_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.erasures
+    ADD CONSTRAINT erasures_pkey PRIMARY KEY (erasure_id);
+
+--
 -- Name: forecast_scores forecast_scores_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
 --
 
@@ -6564,6 +7026,18 @@ CREATE INDEX attempts_by_job ON ONLY fleet.attempts USING btree (job_id, attempt
 CREATE INDEX attempts_default_job_id_attempt_idx ON fleet.attempts_default USING btree (job_id, attempt);
 
 --
+-- Name: blobs_by_maker; Type: INDEX; Schema: fleet; Owner: -
+--
+
+CREATE INDEX blobs_by_maker ON fleet.blobs USING btree (made_by) WHERE (made_by IS NOT NULL);
+
+--
+-- Name: blobs_leaving; Type: INDEX; Schema: fleet; Owner: -
+--
+
+CREATE INDEX blobs_leaving ON fleet.blobs USING btree (leaving_at) WHERE (leaving_at IS NOT NULL);
+
+--
 -- Name: cap_returns_by_project; Type: INDEX; Schema: fleet; Owner: -
 --
 
@@ -6580,6 +7054,30 @@ CREATE INDEX charges_by_era ON fleet.charges USING btree (era);
 --
 
 CREATE INDEX dependencies_by_after ON fleet.dependencies USING btree (after_job_id);
+
+--
+-- Name: erasure_files_by_blob; Type: INDEX; Schema: fleet; Owner: -
+--
+
+CREATE INDEX erasure_files_by_blob ON fleet.erasure_files USING btree (project_id, sha256);
+
+--
+-- Name: erasure_nodes_open; Type: INDEX; Schema: fleet; Owner: -
+--
+
+CREATE INDEX erasure_nodes_open ON fleet.erasure_nodes USING btree (node_id) WHERE (confirmed_at IS NULL);
+
+--
+-- Name: erasures_by_project; Type: INDEX; Schema: fleet; Owner: -
+--
+
+CREATE INDEX erasures_by_project ON fleet.erasures USING btree (project_id, asked_at DESC);
+
+--
+-- Name: erasures_open; Type: INDEX; Schema: fleet; Owner: -
+--
+
+CREATE INDEX erasures_open ON fleet.erasures USING btree (asked_at) WHERE (state <> 'done'::text);
 
 --
 -- Name: idempotency_by_age; Type: INDEX; Schema: fleet; Owner: -
@@ -6622,6 +7120,12 @@ CREATE INDEX job_events_default_job_id_event_id_idx ON fleet.job_events_default 
 --
 
 CREATE INDEX jobs_by_project ON fleet.jobs USING btree (project_id, job_id);
+
+--
+-- Name: jobs_erased; Type: INDEX; Schema: fleet; Owner: -
+--
+
+CREATE INDEX jobs_erased ON fleet.jobs USING btree (erasure_id, job_id) WHERE (erasure_id IS NOT NULL);
 
 --
 -- Name: jobs_failed; Type: INDEX; Schema: fleet; Owner: -
@@ -6758,6 +7262,34 @@ ALTER TABLE ONLY fleet.caps
 
 ALTER TABLE ONLY fleet.devices
     ADD CONSTRAINT devices_node_id_fkey FOREIGN KEY (node_id) REFERENCES fleet.nodes(node_id);
+
+--
+-- Name: erasure_files erasure_files_erasure_id_fkey; Type: FK CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.erasure_files
+    ADD CONSTRAINT erasure_files_erasure_id_fkey FOREIGN KEY (erasure_id) REFERENCES fleet.erasures(erasure_id);
+
+--
+-- Name: erasure_nodes erasure_nodes_erasure_id_fkey; Type: FK CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.erasure_nodes
+    ADD CONSTRAINT erasure_nodes_erasure_id_fkey FOREIGN KEY (erasure_id) REFERENCES fleet.erasures(erasure_id);
+
+--
+-- Name: erasure_nodes erasure_nodes_node_id_fkey; Type: FK CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.erasure_nodes
+    ADD CONSTRAINT erasure_nodes_node_id_fkey FOREIGN KEY (node_id) REFERENCES fleet.nodes(node_id);
+
+--
+-- Name: erasures erasures_project_id_fkey; Type: FK CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.erasures
+    ADD CONSTRAINT erasures_project_id_fkey FOREIGN KEY (project_id) REFERENCES fleet.projects(project_id);
 
 --
 -- Name: lanes lanes_need_id_fkey; Type: FK CONSTRAINT; Schema: fleet; Owner: -
@@ -7074,11 +7606,52 @@ REVOKE ALL ON FUNCTION fleet._durably() FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._durably() TO fleet_owner;
 
 --
+-- Name: TABLE erasures; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.erasures TO fleet_exec;
+
+--
+-- Name: FUNCTION _end_on(p_erasure fleet.erasures, p_limit integer); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._end_on(p_erasure fleet.erasures, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._end_on(p_erasure fleet.erasures, p_limit integer) TO fleet_owner;
+
+--
 -- Name: FUNCTION _enqueue(p_jobs uuid[]); Type: ACL; Schema: fleet; Owner: -
 --
 
 REVOKE ALL ON FUNCTION fleet._enqueue(p_jobs uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._enqueue(p_jobs uuid[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _erasing(p_node bigint); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._erasing(p_node bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._erasing(p_node bigint) TO fleet_owner;
+
+--
+-- Name: FUNCTION _expire_blobs(p_before timestamp with time zone, p_limit integer); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._expire_blobs(p_before timestamp with time zone, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._expire_blobs(p_before timestamp with time zone, p_limit integer) TO fleet_owner;
+
+--
+-- Name: FUNCTION _find_erased(p_erasure fleet.erasures, p_limit integer); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._find_erased(p_erasure fleet.erasures, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._find_erased(p_erasure fleet.erasures, p_limit integer) TO fleet_owner;
+
+--
+-- Name: FUNCTION _find_on(p_erasure fleet.erasures, p_limit integer); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._find_on(p_erasure fleet.erasures, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._find_on(p_erasure fleet.erasures, p_limit integer) TO fleet_owner;
 
 --
 -- Name: FUNCTION _fit_needs(p_needs bigint[]); Type: ACL; Schema: fleet; Owner: -
@@ -7334,6 +7907,13 @@ REVOKE ALL ON FUNCTION fleet._refs(p_items fleet.submission[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._refs(p_items fleet.submission[]) TO fleet_owner;
 
 --
+-- Name: FUNCTION _remove_on(p_erasure fleet.erasures, p_limit integer); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._remove_on(p_erasure fleet.erasures, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._remove_on(p_erasure fleet.erasures, p_limit integer) TO fleet_owner;
+
+--
 -- Name: FUNCTION _repool(p_project uuid, p_pools text[]); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -7346,6 +7926,13 @@ GRANT ALL ON FUNCTION fleet._repool(p_project uuid, p_pools text[]) TO fleet_own
 
 REVOKE ALL ON FUNCTION fleet._requeue(p_project uuid, p_jobs uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._requeue(p_project uuid, p_jobs uuid[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _reserve(p_project uuid, p_sha256 text, p_size bigint, p_media_type text, p_job uuid); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._reserve(p_project uuid, p_sha256 text, p_size bigint, p_media_type text, p_job uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._reserve(p_project uuid, p_sha256 text, p_size bigint, p_media_type text, p_job uuid) TO fleet_owner;
 
 --
 -- Name: FUNCTION _reshape(p_needs bigint[]); Type: ACL; Schema: fleet; Owner: -
@@ -7605,6 +8192,13 @@ REVOKE ALL ON FUNCTION fleet._warm_places(p_room fleet.room, p_shape fleet.shape
 GRANT ALL ON FUNCTION fleet._warm_places(p_room fleet.room, p_shape fleet.shapes, p_lane bigint, p_lanes bigint[], p_runners integer[], p_devices text[], p_most integer, OUT places text[], OUT runners integer[]) TO fleet_owner;
 
 --
+-- Name: FUNCTION _wipe_on(p_erasure fleet.erasures, p_limit integer); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._wipe_on(p_erasure fleet.erasures, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._wipe_on(p_erasure fleet.erasures, p_limit integer) TO fleet_owner;
+
+--
 -- Name: FUNCTION amend_v1(p_project uuid, p_job uuid, p_fields jsonb, p_key uuid); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -7619,6 +8213,14 @@ GRANT ALL ON FUNCTION fleet.amend_v1(p_project uuid, p_job uuid, p_fields jsonb,
 REVOKE ALL ON FUNCTION fleet.authenticate_v1(p_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet.authenticate_v1(p_key text) TO fleet_owner;
 GRANT ALL ON FUNCTION fleet.authenticate_v1(p_key text) TO fleet_api;
+
+--
+-- Name: FUNCTION blobs_removed_v1(p_blobs jsonb); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.blobs_removed_v1(p_blobs jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.blobs_removed_v1(p_blobs jsonb) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.blobs_removed_v1(p_blobs jsonb) TO fleet_api;
 
 --
 -- Name: FUNCTION bulk_v1(p_action text, p_project uuid, p_filter jsonb, p_dry boolean, p_limit integer, p_after uuid); Type: ACL; Schema: fleet; Owner: -
@@ -7724,6 +8326,38 @@ GRANT ALL ON FUNCTION fleet.due_webhooks_v1(p_limit integer, p_hold_s double pre
 REVOKE ALL ON FUNCTION fleet.enable_schedule_v1(p_project uuid, p_name text, p_enabled boolean, p_next timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet.enable_schedule_v1(p_project uuid, p_name text, p_enabled boolean, p_next timestamp with time zone) TO fleet_owner;
 GRANT ALL ON FUNCTION fleet.enable_schedule_v1(p_project uuid, p_name text, p_enabled boolean, p_next timestamp with time zone) TO fleet_api;
+
+--
+-- Name: FUNCTION erase_on_v1(p_limit integer); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.erase_on_v1(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.erase_on_v1(p_limit integer) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.erase_on_v1(p_limit integer) TO fleet_scheduler;
+
+--
+-- Name: FUNCTION erase_v1(p_project uuid, p_what jsonb, p_key uuid); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.erase_v1(p_project uuid, p_what jsonb, p_key uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.erase_v1(p_project uuid, p_what jsonb, p_key uuid) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.erase_v1(p_project uuid, p_what jsonb, p_key uuid) TO fleet_api;
+
+--
+-- Name: FUNCTION erased_v1(p_session uuid, p_secret text, p_erasure uuid, p_dropped jsonb); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.erased_v1(p_session uuid, p_secret text, p_erasure uuid, p_dropped jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.erased_v1(p_session uuid, p_secret text, p_erasure uuid, p_dropped jsonb) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.erased_v1(p_session uuid, p_secret text, p_erasure uuid, p_dropped jsonb) TO fleet_agent;
+
+--
+-- Name: FUNCTION erasures_v1(p_session uuid, p_secret text); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.erasures_v1(p_session uuid, p_secret text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.erasures_v1(p_session uuid, p_secret text) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.erasures_v1(p_session uuid, p_secret text) TO fleet_agent;
 
 --
 -- Name: FUNCTION eta_v1(p_project uuid, p_job uuid, p_max_age_s double precision); Type: ACL; Schema: fleet; Owner: -
@@ -7941,12 +8575,28 @@ GRANT ALL ON FUNCTION fleet.release_v1(p_session uuid, p_secret text, p_items js
 GRANT ALL ON FUNCTION fleet.release_v1(p_session uuid, p_secret text, p_items jsonb) TO fleet_agent;
 
 --
+-- Name: FUNCTION remove_blobs_v1(p_limit integer); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.remove_blobs_v1(p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.remove_blobs_v1(p_limit integer) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.remove_blobs_v1(p_limit integer) TO fleet_api;
+
+--
 -- Name: FUNCTION report_v1(p_session uuid, p_secret text, p_reports jsonb); Type: ACL; Schema: fleet; Owner: -
 --
 
 REVOKE ALL ON FUNCTION fleet.report_v1(p_session uuid, p_secret text, p_reports jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet.report_v1(p_session uuid, p_secret text, p_reports jsonb) TO fleet_owner;
 GRANT ALL ON FUNCTION fleet.report_v1(p_session uuid, p_secret text, p_reports jsonb) TO fleet_agent;
+
+--
+-- Name: FUNCTION reserve_blob_v1(p_project uuid, p_sha256 text, p_size bigint, p_media_type text); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.reserve_blob_v1(p_project uuid, p_sha256 text, p_size bigint, p_media_type text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.reserve_blob_v1(p_project uuid, p_sha256 text, p_size bigint, p_media_type text) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.reserve_blob_v1(p_project uuid, p_sha256 text, p_size bigint, p_media_type text) TO fleet_api;
 
 --
 -- Name: FUNCTION reserve_v1(); Type: ACL; Schema: fleet; Owner: -
@@ -8003,6 +8653,15 @@ GRANT ALL ON FUNCTION fleet.submit_v1(p_project uuid, p_jobs jsonb, p_key uuid, 
 REVOKE ALL ON FUNCTION fleet.tick_v1(p_schedule uuid, p_tick timestamp with time zone, p_next timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet.tick_v1(p_schedule uuid, p_tick timestamp with time zone, p_next timestamp with time zone) TO fleet_owner;
 GRANT ALL ON FUNCTION fleet.tick_v1(p_schedule uuid, p_tick timestamp with time zone, p_next timestamp with time zone) TO fleet_scheduler;
+
+--
+-- Name: FUNCTION waive_erasure_v1(p_erasure uuid, p_node text, p_reason text); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet.waive_erasure_v1(p_erasure uuid, p_node text, p_reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet.waive_erasure_v1(p_erasure uuid, p_node text, p_reason text) TO fleet_owner;
+GRANT ALL ON FUNCTION fleet.waive_erasure_v1(p_erasure uuid, p_node text, p_reason text) TO fleet_api;
+GRANT ALL ON FUNCTION fleet.waive_erasure_v1(p_erasure uuid, p_node text, p_reason text) TO fleet_admin;
 
 --
 -- Name: FUNCTION wake_v1(); Type: ACL; Schema: fleet; Owner: -
@@ -8109,6 +8768,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.dependencies TO fleet_exec;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.devices TO fleet_exec;
+
+--
+-- Name: TABLE erasure_files; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.erasure_files TO fleet_exec;
+
+--
+-- Name: TABLE erasure_nodes; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.erasure_nodes TO fleet_exec;
 
 --
 -- Name: TABLE forecast_scores; Type: ACL; Schema: fleet; Owner: -
@@ -8350,6 +9021,13 @@ GRANT SELECT ON TABLE fleet.v_dead TO fleet_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_devices TO fleet_exec;
 GRANT SELECT ON TABLE fleet.v_devices TO fleet_reader;
+
+--
+-- Name: TABLE v_erasures; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.v_erasures TO fleet_exec;
+GRANT SELECT ON TABLE fleet.v_erasures TO fleet_reader;
 
 --
 -- Name: TABLE v_events; Type: ACL; Schema: fleet; Owner: -

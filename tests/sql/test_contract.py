@@ -13,13 +13,14 @@ from queue_schema.states import Cause, Command, JobEnd, JobState, Priority
 from tests.support.verbs import Project
 
 VERBS = {
-    "fleet_agent": "join leave claim heartbeat health report checkpoint complete fail release wake",
+    "fleet_agent": "join leave claim heartbeat health report checkpoint complete fail release wake erasures erased",
     "fleet_api": "submit cancel retry pause drain put_blob grant authenticate wake"
-    " create_schedule enable_schedule delete_schedule halt quarantine bulk policy amend why eta fit",
+    " create_schedule enable_schedule delete_schedule halt quarantine bulk policy amend why eta fit"
+    " reserve_blob erase waive_erasure remove_blobs blobs_removed",
     "fleet_scheduler": "reap promote rank reserve learn prune make_partitions due_webhooks webhook_done wake"
-    " due_schedules tick forecast",
+    " due_schedules tick forecast erase_on",
     "fleet_admin": "create_key list_keys revoke_key rotate_key label_node drain configure project halt quarantine wake"
-    " policy",
+    " policy waive_erasure",
     "fleet_reader": "",
 }
 

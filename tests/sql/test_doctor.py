@@ -85,6 +85,20 @@ def given_up(conn: Conn) -> None:
     )
 
 
+def not_gone(conn: Conn) -> None:
+    """A node does not come back."""
+    conn.execute(
+        """
+        with asked as (
+          insert into fleet.erasures (project_id, asked, asked_at, state)
+          select project_id, '{"everything": true}', now() - interval '30 hours', 'removing' from fleet.projects
+          returning erasure_id
+        )
+        insert into fleet.erasure_nodes (erasure_id, node_id) select erasure_id, node_id from asked, fleet.nodes
+        """
+    )
+
+
 DISEASES: dict[str, tuple[Callable[[Conn], None], str, str, str]] = {
     "halted": (halted, "brakes", "warn", "a bad driver"),
     "nobody does the chores": (no_chores, "scheduler", "bad", "nobody does the chores"),
@@ -94,6 +108,7 @@ DISEASES: dict[str, tuple[Callable[[Conn], None], str, str, str]] = {
     "a sick device": (sick, "devices", "warn", "host memory: XID 79, for 6"),
     "temporary tables for all": (loose, "roles", "warn", "temporary tables"),
     "a webhook given up": (given_up, "webhooks", "warn", "HTTP 500"),
+    "an erasure that waits": (not_gone, "erasures", "warn", "after 30 h, and waits for node-1"),
 }
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from queue_schema.calls import agents, clients
+from queue_schema.calls import agents, chores, clients, schedules
+from queue_schema.calls.schedules import Schedule
 from queue_schema.errors import NotAllowed, NotFound
-from queue_schema.shapes import Artifact, Completion, Input, Submission
+from queue_schema.shapes import Artifact, Claimed, Completion, Input, Submission
 from tests.support.verbs import Agent, Project
 
 SHA = "ab" * 32
@@ -148,3 +151,44 @@ def test_outputs_named_with_a_stale_token_are_not_published(conn, project: Proje
     )
 
     assert conn.execute("select sha256 from fleet.v_artifacts").fetchall() == [("cd" * 32,)]
+
+
+def test_files_that_nothing_names_leave_in_time(conn, project: Project, agent: Agent):
+    """Uploads and outputs with the history; what never showed after a day, but not while its attempt runs."""
+    used, planned, made, unused, dropped, coming = (digit * 64 for digit in "123456")
+    for sha256 in (used, planned, unused):
+        clients.put_blob(conn, project.id, sha256=sha256, size=1, media_type="text/plain")
+
+    def store(claimed: Claimed, sha256: str) -> None:
+        clients.grant(
+            conn,
+            session_id=agent.session.session_id,
+            secret=agent.session.secret,
+            job_id=claimed.job_id,
+            token=claimed.token,
+            sha256=sha256,
+            write=True,
+        )
+
+    project.submit(inputs={"x": Input(sha256=used)})
+    project.submit()
+    first, second = agent.claim()
+    store(first, made)
+    store(first, dropped)
+    store(second, coming)
+    agent.complete(first, [Artifact("out", made, 1, "text/plain")])
+    tick = Schedule("nightly", "@daily", [Submission(kind="noop", inputs={"x": Input(sha256=planned)})])
+    schedules.create(conn, project.id, tick, next_tick=datetime.now(UTC))
+
+    def left(*, after_days: int) -> set[str]:
+        conn.execute("update fleet.blobs set created_at = now() - make_interval(days => %s)", (after_days,))
+        chores.prune(conn, keep_days=90)
+        return {row[0] for row in conn.execute("select sha256 from fleet.blobs where leaving_at is null")}
+
+    assert left(after_days=2) == {used, planned, made, unused, coming}
+    assert left(after_days=91) == {used, planned, made, coming}
+    agent.complete(second)
+    assert left(after_days=2) == {used, planned, made}
+    conn.execute("update fleet.jobs set ended_at = ended_at - interval '91 days'")
+    schedules.delete(conn, project.id, "nightly")
+    assert left(after_days=91) == set()

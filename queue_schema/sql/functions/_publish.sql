@@ -24,7 +24,8 @@ begin
     select distinct on (project_id, sha256) a.project_id, a.sha256, a.size, a.media_type, true
       from artifact as a
      order by project_id, sha256
-        on conflict (project_id, sha256) do update set visible = true where not blobs.visible
+        on conflict (project_id, sha256) do update set visible = true, leaving_at = null
+     where not blobs.visible and blobs.removing_until is null
   )
   insert into fleet.artifacts (job_id, name, project_id, sha256, size, media_type)
   select a.job_id, a.name, a.project_id, a.sha256, a.size, a.media_type

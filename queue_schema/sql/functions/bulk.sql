@@ -165,7 +165,8 @@ begin
   insert into fleet.job_events (job_id, project_id, at, event)
   select r, p_project, v_now, 'preempting' from unnest(v_running) as r;
 
-  v_again := array(select j.job_id from fleet.jobs as j where j.job_id = any(p_jobs) and j.outcome is not null);
+  v_again := array(select j.job_id from fleet.jobs as j
+                    where j.job_id = any(p_jobs) and j.outcome is not null and j.erasure_id is null);
   -- Not those that would wait for what has ended in another way, and so not what waits for those: the rest need not wait
   -- for somebody to look at them.
   loop

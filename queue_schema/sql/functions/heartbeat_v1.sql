@@ -1,7 +1,7 @@
 -- heartbeat_v1: the calling session lives, and runs these attempts.
 --
 -- Caller   fleet_agent
--- Returns  {commands: [{token, command}], lost: [token], draining}
+-- Returns  {commands: [{token, command}], lost: [token], draining, erasing}: with erasing, ask erasures_v1
 -- Locks    its own row of session_beats; rows of leases only with SKIP LOCKED: it waits for nobody (I11)
 -- Errors   JQ003 session_lost
 --
@@ -40,7 +40,7 @@ begin
      and s.session_id = p_session
      and s.secret_hash = sha256(convert_to(p_secret, 'UTF8'))
      and s.ended_at is null
-  returning n.draining, l.tokens, l.commands, l.amiss
+  returning n.draining, n.erasing, l.tokens, l.commands, l.amiss
     into v_self;
   if not found then
     perform fleet._session(p_session, p_secret);  -- says what is wrong
@@ -59,6 +59,7 @@ begin
   if not p_tokens <@ coalesce(v_self.tokens, '{}') then
     v_lost := (select jsonb_agg(t.token) from unnest(p_tokens) as t (token) where not t.token = any(coalesce(v_self.tokens, '{}')));
   end if;
-  return jsonb_build_object('commands', coalesce(v_self.commands, '[]'), 'lost', v_lost, 'draining', v_self.draining);
+  return jsonb_build_object('commands', coalesce(v_self.commands, '[]'), 'lost', v_lost, 'draining', v_self.draining,
+                            'erasing', v_self.erasing);
 end
 $$;

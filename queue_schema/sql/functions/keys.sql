@@ -25,8 +25,8 @@ begin
     raise exception using errcode = 'JQ002', message = format('%s is no project name', coalesce(p_project, 'null')),
       column = 'project', hint = 'Lower-case letters, digits, dots, dashes; 63 at most.';
   end if;
-  if not v_scopes <@ array['submit', 'read', 'metrics', 'admin'] or cardinality(v_scopes) = 0 then
-    raise exception using errcode = 'JQ002', message = format('scopes are submit, read, metrics and admin, got %s', p_scopes),
+  if not v_scopes <@ array['submit', 'read', 'erase', 'metrics', 'admin'] or cardinality(v_scopes) = 0 then
+    raise exception using errcode = 'JQ002', message = format('scopes are submit, read, erase, metrics and admin, got %s', p_scopes),
       column = 'scopes', hint = 'Name at least one.';
   end if;
   if not p_for_s between 1 and 10 * 365 * 86400 then

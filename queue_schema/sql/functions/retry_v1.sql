@@ -3,7 +3,8 @@
 -- Caller   fleet_api
 -- Returns  [{job_id, outcome: retried | not_ended, state}] in the order of p_jobs
 -- Locks    rows of jobs, ascending; then as _enqueue
--- Errors   JQ005 not_found, JQ006 conflict: a job it waits for has ended in another way and is not retried with it
+-- Errors   JQ005 not_found, JQ006 conflict: it was erased, or a job it waits for has ended in another way and is not retried
+--          with it
 --
 -- A job that failed goes on from its checkpoint; the outputs of one that succeeded stay until it succeeds again. An edge
 -- that was satisfied stays so, unless both its ends are retried together.
@@ -37,6 +38,11 @@ begin
   if found then
     raise exception using errcode = 'JQ005', message = format('there is no job %s in this project', v_bad.job_id),
       hint = 'List jobs to find its id.';
+  end if;
+  select j.job_id into v_bad from fleet.jobs as j where j.job_id = any(p_jobs) and j.erasure_id is not null limit 1;
+  if found then
+    raise exception using errcode = 'JQ006', message = format('job %s was erased', v_bad.job_id),
+      hint = 'Submit it anew, with its files.';
   end if;
   v_again := array(select j.job_id from fleet.jobs as j where j.job_id = any(p_jobs) and j.outcome is not null);
 

@@ -53,7 +53,7 @@ $$;
 -- prune_v1: drop history partitions and delete ended jobs older than p_keep_days; forget what has no more use.
 --
 -- Caller   fleet_scheduler
--- Returns  {partitions, jobs, idempotency, sessions}
+-- Returns  {partitions, jobs, idempotency, sessions, files}
 -- Locks    the history tables, for a moment; given up after a second rather than waited for (I13)
 create function fleet.prune_v1(p_keep_days integer, p_limit integer)
   returns jsonb
@@ -71,6 +71,7 @@ declare
   v_jobs    uuid[];
   v_keys    integer;
   v_session integer;
+  v_files   integer;
 begin
   v_jobs := array(select j.job_id
                     from fleet.jobs as j
@@ -85,6 +86,7 @@ begin
   delete from fleet.dependencies as d where d.job_id = any(v_jobs);
   delete from fleet.webhook_deliveries as w where w.job_id = any(v_jobs);
   delete from fleet.jobs as j where j.job_id = any(v_jobs);
+  v_files := fleet._expire_blobs(v_cutoff, p_limit);
 
   delete from fleet.idempotency as i
    where (i.project_id, i.key) in (select x.project_id, x.key from fleet.idempotency as x
@@ -116,6 +118,53 @@ begin
     end;
   end loop;
   return jsonb_build_object('partitions', v_parts, 'jobs', coalesce(cardinality(v_jobs), 0), 'idempotency', v_keys,
-                            'sessions', v_session);
+                            'sessions', v_session, 'files', v_files);
+end
+$$;
+
+-- _expire_blobs: files that were stored before then, and that no job and no schedule names, leave; those that never showed (old
+-- checkpoints, outputs of attempts that failed) after a day.
+--
+-- Returns  how many
+create function fleet._expire_blobs(p_before timestamptz, p_limit integer)
+  returns integer
+  language plpgsql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_files integer;
+begin
+  with old as materialized (
+    select b.project_id, b.sha256
+      from fleet.blobs as b
+     where b.created_at < case when b.visible then p_before else greatest(p_before, fleet.now() - interval '1 day') end
+       and b.leaving_at is null
+       and (b.visible or not exists (select from fleet.leases as l where l.job_id = b.made_by))
+       and not exists (select from fleet.artifacts as a where (a.project_id, a.sha256) = (b.project_id, b.sha256))
+       and not exists (select from fleet.checkpoints as c where (c.project_id, c.sha256) = (b.project_id, b.sha256))
+  ),
+  named as (
+    select j.project_id, i.file ->> 'sha256' as sha256
+      from fleet.jobs as j
+     cross join lateral jsonb_each(nullif(j.inputs, 'null')) as i (name, file)
+     where exists (select from old)
+     union all
+    select s.project_id, i.file ->> 'sha256'
+      from fleet.schedules as s
+     cross join lateral jsonb_array_elements(s.jobs) as j
+     cross join lateral jsonb_each(case when jsonb_typeof(j -> 'inputs') = 'object' then j -> 'inputs' end) as i (name, file)
+  ),
+  going as (
+    select o.project_id, o.sha256 from old as o
+     where not exists (select from named as n where (n.project_id, n.sha256) = (o.project_id, o.sha256))
+     limit p_limit
+  )
+  update fleet.blobs as b
+     set visible = false, leaving_at = fleet.now()
+    from going as g
+   where (b.project_id, b.sha256) = (g.project_id, g.sha256);
+  get diagnostics v_files = row_count;
+  return v_files;
 end
 $$;

@@ -73,7 +73,7 @@ create table fleet.api_keys (
   name       text not null,
   prefix     text not null unique,
   hash       bytea not null,
-  scopes     text[] not null check (scopes <@ array['submit', 'read', 'metrics', 'admin'] and cardinality(scopes) > 0),
+  scopes     text[] not null check (scopes <@ array['submit', 'read', 'erase', 'metrics', 'admin'] and cardinality(scopes) > 0),
   ceiling    fleet.priority not null default 'high',
   created_at timestamptz not null default fleet.now(),
   expires_at timestamptz,
@@ -85,7 +85,7 @@ comment on column fleet.api_keys.project_id is 'The project it speaks for.';
 comment on column fleet.api_keys.name is 'For people.';
 comment on column fleet.api_keys.prefix is 'The first, public part of the key.';
 comment on column fleet.api_keys.hash is 'sha256 of the whole key (256 random bits, so a slow hash would add nothing).';
-comment on column fleet.api_keys.scopes is 'submit, read, metrics, admin.';
+comment on column fleet.api_keys.scopes is 'submit, read, erase, metrics, admin.';
 comment on column fleet.api_keys.ceiling is 'The highest class it may submit to.';
 comment on column fleet.api_keys.created_at is 'When it was made.';
 comment on column fleet.api_keys.expires_at is 'From when on it is useless; null: never.';

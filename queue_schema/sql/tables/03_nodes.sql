@@ -7,6 +7,7 @@ create table fleet.nodes (
   facts      jsonb not null default '{}',
   pools      text[] not null default '{}',
   draining   boolean not null default false,
+  erasing    boolean not null default false,
   cpu_milli  integer not null default 0,
   disk_mib   integer not null default 0,
   created_at timestamptz not null default fleet.now()
@@ -18,6 +19,7 @@ comment on column fleet.nodes.labels is 'Set by an admin; win over facts.';
 comment on column fleet.nodes.facts is 'What its agent measured of itself at the last join.';
 comment on column fleet.nodes.pools is 'Set by an admin: projects may trust only some pools with their data.';
 comment on column fleet.nodes.draining is 'Finishes what it runs and takes nothing new.';
+comment on column fleet.nodes.erasing is 'Has files to drop: its next heartbeat is told so.';
 comment on column fleet.nodes.cpu_milli is 'CPU at the last join, in thousandths of a core.';
 comment on column fleet.nodes.disk_mib is 'Scratch space at the last join.';
 comment on column fleet.nodes.created_at is 'First join.';

@@ -154,9 +154,11 @@ create table fleet.jobs (
   cause        fleet.cause,
   error        jsonb,
   result       jsonb,
-  ended_at     timestamptz
+  ended_at     timestamptz,
+  erasure_id   uuid
 ) with (fillfactor = 50);  -- room on the page for the one update at its end, so that no index is written then
 create index jobs_by_project on fleet.jobs (project_id, job_id);
+create index jobs_erased on fleet.jobs (erasure_id, job_id) where erasure_id is not null;
 create index jobs_failed on fleet.jobs (project_id, ended_at desc, job_id desc) where outcome = 'failed';
 comment on table fleet.jobs is 'One row per job until retention ends it. Written at submit and at the end of attempts, never by a claim.';
 comment on column fleet.jobs.job_id is 'Key: a time-ordered uuid.';
@@ -190,6 +192,7 @@ comment on column fleet.jobs.cause is 'Why it did not succeed.';
 comment on column fleet.jobs.error is 'Of the last failed attempt: {message, traceback}.';
 comment on column fleet.jobs.result is 'The small answer of a success.';
 comment on column fleet.jobs.ended_at is 'When it ended.';
+comment on column fleet.jobs.erasure_id is 'The erasure that takes its files and words; it is not run again.';
 
 create table fleet.waiting (
   job_id    uuid primary key,

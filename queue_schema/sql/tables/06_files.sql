@@ -7,15 +7,23 @@ create table fleet.blobs (
   media_type text not null,
   visible    boolean not null,
   created_at timestamptz not null default fleet.now(),
+  made_by    uuid,
+  leaving_at timestamptz,
+  removing_until timestamptz,
   primary key (project_id, sha256)
 );
+create index blobs_by_maker on fleet.blobs (made_by) where made_by is not null;
+create index blobs_leaving on fleet.blobs (leaving_at) where leaving_at is not null;
 comment on table fleet.blobs is 'Files in the blob store.';
 comment on column fleet.blobs.project_id is 'Its project.';
 comment on column fleet.blobs.sha256 is 'Of its content, in lower-case hex.';
 comment on column fleet.blobs.size is 'In bytes.';
 comment on column fleet.blobs.media_type is 'As its first sender said.';
 comment on column fleet.blobs.visible is 'False while only a running attempt knows of it.';
-comment on column fleet.blobs.created_at is 'First stored.';
+comment on column fleet.blobs.created_at is 'Stored, last of all; of what is stored again within a day, the first time.';
+comment on column fleet.blobs.made_by is 'The job that stored it; null: a client did.';
+comment on column fleet.blobs.removing_until is 'Somebody is removing it from the store, and has said so until then.';
+comment on column fleet.blobs.leaving_at is 'Set: nobody sees it any more, and from then on the store removes it; infinity: it waits for jobs to end.';
 
 create table fleet.artifacts (
   job_id     uuid not null,

@@ -98,6 +98,9 @@ select 'reaper.age', '{}', extract(epoch from fleet.now() - x.since)::double pre
  cross join lateral (select coalesce(r.ran_at, (select min(p.created_at) from fleet.projects as p)) as since) as x
  where x.since is not null
  union all
+select 'erasures.oldest.age', '{}', coalesce(extract(epoch from fleet.now() - min(e.asked_at)), 0)::double precision
+  from fleet.erasures as e where e.state <> 'done'
+ union all
 select 'reaper.alarm', '{}', (r.alarm_since is not null)::integer::double precision from fleet.reaper as r
  union all
 select 'forecast.coverage.ratio', jsonb_build_object('what', c.what), c.p90_held::double precision from fleet.v_calibration as c
