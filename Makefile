@@ -30,7 +30,7 @@ test: $(STAMP)  ## Run all tests, two files at a time (ARGS="-k name" narrows, A
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,tests/ansible $(DRILLS)) $(ARGS)
 
 drills: $(STAMP)  ## Outages, a fail-over, a restore, schedules of faults, every part of the bench: what takes longer
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(DRILLS)
+	ARGOSY_TEST_SERVER=$(or $(ARGOSY_TEST_SERVER),embedded) $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(DRILLS)
 
 hosts: $(STAMP)  ## Test the playbooks on machines that boot systemd, in containers (skipped where Docker does not run)
 	$(BIN)/python -m pytest tests/ansible

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from alembic.config import Config
@@ -10,13 +12,17 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from procrastinate.schema import SchemaManager
 from psycopg import sql
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
 
 from alembic import command
 
 _HERE = Path(__file__).resolve().parent
 CHORES_SCHEMA = "chores"
 """Where procrastinate's tables live: not in `fleet`, which is users' work."""
+_LOCK_WAIT_S = 2
+"""Far less than a lease: heartbeats wait behind a migration that waits."""
+_PAUSE_S = 1.5
 
 
 def sqlalchemy_url(url: str) -> str:
@@ -33,21 +39,48 @@ def _config() -> Config:
     return config
 
 
-def upgrade(database_url: str) -> None:
+class DatabaseBusy(Exception):
+    """Something holds what the migration must change; nothing has been changed, so try again later."""
+
+
+def upgrade(database_url: str, *, patience_s: float = 60.0) -> None:
     """Migrate to the newest version; does nothing when it is there already.
 
+    A migration that waits for a table lets nobody else have it, heartbeats included. So it waits for two seconds at most,
+    then lets everybody by and begins anew, until `patience_s` is over: amid a dump, for example, which reads every table.
+
     Raises:
+        DatabaseBusy: It could not have what it must change.
         psycopg.OperationalError: The server is not to be reached.
     """
     engine = create_engine(sqlalchemy_url(database_url))
+    event.listen(engine, "connect", _wait_but_shortly)
     config = _config()
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            with engine.connect() as connection:
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+                connection.commit()
+            break
+        except (DBAPIError, psycopg.Error) as exc:
+            cause = exc.orig if isinstance(exc, DBAPIError) else exc
+            if not isinstance(cause, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected):
+                raise
+            if time.monotonic() > until:
+                raise DatabaseBusy(
+                    f"no lock within {patience_s:.0f} s: {cause.diag.context or cause}"
+                ) from exc
+            time.sleep(_PAUSE_S)  # for those who have waited behind it
     engine.dispose()
     _close_database(database_url)
     _install_chores(database_url)
+
+
+def _wait_but_shortly(connection: psycopg.Connection[Any], _: object) -> None:
+    connection.execute(f"set lock_timeout = '{_LOCK_WAIT_S}s'".encode())
+    connection.commit()
 
 
 def versions(database_url: str) -> tuple[str | None, str]:

@@ -60,6 +60,12 @@ def _reached() -> Iterator[None]:
         raise ArgosyError(
             f"cannot reach the database: {exc}", code="no_database", fix="Check the address and the server."
         ) from exc
+    except migrate.DatabaseBusy as exc:
+        raise ArgosyError(
+            str(exc),
+            code="database_busy",
+            fix="A dump or an old transaction is in the way (see `argosy doctor`). Nothing has changed: try again later.",
+        ) from exc
     except psycopg.errors.InsufficientPrivilege as exc:
         raise ArgosyError(
             f"the database refuses: {exc}",

@@ -21,6 +21,7 @@ SNAPSHOT = (
     "find /etc /opt /usr/local /var/lib /home /root /srv -xdev"
     " -not -path '*/.ansible*' -not -path '/var/lib/apt/*' | sort"
 )
+DIFFERENCE = f"{SNAPSHOT} | diff /run/before - || true"
 WATCH = """
 import glob, time
 seen = set()
@@ -72,6 +73,8 @@ def fleet(folder: Path) -> Iterator[Fleet]:
             host.start("python3", "-c", WATCH)
         found = Fleet(folder, key, booted, wheels)
         stack.callback(found.close)
+        found.played["check"] = found.play("site.yml", "--check")
+        found.traces = {name: host.sh(DIFFERENCE) for name, host in booted.items()}
         found.played["site"] = found.play("site.yml")
         for host in booted.values():
             host.sh("touch /run/watched")
@@ -81,4 +84,10 @@ def fleet(folder: Path) -> Iterator[Fleet]:
 @pytest.fixture(scope="session")
 def later(folder: Path) -> Path:
     """A wheel of the next release."""
-    return playing.next_release(folder)
+    return playing.release(folder, "99.0.0")
+
+
+@pytest.fixture(scope="session")
+def broken(folder: Path) -> Path:
+    """A wheel of a release whose agent does not come up."""
+    return playing.release(folder, "99.1.0", first_words='\nraise SystemExit("this release is broken")\n')

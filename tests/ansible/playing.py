@@ -46,6 +46,8 @@ class Fleet:
         self.said: list[str] = []
         """All that Ansible ever printed."""
         self.played: dict[str, Played] = {}
+        self.traces: dict[str, str] = {}
+        """What a rehearsal on empty machines left there, by host."""
         agents = [
             host.inventory_line(
                 key, argosy_gpus="none", argosy_agent_settings=f"\"{{'labels': 'host={name}'}}\""
@@ -139,9 +141,9 @@ def requirements() -> Path:
     return folder
 
 
-def next_release(folder: Path) -> Path:
-    """A wheel of this checkout that calls itself a later version."""
-    tree = folder / "next"
+def release(folder: Path, version: str, *, first_words: str = "") -> Path:
+    """A wheel of this checkout that calls itself another version; its agent says those words first, if there are any."""
+    tree = folder / f"tree-{version}"
     shutil.copytree(
         ROOT,
         tree,
@@ -153,13 +155,15 @@ def next_release(folder: Path) -> Path:
     ):
         text = path.read_text()
         assert old in text
-        path.write_text(re.sub(re.escape(old) + r"[^\"]+", old + "99.0.0", text, count=1))
+        path.write_text(re.sub(re.escape(old) + r"[^\"]+", old + version, text, count=1))
+    with (tree / "agent" / "__init__.py").open("a") as module:
+        module.write(first_words)
     subprocess.run(
         [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, tree],
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    [wheel] = folder.glob("argosy-99.0.0-*.whl")
+    [wheel] = folder.glob(f"argosy-{version}-*.whl")
     return wheel
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from pathlib import Path
 
@@ -11,12 +12,13 @@ import pytest
 
 from tests.agent.test_isolation import SPY
 from tests.agent.waiting import eventually
-from tests.ansible.conftest import SNAPSHOT
+from tests.ansible.conftest import DIFFERENCE
 from tests.ansible.hosts import Host
 from tests.ansible.playing import BUILD, Fleet
 
 pytestmark = pytest.mark.timeout(900)
 UPGRADED = "fleet,gpu-1" if os.environ.get("ARGOSY_TEST_ANSIBLE") == "all" else "gpu-1"
+LINKS = "readlink /opt/argosy/agent/current /opt/argosy/agent/previous || true"
 LOGIN = "select rolname, rolconnlimit from pg_roles where rolname ~ '^argosy_' order by 1"
 
 
@@ -31,6 +33,13 @@ def secrets_of(host: Host) -> list[str]:
     if "client.json" in host.sh("ls /etc/argosy"):
         found.append(json.loads(host.run("cat", "/etc/argosy/client.json"))["api_key"])
     return found
+
+
+def test_a_rehearsal_on_empty_machines_leaves_no_trace(fleet: Fleet):
+    """`--check` before anything is there ends well, says what it would do, and does none of it."""
+    assert min(fleet.played["check"].changed.values()) > 0
+    assert set(fleet.played["check"].changed) == set(fleet.hosts)
+    assert set(fleet.traces.values()) == {""}
 
 
 def test_one_command_makes_a_fleet_that_finishes_a_job(fleet: Fleet):
@@ -185,6 +194,28 @@ def test_a_rollback_is_a_switch(fleet: Fleet):
     assert job.refresh().state == "succeeded"
 
 
+def test_a_release_that_does_not_join_ends_the_upgrade_at_its_first_host(fleet: Fleet, broken: Path):
+    """That one has what it had, and works; the playbook says why; the others are not touched."""
+    first, other = fleet.hosts["gpu-1"], fleet.hosts["gpu-2"]
+    releases = {host: host.sh(LINKS) for host in (first, other)}
+    pid, beside = pid_of(other), fleet.submit("sleep 20", node="gpu-2")
+    eventually(lambda: beside.refresh().state == "running", 20)
+    played = fleet.play("upgrade.yml", "--limit", "argosy_agents", "-e", f"argosy_wheel={broken}", fails=True)
+    after = [fleet.submit("true", node=name) for name in ("gpu-1", "gpu-2")]
+    for job in (beside, *after):
+        job.wait(timeout=60)
+
+    assert re.search(
+        r"gpu-1 does not join with 99\.1\.0-\w+; (0\.1\.0-\w+)\s+works there again", played.output
+    )
+    assert "this release is broken" in first.run("journalctl", "--no-pager", "-u", "argosy-agent")
+    assert {host: host.sh(LINKS) for host in (first, other)} == releases
+    assert (pid_of(other), len(beside.attempts())) == (pid, 1)
+    assert {job.state for job in (beside, *after)} == {"succeeded"}
+    assert [fleet.node(name)["version"] for name in ("gpu-1", "gpu-2")] == ["0.1.0", "0.1.0"]
+    assert [fleet.node(name)["state"] for name in ("gpu-1", "gpu-2")] == ["live", "live"]
+
+
 def test_a_drained_agent_finishes_and_takes_nothing_new(fleet: Fleet):
     """The playbook ends when the last job has."""
     running = fleet.submit("sleep 4", node="gpu-2")
@@ -205,7 +236,7 @@ def test_what_is_removed_leaves_nothing(fleet: Fleet):
     fleet.play("remove.yml", "--limit", "gpu-2")
 
     assert "Say which machines with --limit" in refused.output
-    assert host.sh(f"{SNAPSHOT} | diff /run/before - || true") == ""
+    assert host.sh(DIFFERENCE) == ""
     # systemd forgets a unit without a file when it comes to it.
     eventually(lambda: host.run("systemctl", "list-units", "--all", "--no-legend", "argosy*") == "", 20)
     assert host.run("pgrep", "-fa", "python.*(agent|argosy)", check=False) == ""

