@@ -15,6 +15,7 @@ from procrastinate.jobs import Status
 from psycopg_pool import ConnectionPool
 
 from queue_schema.calls import agents, chores, questions
+from queue_schema.calls.connection import keepalive
 from queue_schema.migrate import CHORES_SCHEMA
 from scheduler.settings import SchedulerSettings
 from scheduler.ticks import make_due
@@ -29,6 +30,8 @@ EVERY_5_S = "* * * * * */5"
 EVERY_MINUTE = "* * * * * 30"
 HOURLY = "7 * * * * 0"
 BATCH = 1000
+SILENCE_S = 10.0
+"""How long the database's host may be silent before we connect anew."""
 
 
 def build(settings: SchedulerSettings, pool: ConnectionPool[Any], client: httpx.Client) -> procrastinate.App:
@@ -42,7 +45,7 @@ def build(settings: SchedulerSettings, pool: ConnectionPool[Any], client: httpx.
     app = procrastinate.App(
         connector=procrastinate.PsycopgConnector(
             conninfo=settings.database_url,
-            kwargs={"options": f"-c search_path={CHORES_SCHEMA},pg_catalog"},
+            kwargs={"options": f"-c search_path={CHORES_SCHEMA},pg_catalog", **keepalive(SILENCE_S)},
         )
     )
 
