@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import psycopg
 import structlog
 from litestar import Litestar, Router
 from litestar.di import Provide
@@ -108,7 +107,8 @@ def build(settings: ApiSettings, signals: Signals | None = None) -> Litestar:
 
 
 def _services(settings: ApiSettings, signals: Signals) -> Services:
-    def configure(conn: psycopg.Connection[Any]) -> None:
+    def configure(conn: Connection) -> None:
+        conn.patience_s = _SILENCE_S
         conn.execute("set timezone = 'UTC'")
         conn.execute(
             "select pg_catalog.set_config('statement_timeout', %s, false)",

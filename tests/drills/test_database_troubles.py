@@ -22,6 +22,9 @@ import pytest
 from argosy import Client, JobSpec
 from argosy.embedded import EmbeddedServer
 from argosy.local.fleet import LocalFleet, LocalFleetSettings
+from tests.agent.proxy import Proxy
+from tests.agent.waiting import eventually
+from tests.api.serving import serving
 from tests.drills.watching import assert_each_succeeded_once, at_rest, until
 from tests.support.ports import free_port
 
@@ -29,7 +32,8 @@ pytestmark = pytest.mark.timeout(180)
 LEASE_S = 6.0
 MOST_CONNECTIONS = 40
 OUT_S = 17.0
-"""Nearly three leases; and right after a try of a pool that doubles its pauses (1, 3, 7, 15, 31 s)."""
+"""Nearly three leases; and right after a try of a pool that doubles its pauses (at 1, 3, 7, 15, 31 s)."""
+BACK_S = 6.0
 DISK_MIB = 160
 _NUMBERS = itertools.count()
 SMALL = {"ram_mib": 64, "cpu_milli": 100}
@@ -225,7 +229,7 @@ def test_out_of_connections(local: LocalFleet):
         until(local, lambda: time.monotonic() > end, OUT_S + 5)
     finally:
         stranger.go()
-    until(local, lambda: httpx.get(f"{local.url}/readyz", timeout=10).is_success, 6)
+    until(local, lambda: httpx.get(f"{local.url}/readyz", timeout=10).is_success, BACK_S)
     submitting.stop()
 
     assert_told_to_come_again(submitting.refusals())
@@ -287,7 +291,7 @@ def test_out_of_disk(small_disk: Path, local: LocalFleet):
 
     ballast.unlink()
     database.server.start()
-    until(local, lambda: httpx.get(f"{local.url}/readyz", timeout=10).is_success, 6)
+    until(local, lambda: httpx.get(f"{local.url}/readyz", timeout=10).is_success, BACK_S)
     assert_told_to_come_again(submitting.refusals(), "database_full")
     assert_no_traceback(local)
     jobs = [*running, *submitting.repeat()]
@@ -313,7 +317,24 @@ def test_killed_again_and_again(local: LocalFleet):
     submitting.stop()
 
     assert_no_traceback(local)
-    until(local, lambda: httpx.get(f"{local.url}/readyz", timeout=10).is_success, 6)
+    until(local, lambda: httpx.get(f"{local.url}/readyz", timeout=10).is_success, BACK_S)
     jobs = [*first, *submitting.repeat()]
     until(local, lambda: at_rest(database.url), 60)
     assert_each_succeeded_once(database.url, jobs)
+
+
+def test_the_api_is_back_soon_after_its_database(
+    database_url: str, conn: psycopg.Connection[Any], tmp_path: Path
+):
+    """However long that was away: the pause between two tries to connect does not grow with it."""
+    proxy = Proxy(database_url)
+    with serving(proxy.url, conn, tmp_path, pool_size=1, pool_timeout_s=1.0) as api:
+        client = api.client()
+        assert client.get("/v1/jobs").status_code == 200
+        proxy.cut()
+        end = time.monotonic() + OUT_S
+        while time.monotonic() < end:
+            assert client.get("/v1/jobs").status_code == 503
+        proxy.heal()
+        eventually(lambda: client.get("/v1/jobs").status_code == 200, BACK_S)
+    proxy.close()
