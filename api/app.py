@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 _SILENCE_S = 5.0
 """How long the database's host may be silent; and how much longer than PostgreSQL's own limit an answer may take."""
+_LOOK_S = 2.0
+"""How long a look at a connection may take, before a request gets it."""
 
 _INTRODUCTION = """\
 Submit jobs to the fleet, watch them, fetch what they made.
@@ -116,7 +118,7 @@ def _services(settings: ApiSettings, signals: Signals) -> Services:
         )
 
     def check(conn: Connection) -> None:
-        conn.patience_s = settings.pool_timeout_s
+        conn.patience_s = min(_LOOK_S, settings.pool_timeout_s)
         ConnectionPool.check_connection(conn)
         conn.patience_s = settings.statement_timeout_s + _SILENCE_S
 

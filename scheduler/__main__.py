@@ -19,14 +19,15 @@ from psycopg_pool import ConnectionPool
 
 from queue_schema.calls.connection import Connection, keepalive
 from queue_schema.signals import with_trace
-from scheduler.chores import SILENCE_S, build
+from scheduler.chores import LOOK_S, SILENCE_S, build
 from scheduler.outside import Outside
 from scheduler.settings import SchedulerSettings
 
 log = structlog.get_logger()
 _RETRY_S = 1.0
-_CHORE_S = 600.0
-"""How long the database may work on a chore without a word: dropping partitions takes its time."""
+_CHORE_S = 20.0
+"""How long the database may work on a chore without a word. One that takes longer ends there all the same, and the next
+finds it done."""
 
 
 def main() -> int:
@@ -76,7 +77,7 @@ def main() -> int:
 
 def _check(conn: Connection) -> None:
     """Before each chore: one that died with the database, or that its other end forgot, is replaced."""
-    conn.patience_s = SILENCE_S
+    conn.patience_s = LOOK_S
     ConnectionPool.check_connection(conn)
     conn.patience_s = _CHORE_S
 

@@ -48,6 +48,26 @@ class Connection(psycopg.Connection[Any]):
             raise psycopg.OperationalError(f"no answer within {self.patience_s:g} s") from exc
 
 
+class AsyncConnection(psycopg.AsyncConnection[Any]):
+    """The same, for asyncio."""
+
+    patience_s: float | None = None
+
+    async def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
+        """As psycopg's, within our patience.
+
+        Raises:
+            psycopg.OperationalError: There was no answer; whether the statement was heard, nobody knows.
+        """
+        if self.patience_s is None:
+            return await super().wait(gen, *args, **kwargs)
+        try:
+            return await super().wait(_within(gen, self.patience_s), *args, **kwargs)
+        except _NoAnswer as exc:
+            self.pgconn.finish()
+            raise psycopg.OperationalError(f"no answer within {self.patience_s:g} s") from exc
+
+
 class _NoAnswer(Exception):
     """Nothing came."""
 
