@@ -8,12 +8,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import psycopg
 import structlog
 
-Connection = psycopg.Connection[Any]
+from queue_schema.calls.connection import Connection, keepalive
+
+__all__ = ["Connection", "DatabaseAway", "Line"]
+
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
@@ -27,13 +30,14 @@ class Line:
     """A connection for one purpose, usable from several threads, one call at a time.
 
     No server-side prepared statements, so that a pooler may sit between; a peer that vanished without a
-    word is noticed within `silence_s`.
+    word is noticed within `silence_s`, one that is there and does not answer within `answer_s`.
     """
 
-    def __init__(self, url: str, purpose: str, *, silence_s: float = 10.0) -> None:
+    def __init__(self, url: str, purpose: str, *, silence_s: float = 10.0, answer_s: float = 60.0) -> None:
         self._url = url
         self._purpose = purpose
         self._silence_s = silence_s
+        self.answer_s = answer_s
         self._lock = threading.RLock()
         self._connection: Connection | None = None
         self._opened: list[Callable[[Connection], None]] = []
@@ -51,7 +55,9 @@ class Line:
         """
         with self._lock:
             try:
-                return verb(self._open())
+                connection = self._open()
+                connection.patience_s = self.answer_s
+                return verb(connection)
             except psycopg.Error as exc:
                 self.close()
                 text = str(exc).strip() or type(exc).__name__
@@ -74,19 +80,15 @@ class Line:
 
     def _open(self) -> Connection:
         if self._connection is None or self._connection.closed:
-            silence = max(2, int(self._silence_s))
-            connection: psycopg.Connection[Any] = psycopg.connect(
+            opened = Connection.connect(
                 self._url,
                 autocommit=True,
                 prepare_threshold=None,
-                connect_timeout=silence,
-                keepalives_idle=max(1, silence // 2),
-                keepalives_interval=2,
-                keepalives_count=3,
-                tcp_user_timeout=silence * 1000,
+                **keepalive(self._silence_s),
                 application_name=f"argosy-agent-{self._purpose}",
             )
-            self._connection = connection
+            opened.patience_s = self.answer_s
+            self._connection = opened
             for act in self._opened:
-                act(connection)
+                act(opened)
         return self._connection

@@ -106,7 +106,7 @@ class Node:
         )
         self.membership = Membership(self._declared(), self.leases)
         self._keeping = Line(settings.database_url, "keeper", silence_s=5.0)
-        self._telling = Line(settings.database_url, "settler")
+        self._telling = Line(settings.database_url, "settler", answer_s=settings.answer_s)
         self._transfer = Transfer(settings.api_url, self.membership, patience_s=settings.transfer_s)
         self._reporter = Reporter(self._telling, self.membership, every_s=settings.report_s, lost=self._lost)
         self.settler = Settler(
@@ -127,7 +127,7 @@ class Node:
         )
         self.claims = Claims(
             settings,
-            Line(settings.database_url, "claims"),
+            Line(settings.database_url, "claims", answer_s=settings.answer_s),
             self.membership,
             self.leases,
             self._sampler,

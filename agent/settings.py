@@ -57,6 +57,9 @@ class AgentSettings:
     """How long a job may take to write its checkpoint when it is asked to stop."""
     transfer_s: float = 600.0
     """How long a file is tried again before the attempt ends as `infrastructure`."""
+    answer_s: float = 60.0
+    """How long the database may be silent when it was asked, before its connection is given up and it is asked again over
+    another; for a heartbeat it is a third of the lease."""
     report_s: float = 0.5
     """Between two batches of progress and log lines."""
     exclusive_margin_s: float = 5.0
@@ -108,6 +111,7 @@ class AgentSettings:
             ("slots", 1),
             ("poll_s", 0.01),
             ("report_s", 0.01),
+            ("answer_s", 1.0),
             ("grace_s", 0.0),
             ("gauge_s", 0.01),
             ("job_processes", 16),

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import psycopg
 import structlog
 from litestar import Litestar, Router
 from litestar.di import Provide
@@ -29,9 +28,15 @@ from api.store import BlobStore
 from api.strict import StrictRequest
 from api.submissions import Submissions
 from api.sweeper import sweep_for_ever
+from queue_schema.calls.connection import Connection, keepalive
 from queue_schema.signals import Signals, prepare
 
 log = structlog.get_logger(__name__)
+
+_SILENCE_S = 5.0
+"""How long the database's host may be silent; and how much longer than PostgreSQL's own limit an answer may take."""
+_LOOK_S = 2.0
+"""How long a look at a connection may take, before a request gets it."""
 
 _INTRODUCTION = """\
 Submit jobs to the fleet, watch them, fetch what they made.
@@ -106,19 +111,28 @@ def build(settings: ApiSettings, signals: Signals | None = None) -> Litestar:
 
 
 def _services(settings: ApiSettings, signals: Signals) -> Services:
-    def configure(conn: psycopg.Connection[Any]) -> None:
+    def configure(conn: Connection) -> None:
+        conn.patience_s = _SILENCE_S
         conn.execute("set timezone = 'UTC'")
         conn.execute(
             "select pg_catalog.set_config('statement_timeout', %s, false)",
             (f"{settings.statement_timeout_s * 1000:.0f}",),
         )
 
+    def check(conn: Connection) -> None:
+        conn.patience_s = min(_LOOK_S, settings.pool_timeout_s)
+        ConnectionPool.check_connection(conn)
+        conn.patience_s = settings.statement_timeout_s + _SILENCE_S
+
     pool: ConnectionPool[Any] = ConnectionPool(
         settings.database_url,
-        kwargs={"autocommit": True, "application_name": "argosy-api", "connect_timeout": 5},
+        connection_class=Connection,
+        kwargs={"autocommit": True, "application_name": "argosy-api", **keepalive(_SILENCE_S)},
         configure=configure,
         # A connection that died with the database must not cost a client its request.
-        check=ConnectionPool.check_connection,
+        check=check,
+        # The pool doubles its pauses while a try to connect fails; who asks after it gave up makes it begin anew.
+        reconnect_timeout=_SILENCE_S,
         min_size=1,
         max_size=settings.pool_size,
         timeout=settings.pool_timeout_s,

@@ -94,6 +94,13 @@ _CODES = {
     429: "too_many_requests",
 }
 
+_TROUBLES = {
+    "53100": ("database_full", "the database has no room left on its disk; nothing was changed"),
+    "53300": ("database_busy", "the database has no connection left"),
+    "57014": ("database_slow", "the database took too long to answer"),
+}
+"""What a database that is there says of itself, by SQLSTATE."""
+
 
 def responses(*statuses: int) -> dict[int, ResponseSpec]:
     """The problem answers of a route, for OpenAPI; 401, 403, 429 and 503 always belong to it."""
@@ -157,9 +164,7 @@ def _database(_: Request[Any, Any, Any], exc: psycopg.Error) -> Response[bytes]:
         )
     if isinstance(exc, psycopg.OperationalError | psycopg.InterfaceError):
         log.warning("database.away", sqlstate=state, error=_first_line(exc))
-        if state == "57014":
-            return _away("database_slow", "the database took too long to answer")
-        return _away("database_away", "the database is not to be reached")
+        return _away(*_TROUBLES.get(state, ("database_away", "the database is not to be reached")))
     log.error("database.unforeseen", sqlstate=state, error=_first_line(exc), exc_info=exc)
     return answer(500, code="internal", detail="the request failed inside; the server's log has the reason")
 

@@ -13,6 +13,7 @@ from bench.parts import (
     fairness,
     flat,
     forecast,
+    fuzz,
     latency,
     model,
     nodes,
@@ -50,5 +51,6 @@ LONG: Mapping[str, Callable[[Server, Size], Findings]] = {
     "outage": outage.measure,
     "trace": trace.measure,
     "chaos": chaos.measure,
+    "fuzz": fuzz.measure,
 }
 """Not a speed but a long look, half an hour the longest: only when named."""

@@ -104,7 +104,7 @@ def _page(found: dict[str, float], details: Details, shown: Sequence[str]) -> st
             "    make bench                        # everything, full size",
             "    make bench QUICK=1                # fewer rounds, smaller clutter",
             '    make bench PARTS="drain flat"     # only these; the other numbers stay',
-            "    make bench PARTS=soak             # half an hour; this, outage, trace and chaos run only when they are named",
+            "    make bench PARTS=soak             # half an hour; this, outage, trace, chaos and fuzz run only when they are named",
             "",
             "| ratio | now | should be | what it is |",
             "| --- | --- | --- | --- |",

@@ -67,6 +67,8 @@ class Size:
     outage_s: float
     chaos_seeds: int
     trace_claims: int
+    fuzz_examples: int
+    """Bad requests of each kind."""
 
 
 FULL = Size(
@@ -107,6 +109,7 @@ FULL = Size(
     outage_s=300.0,
     chaos_seeds=200,
     trace_claims=10_000,
+    fuzz_examples=5_000,
 )
 QUICK = Size(
     rounds=3,
@@ -146,6 +149,7 @@ QUICK = Size(
     outage_s=60.0,
     chaos_seeds=20,
     trace_claims=2_000,
+    fuzz_examples=1_000,
 )
 TINY = Size(
     rounds=1,
@@ -185,4 +189,5 @@ TINY = Size(
     outage_s=5.0,
     chaos_seeds=2,
     trace_claims=50,
+    fuzz_examples=50,
 )

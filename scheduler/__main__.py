@@ -17,13 +17,17 @@ import structlog
 from procrastinate.exceptions import ConnectorException
 from psycopg_pool import ConnectionPool
 
+from queue_schema.calls.connection import Connection, keepalive
 from queue_schema.signals import with_trace
-from scheduler.chores import build
+from scheduler.chores import LOOK_S, SILENCE_S, build
 from scheduler.outside import Outside
 from scheduler.settings import SchedulerSettings
 
 log = structlog.get_logger()
 _RETRY_S = 1.0
+_CHORE_S = 20.0
+"""How long the database may work on a chore without a word. One that takes longer ends there all the same, and the next
+finds it done."""
 
 
 def main() -> int:
@@ -50,7 +54,15 @@ def main() -> int:
         parser.error(str(exc))
     with (
         ConnectionPool(
-            settings.database_url, min_size=1, max_size=4, kwargs={"autocommit": True}, open=False
+            settings.database_url,
+            connection_class=Connection,
+            min_size=1,
+            max_size=4,
+            kwargs={"autocommit": True, **keepalive(SILENCE_S)},
+            check=_check,
+            # The pool doubles its pauses while a try to connect fails; whoever asks after it gave up makes it begin anew.
+            reconnect_timeout=SILENCE_S,
+            open=False,
         ) as pool,
         httpx.Client(
             timeout=settings.webhook_timeout_s,
@@ -61,6 +73,13 @@ def main() -> int:
     ):
         asyncio.run(_run(settings, pool, client))
     return 0
+
+
+def _check(conn: Connection) -> None:
+    """Before each chore: one that died with the database, or that its other end forgot, is replaced."""
+    conn.patience_s = LOOK_S
+    ConnectionPool.check_connection(conn)
+    conn.patience_s = _CHORE_S
 
 
 async def _run(settings: SchedulerSettings, pool: ConnectionPool[Any], client: httpx.Client) -> None:

@@ -12,9 +12,10 @@ import httpx
 import procrastinate
 import structlog
 from procrastinate.jobs import Status
-from psycopg_pool import ConnectionPool
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from queue_schema.calls import agents, chores, erasures, questions
+from queue_schema.calls.connection import AsyncConnection, keepalive
 from queue_schema.migrate import CHORES_SCHEMA
 from scheduler.settings import SchedulerSettings
 from scheduler.ticks import make_due
@@ -29,6 +30,22 @@ EVERY_5_S = "* * * * * */5"
 EVERY_MINUTE = "* * * * * 30"
 HOURLY = "7 * * * * 0"
 BATCH = 1000
+SILENCE_S = 10.0
+"""How long the database's host may be silent before we connect anew."""
+LOOK_S = 2.0
+"""How long a look at a connection may take, before it is used: a pool may have several to look at."""
+
+
+async def _check(conn: AsyncConnection) -> None:
+    """Before procrastinate's own statements, which are short. Its LISTEN may be silent for ever: it polls, too."""
+    conn.patience_s = LOOK_S
+    await AsyncConnectionPool.check_connection(conn)
+    conn.patience_s = SILENCE_S
+
+
+def _pool(**settings: Any) -> AsyncConnectionPool[Any]:
+    """As procrastinate would make it, with connections and a look of ours."""
+    return AsyncConnectionPool(**{**settings, "connection_class": AsyncConnection, "check": _check})
 
 
 def build(settings: SchedulerSettings, pool: ConnectionPool[Any], client: httpx.Client) -> procrastinate.App:
@@ -42,7 +59,8 @@ def build(settings: SchedulerSettings, pool: ConnectionPool[Any], client: httpx.
     app = procrastinate.App(
         connector=procrastinate.PsycopgConnector(
             conninfo=settings.database_url,
-            kwargs={"options": f"-c search_path={CHORES_SCHEMA},pg_catalog"},
+            pool_factory=_pool,
+            kwargs={"options": f"-c search_path={CHORES_SCHEMA},pg_catalog", **keepalive(SILENCE_S)},
         )
     )
 

@@ -1,16 +1,18 @@
 """Deliver what `fleet.webhook_deliveries` holds: signed after the Standard Webhooks specification, retried by the table.
 
 The network is never waited for inside a transaction (I5): a delivery is taken, sent, and then recorded. A scheduler
-killed between the two sends it again a minute later, under the same `webhook-id`.
+killed between the two sends it again a minute later, under the same `webhook-id`. The time it is signed with is the
+database's: receivers refuse what is minutes off, and this machine's clock may be (I4).
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import msgspec
+import psycopg
 import structlog
 from psycopg_pool import ConnectionPool
 from standardwebhooks import Webhook as Signer
@@ -31,18 +33,26 @@ def deliver_due(pool: ConnectionPool[Any], client: httpx.Client) -> int:
     while True:
         with pool.connection() as conn:
             due = chores.due_webhooks(conn)
-        if not due:
-            return delivered
+            if not due:
+                return delivered
+            ahead = _ahead(conn)
         for webhook in due:
-            ok, detail = _send(client, webhook)
+            ok, detail = _send(client, webhook, datetime.now(UTC) - ahead)
             with pool.connection() as conn:
                 chores.webhook_done(conn, webhook.delivery_id, delivered=ok, detail=detail)
             delivered += ok
 
 
-def _send(client: httpx.Client, webhook: Webhook) -> tuple[bool, str]:
+def _ahead(conn: psycopg.Connection[Any]) -> timedelta:
+    """By how much the clock of this machine is ahead of the database's."""
+    row = conn.execute("select clock_timestamp()").fetchone()
+    assert row is not None
+    there: datetime = row[0]
+    return datetime.now(UTC) - there
+
+
+def _send(client: httpx.Client, webhook: Webhook, now: datetime) -> tuple[bool, str]:
     body = msgspec.json.encode(webhook.body).decode()
-    now = datetime.now(UTC)
     message_id = f"delivery_{webhook.delivery_id}"
     headers = {
         "content-type": "application/json",

@@ -60,13 +60,20 @@ def look(conn: Conn, journal: Journal) -> None:
                        + (select count(*) from fleet.leases as l where l.job_id = j.job_id) <> 1),
                (select count(*) from fleet.v_devices as d where d.booked_mib > d.total_mib),
                (select count(*) from fleet.artifacts as a join fleet.jobs as j on j.job_id = a.job_id
-                 where j.outcome is distinct from 'succeeded')
+                 where j.outcome is distinct from 'succeeded'),
+               (select count(*) from (select from fleet.sessions as s where s.ended_at is null
+                                       group by s.node_id having count(*) > 1) as twins)
         """
     ).fetchone()
     assert row is not None
     for count, what in zip(
         row,
-        ("jobs in no place or in two", "devices overbooked", "outputs shown before their completion"),
+        (
+            "jobs in no place or in two",
+            "devices overbooked",
+            "outputs shown before their completion",
+            "names that two machines have at once",
+        ),
         strict=True,
     ):
         if count:

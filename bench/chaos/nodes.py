@@ -27,15 +27,39 @@ RAM_MIB = 2000
 BEAT_S = 0.25
 FROZEN_S = (1.05, 1.6)
 """Longer than a lease."""
+TWIN_S = 0.05
+"""Between two tries to join under a name that another machine has."""
 FAULTS = ("freeze", "freeze", "die", "cut", "repeat", "overlap", "leave")
+TWIN_FAULTS = (*FAULTS, "leave", "leave", "leave", "leave")
 
 
 class Node(threading.Thread):
     """One host. Its own thread works; a second one beats."""
 
-    def __init__(self, url: str, name: str, chance: random.Random, journal: Journal) -> None:
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        chance: random.Random,
+        journal: Journal,
+        *,
+        machine: str,
+        has_twin: bool = False,
+    ) -> None:
+        """Join.
+
+        Args:
+            url: Of the database, as superuser.
+            name: Of the node; another machine may use it, too.
+            chance: Decides what it does and suffers.
+            journal: Told what it was answered.
+            machine: Which one it is: whoever has the name keeps it from the others, as long as it is heard of.
+            has_twin: Another one uses this name, so it leaves and falls silent more often.
+        """
         super().__init__(name=name, daemon=True)
         self._url = url
+        self._machine = machine
+        self._has_twin = has_twin
         self._chance = chance
         self._journal = journal
         self._running: dict[UUID, Claimed] = {}
@@ -65,7 +89,7 @@ class Node(threading.Thread):
     def _step(self) -> None:
         fault = None
         if not self.calm.is_set() and self._chance.random() < 0.5:
-            fault = self._chance.choice(FAULTS)
+            fault = self._chance.choice(TWIN_FAULTS if self._has_twin else FAULTS)
         try:
             claimed = self._claim(twice=fault == "repeat")
             if fault == "overlap":
@@ -147,15 +171,30 @@ class Node(threading.Thread):
     def _leave(self) -> None:
         agents.leave(self._conn, self._agent.session)
         self._running.clear()
+        if self._has_twin:
+            time.sleep(2 * TWIN_S)
         self._join_again()
 
     def _join_again(self) -> None:
         self._agent.conn = self._conn
         # What came along and is not known is not named in beats, and so goes back after two of them (I14).
-        self._again(self._agent.join)
+        self._until_free(lambda: self._again(self._agent.join))
 
     def _joined(self) -> Agent:
-        return Agent(self._conn, self.name, ram_mib=RAM_MIB, slots=8)
+        joined = self._until_free(
+            lambda: Agent(self._conn, self.name, ram_mib=RAM_MIB, slots=8, instance=self._machine)
+        )
+        assert joined is not None
+        return joined
+
+    def _until_free(self, join: Callable[[], T]) -> T | None:
+        """Join, as often as it takes for a twin to fall silent or leave; None: it is over, and we never did."""
+        while not self.over.is_set():
+            try:
+                return join()
+            except NodeNameTaken:
+                time.sleep(TWIN_S)
+        return None
 
     def _connect(self) -> psycopg.Connection[Any]:
         return psycopg.connect(self._url, autocommit=True)

@@ -53,8 +53,15 @@ def play(url: str, seed: int) -> list[str]:
         submitted = clients.submit(conn, project, [_job(chance) for _ in range(JOBS)])
         jobs = [job.job_id for job in submitted]
         nodes = [
-            Node(url, f"node-{at}", random.Random(seed * 1000 + at), journal)  # noqa: S311
-            for at in range(NODES)
+            Node(
+                url,
+                name,
+                random.Random(seed * 1000 + at),  # noqa: S311
+                journal,
+                machine=f"machine-{at}",
+                has_twin=names(seed).count(name) > 1,
+            )
+            for at, name in enumerate(names(seed))
         ]
         over = threading.Event()
         calm = threading.Event()
@@ -83,6 +90,12 @@ def play(url: str, seed: int) -> list[str]:
             for thread in threads:
                 thread.join()
         return violations(conn, jobs, journal)
+
+
+def names(seed: int) -> list[str]:
+    """Of the nodes. In every second schedule two machines have one name, and it changes hands."""
+    twins = seed % 2 == 1
+    return [f"node-{0 if twins and at == 1 else at}" for at in range(NODES)]
 
 
 def _prepare(conn: psycopg.Connection[Any]) -> UUID:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 
-from bench.chaos.schedule import NotAtRest, play
+from bench.chaos.schedule import NODES, NotAtRest, names, play
 from tests.support.planting import Change, planting
 from tests.support.reset import Pristine
 
@@ -23,6 +24,23 @@ PATIENCE = 12
 def test_a_schedule_of_faults_violates_nothing(database_url: str, seed: int):
     """Nothing lost, settled twice or overbooked, no stale write, no output before its time, nobody declared dead."""
     assert play(database_url, seed) == []
+    if len(set(names(seed))) < NODES:
+        assert _handed_on(database_url) >= 2
+
+
+def _handed_on(url: str) -> int:
+    """How often a name went from one machine to another."""
+    with psycopg.connect(url) as conn:
+        row = conn.execute(
+            """
+            select count(*) from (
+              select s.instance, lag(s.instance) over (partition by s.node_id order by s.joined_at) as before
+                from fleet.sessions as s) as x
+             where x.instance <> x.before
+            """
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 @pytest.fixture
@@ -50,6 +68,9 @@ BUGS: dict[str, list[tuple[str, list[Change]]]] = {
                 ("v_silent := v_silent[:p_limit];", "v_silent := v_silent[:p_limit]; perform pg_sleep(0.7);"),
             ],
         )
+    ],
+    "a name given to a second live machine": [
+        ("join_v1", [("if v_beat > v_now - make_interval(secs => v_set.lease_s) then", "if false then")])
     ],
     # By the job alone: whoever has it now, the late result is taken for his.
     "a blind settle after an outage": [("_succeed", [_SESSION, ("and l.token = i.token\n", "\n")])],

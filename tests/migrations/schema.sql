@@ -2361,7 +2361,7 @@ CREATE FUNCTION fleet.heartbeat_v1(p_session uuid, p_secret text, p_tokens uuid[
 CREATE FUNCTION fleet.join_v1(p_declared jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <6ec58c2d8fca7b1f3bf15abf3841afd4>;
+    AS <215f0cb635c7990a0cc40ada0b53e43f>;
 
 --
 -- Name: label_node_v1(text, jsonb, jsonb); Type: FUNCTION; Schema: fleet; Owner: -

@@ -22,6 +22,7 @@ from queue_schema.calls.schedules import Schedule
 from queue_schema.shapes import Submission
 from queue_schema.states import Cause
 from scheduler.settings import SchedulerSettings
+from tests.agent.proxy import Proxy
 from tests.support.verbs import Agent, Project
 
 pytestmark = pytest.mark.timeout(120)
@@ -266,3 +267,20 @@ def test_connections_are_named_by_nobody_else(database_url: str):
         conn.execute("select count(*) from chores.procrastinate_jobs")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             conn.execute("select fleet.submit_v1(gen_random_uuid(), '[]')")
+
+
+def test_a_scheduler_gives_up_forgotten_connections(conn, database_url: str, start):
+    """Their other end acknowledges all and passes nothing on: the chores go on over new ones."""
+    proxy = Proxy(database_url)
+    scheduler = start({"ARGOSY_DATABASE_URL": proxy.url})
+
+    def reaped() -> Any:
+        return conn.execute("select ran_at from fleet.v_reaper").fetchone()[0]
+
+    until(reaped)
+    proxy.forget()
+    before = conn.execute("select clock_timestamp()").fetchone()[0]
+    until(lambda: reaped() > before, 60)
+    scheduler.terminate()
+    scheduler.wait(30)
+    proxy.close()

@@ -262,6 +262,19 @@ def test_who_fell_asleep_at_that_moment_is_woken_after(database_url, conn, proje
     assert told(conn) == ["node-1"]
 
 
+def test_a_session_that_was_replaced_is_not_woken(conn, project: Project, agent: Agent):
+    """It slept when its agent was killed; the agent's next life is told, not the one that hears nothing."""
+    agent.claim(waiting=True)
+    agent.join()
+    agent.claim(waiting=True)
+    project.submit()
+
+    assert told(conn) == ["node-1"]
+    assert conn.execute("select array_agg(session_id) from fleet.idle_sessions").fetchone() == (
+        [agent.session.session_id],
+    )
+
+
 def told(conn) -> list[str]:
     """Nodes that were woken and have not claimed since."""
     return [

@@ -76,6 +76,8 @@ begin
          sha256(convert_to(v_secret, 'UTF8')), v_now;
   insert into fleet.session_beats (session_id, beat_at) values (v_session, v_now);
   update fleet.leases as l set session_id = v_session, unnamed = 0 where l.session_id = v_old.session_id;
+  -- Whoever is dead would be woken first, as the one who has been there longest, and the wake be lost.
+  delete from fleet.idle_sessions as i where i.session_id = v_old.session_id;
 
   return jsonb_build_object(
     'session_id', v_session, 'secret', v_secret, 'lease_s', v_set.lease_s, 'heartbeat_s', v_set.heartbeat_s,
