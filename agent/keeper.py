@@ -98,8 +98,6 @@ class Keeper(threading.Thread):
         while not self._stopping:
             self._beat_now = False
             self._moved_at = began = time.monotonic()
-            # A connection whose other end forgot about us costs a third of the lease, not the lease.
-            self._line.answer_s = max(2.0, self._membership.terms.lease_s / 3)
             try:
                 self._line.do(self._round)
                 self._reached()
@@ -129,6 +127,8 @@ class Keeper(threading.Thread):
             with self._patient():
                 self._membership.join(conn)
             self._look()
+        # A connection whose other end forgot about us costs a third of the lease, not the lease.
+        self._line.answer_s = conn.patience_s = max(2.0, self._membership.terms.lease_s / 3)
         session = self._membership.session
         with self._patient():
             self._listen(conn, agents.channel_of(session))

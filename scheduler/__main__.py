@@ -27,7 +27,7 @@ log = structlog.get_logger()
 _RETRY_S = 1.0
 _CHORE_S = 20.0
 """How long the database may work on a chore without a word. One that takes longer ends there all the same, and the next
-finds it done."""
+tick finds it done."""
 
 
 def main() -> int:
@@ -77,7 +77,7 @@ def main() -> int:
 
 def _check(conn: Connection) -> None:
     """Before each chore: one that died with the database, or that its other end forgot, is replaced."""
-    conn.patience_s = LOOK_S
+    conn.patience_s, conn.cancels = LOOK_S, False
     ConnectionPool.check_connection(conn)
     conn.patience_s = _CHORE_S
 

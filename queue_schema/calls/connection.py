@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg
 
 T = TypeVar("T")
+_CANCEL_S = 1.0
+"""How long we try to end what we no longer wait for: else those who ask again would pile up in PostgreSQL."""
 
 
 def keepalive(silence_s: float) -> dict[str, Any]:
@@ -32,6 +35,8 @@ class Connection(psycopg.Connection[Any]):
 
     patience_s: float | None = None
     """None: for ever, as libpq does."""
+    cancels: bool = True
+    """Whether what is given up is cancelled; else PostgreSQL goes on with it to its end."""
 
     def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
         """As psycopg's, within our patience.
@@ -44,6 +49,9 @@ class Connection(psycopg.Connection[Any]):
         try:
             return super().wait(_within(gen, self.patience_s), *args, **kwargs)
         except _NoAnswer as exc:
+            if self.cancels:
+                with suppress(psycopg.Error):
+                    self.cancel_safe(timeout=_CANCEL_S)
             self.pgconn.finish()
             raise psycopg.OperationalError(f"no answer within {self.patience_s:g} s") from exc
 
@@ -64,6 +72,8 @@ class AsyncConnection(psycopg.AsyncConnection[Any]):
         try:
             return await super().wait(_within(gen, self.patience_s), *args, **kwargs)
         except _NoAnswer as exc:
+            with suppress(psycopg.Error):
+                await self.cancel_safe(timeout=_CANCEL_S)
             self.pgconn.finish()
             raise psycopg.OperationalError(f"no answer within {self.patience_s:g} s") from exc
 
