@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from requests.exceptions import InvalidHeader
 from schemathesis import GenerationMode
@@ -115,6 +115,9 @@ def test_no_range_makes_a_5xx(api: Api, answers: Answers) -> None:
     path = f"/v1/blobs/{client.post('/v1/blobs', content=FILE).json()['sha256']}"
 
     @_BOUNDED
+    @example(wanted="bytes=0-1", known=None)
+    @example(wanted=f"bytes={len(FILE)}-", known=None)
+    @example(wanted="bytes", known=None)
     @given(wanted=_RANGES, known=st.none() | _RANGES)
     def run(wanted: str, known: str | None) -> None:
         headers = {
@@ -236,6 +239,7 @@ def test_no_schedule_makes_a_5xx_and_what_was_taken_can_be_read(api: Api, answer
     client = api.client()
 
     @_BOUNDED
+    @example(schedule={"name": "one", "cron": "0 3 * * *", "jobs": [{"kind": "noop"}]})
     @given(
         schedule=st.fixed_dictionaries(
             {
