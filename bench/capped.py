@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -30,20 +30,22 @@ class _Taken(msgspec.Struct, frozen=True):
     token: UUID
 
 
-@dataclass(frozen=True)
+@dataclass
 class Crowd:
     """What a crowd of claimers came to."""
 
-    tries: int
+    tries: int = 0
     """Claims that were made."""
-    claimed: int
+    claimed: int = 0
     """Jobs they gave."""
-    most_running: int
+    most_running: int = 0
     """Of the project, in any committed state that was seen: one is looked at after each claim."""
 
 
 def crowd(url: str, *, cap: int, claimers: int, tries: int) -> Crowd:
     """Let claimers claim one to three jobs, look, and complete them, until so many claims were made together.
+
+    And until they gave ten times the cap: who finds the row of the caps locked gets nothing, and most do.
 
     Args:
         url: Of a migrated database that nobody has used.
@@ -54,32 +56,36 @@ def crowd(url: str, *, cap: int, claimers: int, tries: int) -> Crowd:
     with psycopg.connect(url, autocommit=True) as conn:
         project = Project(conn, NAME)
         admin.set_project(conn, NAME, max_running=cap)
-        project.submit_many([noop() for _ in range(min(3 * tries, 10_000))])
+        project.submit_many([noop() for _ in range(min(3 * max(tries, 10 * cap), 10_000))])
         members = [wide_node(conn, f"claimer-{number}", slots=3) for number in range(claimers)]
-        return asyncio.run(_all(url, project.id, members, tries))
+        found = Crowd()
+        asyncio.run(
+            _all(url, project.id, members, lambda: found.tries < tries or found.claimed < 10 * cap, found)
+        )
+        return found
 
 
-async def _all(url: str, project: UUID, members: list[Agent], tries: int) -> Crowd:
-    left = iter(range(tries))
-    found = await asyncio.gather(*(_one(url, project, member, left) for member in members))
-    return Crowd(tries, sum(claimed for claimed, _ in found), max(most for _, most in found))
+async def _all(
+    url: str, project: UUID, members: list[Agent], goes_on: Callable[[], bool], found: Crowd
+) -> None:
+    await asyncio.gather(*(_one(url, project, member, goes_on, found) for member in members))
 
 
-async def _one(url: str, project: UUID, member: Agent, left: Iterator[int]) -> tuple[int, int]:
-    session, claimed, most = member.session, 0, 0
+async def _one(url: str, project: UUID, member: Agent, goes_on: Callable[[], bool], found: Crowd) -> None:
+    session = member.session
     chance = random.Random(member.node)  # noqa: S311  # mixing requests
     conn = await asyncpg.connect(url)
     try:
-        for _ in left:
+        while goes_on():
+            found.tries += 1
             sample = msgspec.json.encode(member.sample()).decode()
             want = chance.randint(1, 3)
             answer = await conn.fetchval(_CLAIM, session.session_id, session.secret, uuid4(), sample, want)
             taken = msgspec.json.decode(answer, type=list[_Taken])
-            most = max(most, await conn.fetchval(_RUNNING, project))
-            claimed += len(taken)
+            found.most_running = max(found.most_running, await conn.fetchval(_RUNNING, project))
+            found.claimed += len(taken)
             if taken:
                 items = msgspec.json.encode(taken).decode()
                 await conn.fetchval(_COMPLETE, session.session_id, session.secret, items)
     finally:
         conn.terminate()
-    return claimed, most
