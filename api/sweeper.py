@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import psycopg
 import structlog
@@ -17,6 +18,8 @@ from queue_schema.calls.erasures import Blob
 log = structlog.get_logger(__name__)
 
 _UPLOADS_S = 3600.0
+_HELD_S = 300.0
+"""Files are ours to remove for ten minutes; after half of that nobody begins."""
 
 
 async def sweep_for_ever(services: Services) -> None:
@@ -47,17 +50,21 @@ async def remove_some(services: Services) -> int:
         with services.pool.connection() as conn:
             return erasures.remove_blobs(conn)
 
-    taken = await run_sync(take)
-    for blob in taken:
+    until = time.monotonic() + _HELD_S
+    removed_now: list[Blob] = []
+    for blob in await run_sync(take):
+        if time.monotonic() > until:
+            break
         await services.store.remove(blob.project_id, blob.sha256)
+        removed_now.append(blob)
 
     def removed() -> int:
         with services.pool.connection() as conn:
-            return erasures.blobs_removed(conn, taken)
+            return erasures.blobs_removed(conn, removed_now)
 
-    if taken:
+    if removed_now:
         log.info("store.removed", files=await run_sync(removed))
-    return len(taken)
+    return len(removed_now)
 
 
 async def _sweep_uploads(services: Services) -> None:

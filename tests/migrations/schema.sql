@@ -1153,7 +1153,7 @@ CREATE FUNCTION fleet._expire_blobs(p_before timestamp with time zone, p_limit i
 CREATE FUNCTION fleet._find_erased(p_erasure fleet.erasures, p_limit integer) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <3d9646196cc2d13086741460683dd751>;
+    AS <5e110776a25759ea3712a27de6f678f0>;
 
 --
 -- Name: _find_on(fleet.erasures, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1540,7 +1540,7 @@ CREATE FUNCTION fleet._requeue(p_project uuid, p_jobs uuid[]) RETURNS jsonb
 CREATE FUNCTION fleet._reserve(p_project uuid, p_sha256 text, p_size bigint, p_media_type text, p_job uuid) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <725f456a329cb7e1dca02af86884309d>;
+    AS <498a535f29e067469a99fbf2236cc4ad>;
 
 --
 -- Name: _reshape(bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2246,7 +2246,7 @@ CREATE FUNCTION fleet.erase_on_v1(p_limit integer) RETURNS jsonb
 CREATE FUNCTION fleet.erase_v1(p_project uuid, p_what jsonb, p_key uuid DEFAULT NULL::uuid) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <5e88bb36f3133022dbe4daf4b9e572b0>;
+    AS <036873104c1b9f80e2e2b07c405f2869>;
 
 --
 -- Name: erased_v1(uuid, text, uuid, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2264,7 +2264,7 @@ CREATE FUNCTION fleet.erased_v1(p_session uuid, p_secret text, p_erasure uuid, p
 CREATE FUNCTION fleet.erasures_v1(p_session uuid, p_secret text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <fed532d58c8671519fded420063c3e84>;
+    AS <ae0967acf89cf72dd88fbffe95380183>;
 
 --
 -- Name: eta_v1(uuid, uuid, double precision); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2535,9 +2535,9 @@ CREATE FUNCTION fleet.release_v1(p_session uuid, p_secret text, p_items jsonb) R
 --
 
 CREATE FUNCTION fleet.remove_blobs_v1(p_limit integer) RETURNS jsonb
-    LANGUAGE sql SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <bc199cca47c30764f78f6660ee4e75d8>;
+    AS <6878f95bacdf04e33e0b0d6a529e3c9c>;
 
 --
 -- Name: report_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -3358,7 +3358,7 @@ COMMENT ON COLUMN fleet.blobs.visible IS 'False while only a running attempt kno
 -- Name: COLUMN blobs.created_at; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON COLUMN fleet.blobs.created_at IS 'Stored, last of all; of what is stored again within a day, the first time.';
+COMMENT ON COLUMN fleet.blobs.created_at IS 'Stored, the last time; of what jobs store again within a day, the first time.';
 
 --
 -- Name: COLUMN blobs.made_by; Type: COMMENT; Schema: fleet; Owner: -
@@ -7066,6 +7066,12 @@ CREATE INDEX erasure_files_by_blob ON fleet.erasure_files USING btree (project_i
 --
 
 CREATE INDEX erasure_nodes_open ON fleet.erasure_nodes USING btree (node_id) WHERE (confirmed_at IS NULL);
+
+--
+-- Name: erasures_asked; Type: INDEX; Schema: fleet; Owner: -
+--
+
+CREATE UNIQUE INDEX erasures_asked ON fleet.erasures USING btree (project_id, md5((asked)::text)) WHERE (state <> 'done'::text);
 
 --
 -- Name: erasures_by_project; Type: INDEX; Schema: fleet; Owner: -

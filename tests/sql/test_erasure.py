@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from queue_schema.calls.erasures import Dropped, Wanted
 from queue_schema.errors import BadRequest, Conflict, NotFound
 from queue_schema.receipts import Receipt, receipt
 from queue_schema.shapes import Artifact, Claimed, Input, LogChunk, Released, Report, Submission
+from tests.agent.waiting import eventually
 from tests.support.clock import Clock
 from tests.support.verbs import Agent, Conn, Project
 
@@ -213,17 +215,17 @@ def test_a_submission_that_was_under_way_is_found(shop: Shop, database_url: str)
 def test_words_go_and_the_facts_stay(shop: Shop):
     """Whoever looks at the job sees that it ran, and for how long; not what anybody wrote."""
     job = shop.submit(
-        PHOTO, name="Ada", params={"prompt": "Ada"}, tags={"who": "ada"}, webhook="http://x/hook", retries=1
+        PHOTO, name="Zoe", params={"prompt": "Zoe"}, tags={"who": "zoe"}, webhook="http://x/hook", retries=1
     )
     claimed = shop.agent.claim_one()
     agents.report(
         shop.conn,
         shop.agent.session,
         [
-            Report(job, claimed.token, step=1, message="Ada", logs=[LogChunk("stdout", "Ada is here\n")]),
+            Report(job, claimed.token, step=1, message="Zoe", logs=[LogChunk("stdout", "Zoe is here\n")]),
         ],
     )
-    shop.agent.fail(claimed, message="Ada has no face")
+    shop.agent.fail(claimed, message="Zoe has no face")
     shop.conn.execute("update fleet.waiting set run_at = '-infinity'")
     chores.promote(shop.conn)
     shop.run(MODEL)
@@ -240,7 +242,7 @@ def test_words_go_and_the_facts_stay(shop: Shop):
         ]
         for table in tables:
             rows = cursor.execute(f"select t::text from {table} as t").fetchall()
-            assert not [row for row in rows if "ada" in row[0].lower()], table
+            assert not [row for row in rows if "zoe" in row[0].lower()], table
     row = shop.project.row(job)
     assert (row["state"], row["attempts"], row["params"], row["inputs"]) == ("succeeded", 2, {}, {})
     with pytest.raises(Conflict, match="was erased"):
@@ -366,3 +368,55 @@ def test_bad_requests_are_refused(
 def test_asked_again_it_is_the_same(shop: Shop):
     """A client that did not hear the answer asks again."""
     assert shop.erase(files=[PHOTO]) == shop.erase(files=[PHOTO])
+
+
+def test_a_shared_upload_that_a_job_passes_through_stays(shop: Shop):
+    """And with it all that others made of it."""
+    shop.submit(BASE, tags={"customer": "bob"})
+    picture = "55" * 32
+    shop.run(picture)
+    shop.submit(BASE, tags={"customer": "ada"})
+    shop.run(BASE)
+
+    found = shop.finish(shop.erase(tags={"customer": "ada"}))
+
+    assert (found.jobs, found.files) == (1, 0)
+    assert shop.seen() == {PHOTO, BASE, picture}
+
+
+def test_a_job_on_a_file_that_came_again_is_not_meant(shop: Shop):
+    """The new upload is a new wish, and so is the job."""
+    erasure = shop.erase(files=[PHOTO])
+    clients.reserve_blob(shop.conn, shop.project.id, sha256=PHOTO, size=100, media_type="image/png")
+    clients.put_blob(shop.conn, shop.project.id, sha256=PHOTO, size=100, media_type="image/png")
+    again = shop.submit(PHOTO)
+
+    assert shop.finish(erasure).jobs == 0
+    assert shop.project.state(again) == "ready"
+
+
+def test_an_upload_that_a_schedule_reads_too_stays(shop: Shop):
+    """It has had no tick yet."""
+    nightly = schedules.Schedule(
+        "nightly", "@hourly", [Submission(kind="noop", inputs={"x": Input(sha256=BASE)})]
+    )
+    schedules.create(shop.conn, shop.project.id, nightly, next_tick=datetime.now(UTC))
+    shop.submit(PHOTO, BASE, tags={"customer": "ada"})
+    shop.run(MODEL)
+
+    found = shop.finish(shop.erase(tags={"customer": "ada"}))
+
+    assert (found.files, found.shared, found.schedules) == (2, 1, 0)
+    assert shop.seen() == {BASE}
+
+
+def test_the_same_request_twice_at_once_is_one(shop: Shop, database_url: str):
+    """The second waits for the first, and gets its answer."""
+    waits = "select from pg_stat_activity where wait_event_type = 'Lock' and query like '%erase_v1%'"
+    with psycopg.connect(database_url) as first, psycopg.connect(database_url, autocommit=True) as looking:
+        erasure = erasures.erase(first, shop.project.id, Wanted(files=[PHOTO])).erasure_id
+        with ThreadPoolExecutor(1) as pool:
+            second = pool.submit(shop.erase, files=[PHOTO])
+            eventually(lambda: looking.execute(waits).fetchone() is not None)
+            first.commit()
+            assert second.result() == erasure

@@ -51,7 +51,7 @@ begin
   end if;
 
   select e.* into v_erasure from fleet.erasures as e
-   where e.project_id = p_project and e.state <> 'done' and e.asked = v_asked;
+   where e.project_id = p_project and e.state <> 'done' and md5(e.asked::text) = md5(v_asked::text);
   if found then
     return jsonb_build_object('erasure_id', v_erasure.erasure_id);
   end if;
@@ -68,12 +68,18 @@ begin
   end if;
 
   insert into fleet.erasures (project_id, key_id, asked, asked_at) values (p_project, p_key, v_asked, fleet.now())
+      on conflict (project_id, md5(asked::text)) where state <> 'done' do nothing
   returning * into v_erasure;
+  if not found then  -- the same request came twice, and the other one was quicker
+    return fleet.erase_v1(p_project, p_what, p_key);
+  end if;
   insert into fleet.erasure_files (erasure_id, project_id, sha256, size)
   select v_erasure.erasure_id, p_project, b.sha256, b.size
     from fleet.blobs as b where b.project_id = p_project and b.sha256 = any(v_files);
+  update fleet.blobs as b set visible = false, leaving_at = 'infinity'
+   where b.project_id = p_project and b.sha256 = any(v_files) and b.leaving_at is null;
   for v_round in 1 .. 8 loop  -- each goes a job further down from what is asked for
-    exit when fleet._find_erased(v_erasure, 1000) = 0;
+    exit when fleet._find_erased(v_erasure, 1000) = 0 or clock_timestamp() > statement_timestamp() + interval '3 s';
   end loop;
   return jsonb_build_object('erasure_id', v_erasure.erasure_id);
 end
@@ -84,7 +90,8 @@ $$;
 -- Returns  how much was new: when nothing is, all is found
 --
 -- A job is meant if it is asked for, or reads what is to go. A file is meant if it is asked for, or such a job made it, or only
--- jobs asked for read it; one that a job also made which is not meant, stays: the same picture may be somebody else's.
+-- jobs asked for read it. What a client had stored before such a job made the same, or what a job made as well that is not
+-- meant, stays: the same picture may be somebody else's. So does what was stored again since.
 create function fleet._find_erased(p_erasure fleet.erasures, p_limit integer)
   returns bigint
   language plpgsql
@@ -105,7 +112,11 @@ begin
        and j.erasure_id is null
        and ((j.created_at <= p_erasure.asked_at and (v_all or j.tags @> v_tags))
             or exists (select from jsonb_each(nullif(j.inputs, 'null')) as i (name, file)
-                        where i.file ->> 'sha256' in (select f.sha256 from fleet.erasure_files as f where f.erasure_id = v_id)
+                        where i.file ->> 'sha256' in (select f.sha256 from fleet.erasure_files as f
+                                                       where f.erasure_id = v_id
+                                                         and not exists (select from fleet.blobs as b
+                                                                          where (b.project_id, b.sha256) = (f.project_id, f.sha256)
+                                                                            and b.visible))
                            or (i.file ->> 'job')::uuid in (select x.job_id from fleet.jobs as x where x.erasure_id = v_id)))
      order by j.job_id
      limit p_limit
@@ -120,21 +131,30 @@ begin
     select b.sha256 from fleet.jobs as j join fleet.blobs as b on b.made_by = j.job_id
      where j.erasure_id = v_id and b.project_id = p_erasure.project_id
   ),
-  read (sha256, alone) as (
-    select i.file ->> 'sha256',
-           bool_and(j.erasure_id is not distinct from v_id or (j.created_at <= p_erasure.asked_at and j.tags @> v_tags) is true)
+  reader (inputs, asked, meant) as (
+    select j.inputs, (j.created_at <= p_erasure.asked_at and j.tags @> v_tags) is true, j.erasure_id is not distinct from v_id
       from fleet.jobs as j
-     cross join lateral jsonb_each(nullif(j.inputs, 'null')) as i (name, file)
-     where v_tags is not null and j.project_id = p_erasure.project_id and i.file ? 'sha256'
+     where v_tags is not null and j.project_id = p_erasure.project_id
+     union all
+    select e.job -> 'inputs', (s.created_at <= p_erasure.asked_at and e.job -> 'tags' @> v_tags) is true, false
+      from fleet.schedules as s
+     cross join lateral jsonb_array_elements(s.jobs) as e (job)
+     where v_tags is not null and s.project_id = p_erasure.project_id
+  ),
+  read (sha256, alone) as (
+    select i.file ->> 'sha256', bool_and(r.asked or r.meant)
+      from reader as r
+     cross join lateral jsonb_each(case when jsonb_typeof(r.inputs) = 'object' then r.inputs end) as i (name, file)
+     where i.file ? 'sha256'
      group by 1
-    having bool_or(j.tags @> v_tags)
+    having bool_or(r.asked)
   ),
   meant as (
     select b.project_id, b.sha256, b.size
       from fleet.blobs as b
      where b.project_id = p_erasure.project_id
        and ((v_all and b.created_at <= p_erasure.asked_at)
-            or ((b.sha256 in (select m.sha256 from made as m)
+            or (((b.made_by is not null and b.sha256 in (select m.sha256 from made as m))
                  or (b.created_at <= p_erasure.asked_at and b.sha256 in (select r.sha256 from read as r where r.alone)))
                 and not exists (select from fleet.artifacts as a join fleet.jobs as j on j.job_id = a.job_id
                                  where a.project_id = b.project_id and a.sha256 = b.sha256
@@ -165,11 +185,15 @@ $$;
 -- Locks    their rows, skipping those that somebody has
 create function fleet.remove_blobs_v1(p_limit integer)
   returns jsonb
-  language sql
+  language plpgsql
   volatile
   security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_taken jsonb;
+begin
+  perform fleet._durably();
   with going as (
     select b.project_id, b.sha256 from fleet.blobs as b
      where b.leaving_at <= fleet.now() and (b.removing_until is null or b.removing_until < fleet.now())
@@ -180,7 +204,9 @@ as $$
       from going as g where (b.project_id, b.sha256) = (g.project_id, g.sha256)
     returning b.project_id, b.sha256
   )
-  select coalesce(jsonb_agg(to_jsonb(t)), '[]') from taken as t
+  select coalesce(jsonb_agg(to_jsonb(t)), '[]') into v_taken from taken as t;
+  return v_taken;
+end
 $$;
 
 -- blobs_removed_v1: the store has none of these any more.
@@ -230,7 +256,7 @@ begin
                                    from fleet.erasure_files as f where f.erasure_id = e.erasure_id) end) order by e.asked_at), '[]')
       from (select e.* from fleet.erasure_nodes as m join fleet.erasures as e on e.erasure_id = m.erasure_id
              where m.node_id = v_node and m.confirmed_at is null and e.state = 'removing'
-             order by e.asked_at limit 10) as e);
+             order by e.asked_at limit 1000) as e);
 end
 $$;
 

@@ -32,7 +32,7 @@ begin
       on conflict (project_id, sha256) do update
      set made_by = case when b.leaving_at is null then b.made_by else excluded.made_by end,
          leaving_at = null, removing_until = null, created_at = v_now
-   where (b.leaving_at is not null or b.created_at < v_now - interval '1 day')
+   where (b.leaving_at is not null or p_job is null or b.created_at < v_now - interval '1 day')
      and (b.removing_until is null or b.removing_until < v_now);
   return not exists (select from fleet.blobs as b
                       where b.project_id = p_project and b.sha256 = p_sha256 and b.removing_until >= v_now);

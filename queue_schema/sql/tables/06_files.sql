@@ -20,7 +20,7 @@ comment on column fleet.blobs.sha256 is 'Of its content, in lower-case hex.';
 comment on column fleet.blobs.size is 'In bytes.';
 comment on column fleet.blobs.media_type is 'As its first sender said.';
 comment on column fleet.blobs.visible is 'False while only a running attempt knows of it.';
-comment on column fleet.blobs.created_at is 'Stored, last of all; of what is stored again within a day, the first time.';
+comment on column fleet.blobs.created_at is 'Stored, the last time; of what jobs store again within a day, the first time.';
 comment on column fleet.blobs.made_by is 'The job that stored it; null: a client did.';
 comment on column fleet.blobs.removing_until is 'Somebody is removing it from the store, and has said so until then.';
 comment on column fleet.blobs.leaving_at is 'Set: nobody sees it any more, and from then on the store removes it; infinity: it waits for jobs to end.';

@@ -19,6 +19,7 @@ create table fleet.erasures (
   done_at    timestamptz
 );
 create index erasures_open on fleet.erasures (asked_at) where state <> 'done';
+create unique index erasures_asked on fleet.erasures (project_id, md5(asked::text)) where state <> 'done';
 create index erasures_by_project on fleet.erasures (project_id, asked_at desc);
 comment on table fleet.erasures is 'Receipts: what was to be gone, and whether it is. Kept for ever.';
 comment on column fleet.erasures.erasure_id is 'Key.';
