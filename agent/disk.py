@@ -121,8 +121,9 @@ class Disk(threading.Thread):
                 self._look_at_free()
                 self._look_at_jobs()
                 if time.monotonic() >= self._next_models:
-                    self._models.keep_budget(self._running())
-                    self._look_at_unused()
+                    unused_since = time.time() - self._unused_s
+                    self._cache.drop_unused(since=unused_since)
+                    self._models.keep_budget(self._running(), unused_since=unused_since)
                     self._next_models = time.monotonic() + _MODELS_S
             except OSError as exc:
                 log.warning("disk.not_measured", folder=str(self._folder), error=str(exc))
@@ -151,11 +152,6 @@ class Disk(threading.Thread):
         if self._full is not None:
             log.info("disk.has_room", free_mib=free_mib)
             self._full = None
-
-    def _look_at_unused(self) -> None:
-        since = time.time() - self._unused_s
-        self._cache.drop_unused(since=since)
-        self._models.drop_unused(self._running(), since=since)
 
     def _running(self) -> set[UUID]:
         """Projects that run something here: what they fetched is in use."""

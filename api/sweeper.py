@@ -27,8 +27,8 @@ async def sweep_for_ever(services: Services) -> None:
     swept_at: float | None = None
     while True:
         try:
-            if swept_at is None or asyncio.get_running_loop().time() > swept_at + _UPLOADS_S:
-                swept_at = asyncio.get_running_loop().time()
+            if swept_at is None or time.monotonic() > swept_at + _UPLOADS_S:
+                swept_at = time.monotonic()
                 await _sweep_uploads(services)
             while await remove_some(services):
                 pass

@@ -33,13 +33,15 @@ class Models:
         self._folder = folder
         self._budget_mib = budget_mib
 
-    def keep_budget(self, running: AbstractSet[UUID]) -> None:
-        """Drop what is beyond the budget, but nothing of projects that run something here."""
-        self._drop(running, enough=lambda held_mib, _: held_mib <= self._budget_mib)
+    def keep_budget(self, running: AbstractSet[UUID], *, unused_since: float) -> None:
+        """Drop what is beyond the budget, and what nobody has used since then (seconds since 1970).
 
-    def drop_unused(self, running: AbstractSet[UUID], *, since: float) -> None:
-        """Drop what nobody has used since then (seconds since 1970), but nothing of projects that run something here."""
-        self._drop(running, enough=lambda _, model: model.used_at >= since)
+        But nothing of projects that run something here. In one pass: models are counted file by file.
+        """
+        self._drop(
+            running,
+            enough=lambda held_mib, model: held_mib <= self._budget_mib and model.used_at >= unused_since,
+        )
 
     def shrink(self, mib: int, running: AbstractSet[UUID]) -> None:
         """Give so much of the disk back, if there is so much."""

@@ -101,7 +101,7 @@ def test_models_keep_to_their_budget(tmp_path: Path):
     oldest = fetched(tmp_path, 2, "oldest", 3, used_at=2000)
     later = fetched(tmp_path, 2, "later", 3, used_at=3000)
     last = fetched(tmp_path, 3, "last", 3, used_at=4000)
-    Models(tmp_path, budget_mib=10).keep_budget({UUID(int=1)})
+    Models(tmp_path, budget_mib=10).keep_budget({UUID(int=1)}, unused_since=0)
     assert [path.exists() for path in (busy, oldest, later, last)] == [True, False, True, True]
 
     Models(tmp_path, budget_mib=10).shrink(1, {UUID(int=1)})

@@ -67,9 +67,9 @@ def test_what_nobody_uses_goes_by_itself(tmp_path: Path):
     models = Models(tmp_path / "models", budget_mib=100)
 
     cache.drop_unused(since=2000)
-    models.drop_unused({MINE}, since=2000)
+    models.keep_budget({MINE}, unused_since=2000)
     assert [path.exists() for path in (old, new, model)] == [False, True, True]
-    models.drop_unused(set(), since=2000)
+    models.keep_budget(set(), unused_since=2000)
     assert not model.exists()
 
 
