@@ -1144,7 +1144,7 @@ CREATE FUNCTION fleet._erasing(p_node bigint) RETURNS void
 CREATE FUNCTION fleet._expire_blobs(p_before timestamp with time zone, p_limit integer) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <b73a46d1f9084d1c3d306db14063994b>;
+    AS <8d7ef18da79b6297d7b2d2a43967cc13>;
 
 --
 -- Name: _find_erased(fleet.erasures, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1153,7 +1153,7 @@ CREATE FUNCTION fleet._expire_blobs(p_before timestamp with time zone, p_limit i
 CREATE FUNCTION fleet._find_erased(p_erasure fleet.erasures, p_limit integer) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <5e110776a25759ea3712a27de6f678f0>;
+    AS <c2ca7e45ca06854e178a5dcd4ff38aa6>;
 
 --
 -- Name: _find_on(fleet.erasures, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1162,7 +1162,7 @@ CREATE FUNCTION fleet._find_erased(p_erasure fleet.erasures, p_limit integer) RE
 CREATE FUNCTION fleet._find_on(p_erasure fleet.erasures, p_limit integer) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <7cb76c3042b386b676101c5077bbc0e0>;
+    AS <76405cd715421a2fef14da2c84aec2eb>;
 
 --
 -- Name: _fit_needs(bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1387,6 +1387,22 @@ CREATE FUNCTION fleet._measure(p_session uuid, p_slots integer, p_cpu_milli inte
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <ef0271c667db426369d39b8eeddd60ca>;
+
+--
+-- Name: _named_files(jsonb); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._named_files(p_inputs jsonb) RETURNS TABLE(sha256 text)
+    LANGUAGE sql IMMUTABLE
+    BEGIN ATOMIC
+ SELECT (i.file ->> 'sha256'::text)
+    FROM jsonb_each(
+         CASE
+             WHEN (jsonb_typeof(_named_files.p_inputs) = 'object'::text) THEN _named_files.p_inputs
+             ELSE NULL::jsonb
+         END) i(name, file)
+   WHERE (i.file ? 'sha256'::text);
+END;
 
 --
 -- Name: _note_plain(uuid, fleet.kinds, text, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -7820,6 +7836,13 @@ GRANT ALL ON FUNCTION fleet._matching(p_project uuid, p_states text[], p_filter 
 
 REVOKE ALL ON FUNCTION fleet._measure(p_session uuid, p_slots integer, p_cpu_milli integer, p_booked fleet.bookings, p_sample jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._measure(p_session uuid, p_slots integer, p_cpu_milli integer, p_booked fleet.bookings, p_sample jsonb) TO fleet_owner;
+
+--
+-- Name: FUNCTION _named_files(p_inputs jsonb); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._named_files(p_inputs jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._named_files(p_inputs jsonb) TO fleet_owner;
 
 --
 -- Name: FUNCTION _note_plain(p_project uuid, p_kind fleet.kinds, p_model_key text, p_size_key text); Type: ACL; Schema: fleet; Owner: -

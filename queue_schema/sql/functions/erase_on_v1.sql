@@ -50,16 +50,16 @@ begin
      and (p_erasure.asked ? 'everything'
           or exists (select from jsonb_array_elements(s.jobs) as j where j -> 'tags' @> (p_erasure.asked -> 'tags'))
           or exists (select from jsonb_array_elements(s.jobs) as j
-                      cross join lateral jsonb_each(case when jsonb_typeof(j -> 'inputs') = 'object' then j -> 'inputs' end) as i (name, file)
-                       join fleet.erasure_files as f on f.sha256 = i.file ->> 'sha256'
+                      cross join lateral fleet._named_files(j -> 'inputs') as i
+                       join fleet.erasure_files as f on f.sha256 = i.sha256
                       where f.erasure_id = v_id));
   get diagnostics v_gone = row_count;
   update fleet.erasures as e
      set state = 'ending', schedules = e.schedules + v_gone,
          shared = (select count(distinct b.sha256)
                      from fleet.jobs as j
-                    cross join lateral jsonb_each(nullif(j.inputs, 'null')) as i (name, file)
-                     join fleet.blobs as b on b.project_id = j.project_id and b.sha256 = i.file ->> 'sha256'
+                    cross join lateral fleet._named_files(j.inputs) as i
+                     join fleet.blobs as b on b.project_id = j.project_id and b.sha256 = i.sha256
                     where j.erasure_id = v_id and j.tags @> (e.asked -> 'tags') and b.visible and b.created_at <= e.asked_at)
    where e.erasure_id = v_id;
 end

@@ -142,10 +142,9 @@ begin
      where v_tags is not null and s.project_id = p_erasure.project_id
   ),
   read (sha256, alone) as (
-    select i.file ->> 'sha256', bool_and(r.asked or r.meant)
+    select i.sha256, bool_and(r.asked or r.meant)
       from reader as r
-     cross join lateral jsonb_each(case when jsonb_typeof(r.inputs) = 'object' then r.inputs end) as i (name, file)
-     where i.file ? 'sha256'
+     cross join lateral fleet._named_files(r.inputs) as i
      group by 1
     having bool_or(r.asked)
   ),

@@ -145,15 +145,15 @@ begin
        and not exists (select from fleet.checkpoints as c where (c.project_id, c.sha256) = (b.project_id, b.sha256))
   ),
   named as (
-    select j.project_id, i.file ->> 'sha256' as sha256
+    select j.project_id, i.sha256
       from fleet.jobs as j
-     cross join lateral jsonb_each(nullif(j.inputs, 'null')) as i (name, file)
+     cross join lateral fleet._named_files(j.inputs) as i
      where exists (select from old)
      union all
-    select s.project_id, i.file ->> 'sha256'
+    select s.project_id, i.sha256
       from fleet.schedules as s
      cross join lateral jsonb_array_elements(s.jobs) as j
-     cross join lateral jsonb_each(case when jsonb_typeof(j -> 'inputs') = 'object' then j -> 'inputs' end) as i (name, file)
+     cross join lateral fleet._named_files(j -> 'inputs') as i
   ),
   going as (
     select o.project_id, o.sha256 from old as o
