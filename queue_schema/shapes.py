@@ -295,7 +295,7 @@ class Artifact(msgspec.Struct, frozen=True):
     media_type: str
 
 
-class Completion(msgspec.Struct, frozen=True):
+class Completion(msgspec.Struct, frozen=True, omit_defaults=True):
     """An attempt that succeeded."""
 
     job_id: UUID

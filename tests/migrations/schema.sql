@@ -355,9 +355,9 @@ CREATE FUNCTION fleet._resolved_inputs(p_project uuid, p_inputs jsonb) RETURNS j
 -- Name: _answer(uuid, uuid, integer, uuid, text, jsonb, jsonb, integer, boolean, text, integer[], integer, integer, integer, integer, text, boolean); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer, p_model text, p_preemptible boolean) RETURNS json
+CREATE FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer, p_model text, p_preemptible boolean) RETURNS text
     LANGUAGE sql STABLE
-    RETURN json_build_object('job_id', p_job, 'token', p_token, 'attempt', p_attempt, 'project_id', p_project, 'kind', p_kind, 'params', p_params, 'timeout_s', p_timeout_s, 'exclusive', p_exclusive, 'model', p_model, 'preemptible', p_preemptible, 'trace', p_trace, 'grant', json_build_object('devices', p_devices, 'vram_mib', p_vram_mib, 'ram_mib', p_ram_mib, 'cpu_milli', p_cpu_milli, 'disk_mib', p_disk_mib), 'inputs', CASE WHEN (p_inputs IS NULL) THEN '[]'::jsonb ELSE fleet._resolved_inputs(p_project, p_inputs) END, 'checkpoint', CASE WHEN (p_attempt > 1) THEN fleet._last_checkpoint(p_job) ELSE NULL::json END);
+    RETURN concat('{"job_id":"', p_job, '","token":"', p_token, '","attempt":', p_attempt, ',"project_id":"', p_project, '","kind":"', p_kind, '","params":', p_params, ',"timeout_s":', p_timeout_s, ',"exclusive":', CASE WHEN p_exclusive THEN 'true'::text ELSE 'false'::text END, CASE WHEN (p_model <> ''::text) THEN concat(',"model":', to_json(p_model)) ELSE NULL::text END, CASE WHEN p_preemptible THEN ',"preemptible":true'::text ELSE NULL::text END, CASE WHEN (p_trace IS NOT NULL) THEN concat(',"trace":', to_json(p_trace)) ELSE NULL::text END, ',"grant":{"devices":[', array_to_string(p_devices, ','::text), '],"vram_mib":', p_vram_mib, ',"ram_mib":', p_ram_mib, ',"cpu_milli":', p_cpu_milli, ',"disk_mib":', p_disk_mib, '},"inputs":', CASE WHEN (p_inputs IS NULL) THEN '[]'::text ELSE (fleet._resolved_inputs(p_project, p_inputs))::text END, CASE WHEN (p_attempt > 1) THEN concat(',"checkpoint":', COALESCE((fleet._last_checkpoint(p_job))::text, 'null'::text)) ELSE NULL::text END, '}');
 
 --
 -- Name: kinds; Type: TABLE; Schema: fleet; Owner: -
@@ -939,7 +939,7 @@ CREATE FUNCTION fleet._check_submissions(p_items fleet.submission[]) RETURNS voi
 CREATE FUNCTION fleet._claimed(p_jobs uuid[]) RETURNS json
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <b08356db12322d3f21e6d062b263f9e8>;
+    AS <00c810187f0c4b511bef2a433417d23b>;
 
 --
 -- Name: _claimed_before(uuid, uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1341,7 +1341,7 @@ CREATE FUNCTION fleet._lease(p_session uuid, p_request uuid, p_seq bigint, p_boo
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_nestloop TO 'off'
-    AS <5b53aa708a61b00753f30354fbd19b57>;
+    AS <fad8039f07d01441760a7f1321751b93>;
 
 --
 -- Name: _least(fleet.room, fleet.room); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1575,7 +1575,7 @@ CREATE FUNCTION fleet._resolve(p_ended uuid[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
-    AS <a2e7ffe8be74f81cdeb83a871e368cef>;
+    AS <c4506568e1220c395fb2e7a33caf307b>;
 
 --
 -- Name: _retire(bigint[], timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1782,7 +1782,7 @@ CREATE FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_b
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <676d9306f869f17c77f8a37e4ea7269a>;
+    AS <43ba2f941489a696a9a250ed4d340319>;
 
 --
 -- Name: _settled_before(uuid, uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1871,16 +1871,16 @@ CREATE FUNCTION fleet._submit_plain(p_project uuid, p_ids uuid[], p_jobs jsonb, 
 CREATE FUNCTION fleet._succeed(p_session uuid, p_items jsonb, p_by text) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <45641008ea45e22ecf22684c82ff93e9>;
+    AS <12502bbc173df87f66b58e879406f8d1>;
 
 --
 -- Name: _take(bigint, bigint, bigint, integer); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
 CREATE FUNCTION fleet._take(p_lane bigint, p_head bigint, p_bound bigint, p_most integer, OUT jobs uuid[], OUT next bigint) RETURNS record
-    LANGUAGE sql
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <8e81cdc08ccf0d095496575d69031779>;
+    AS <3556271a224fe080c2e7d861863bdb79>;
 
 --
 -- Name: _take_one(uuid, bigint, bigint); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2489,7 +2489,7 @@ CREATE FUNCTION fleet.project_v1(p_project text, p_fields jsonb) RETURNS jsonb
 CREATE FUNCTION fleet.promote_v1(p_limit integer) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <2d31b01845bca731c0ecd09689603aa4>;
+    AS <d0a2dcab922097627f88e4e041d3daa2>;
 
 --
 -- Name: prune_v1(integer, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2590,7 +2590,7 @@ CREATE FUNCTION fleet.reserve_v1() RETURNS jsonb
 CREATE FUNCTION fleet.retry_v1(p_project uuid, p_jobs uuid[]) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <4cfd02a79248c102e2de3f5ee615090f>;
+    AS <f63fb2f16151e8ac6c46c3addc43c4a5>;
 
 --
 -- Name: revoke_key_v1(text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2720,9 +2720,10 @@ CREATE TABLE fleet.jobs (
     error jsonb,
     result jsonb,
     ended_at timestamp with time zone,
-    erasure_id uuid
+    erasure_id uuid,
+    failed_at timestamp with time zone
 )
-WITH (fillfactor='50', autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000');
+WITH (fillfactor='45', autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000');
 
 --
 -- Name: TABLE jobs; Type: COMMENT; Schema: fleet; Owner: -
@@ -2923,6 +2924,12 @@ COMMENT ON COLUMN fleet.jobs.ended_at IS 'When it ended.';
 COMMENT ON COLUMN fleet.jobs.erasure_id IS 'The erasure that takes its files and words; it is not run again.';
 
 --
+-- Name: COLUMN jobs.failed_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.jobs.failed_at IS 'When it ended, if it failed.';
+
+--
 -- Name: api_keys; Type: TABLE; Schema: fleet; Owner: -
 --
 
@@ -3086,9 +3093,7 @@ CREATE TABLE fleet.attempts (
     peak_mib integer,
     progress jsonb,
     claimed_event bigint NOT NULL,
-    ended_event bigint NOT NULL,
-    CONSTRAINT attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'released'::text]))),
-    CONSTRAINT attempts_settled_by_check CHECK ((settled_by = ANY (ARRAY['agent'::text, 'reaper'::text])))
+    ended_event bigint NOT NULL
 )
 PARTITION BY RANGE (ended_at);
 
@@ -3242,9 +3247,7 @@ CREATE TABLE fleet.attempts_default (
     peak_mib integer,
     progress jsonb,
     claimed_event bigint CONSTRAINT attempts_claimed_event_not_null NOT NULL,
-    ended_event bigint CONSTRAINT attempts_ended_event_not_null NOT NULL,
-    CONSTRAINT attempts_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'failed'::text, 'released'::text]))),
-    CONSTRAINT attempts_settled_by_check CHECK ((settled_by = ANY (ARRAY['agent'::text, 'reaper'::text])))
+    ended_event bigint CONSTRAINT attempts_ended_event_not_null NOT NULL
 )
 WITH (autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000');
 
@@ -5602,7 +5605,7 @@ COMMENT ON VIEW fleet.v_calibration IS 'Of the latest 500 forecasts whose truth 
 --
 
 CREATE VIEW fleet.v_dead AS
- SELECT j.ended_at,
+ SELECT j.failed_at AS ended_at,
     j.job_id,
     j.project_id,
     p.name AS project,
@@ -5622,7 +5625,7 @@ CREATE VIEW fleet.v_dead AS
           WHERE ((a_1.job_id = j.job_id) AND (a_1.attempt = j.attempts))
          LIMIT 1) a ON (true))
      LEFT JOIN fleet.nodes n ON ((n.node_id = a.node_id)))
-  WHERE ((j.outcome = 'failed'::fleet.job_state) AND (j.cause <> ALL (ARRAY['dependency'::fleet.cause, 'expired'::fleet.cause])));
+  WHERE ((j.failed_at IS NOT NULL) AND (j.cause <> ALL (ARRAY['dependency'::fleet.cause, 'expired'::fleet.cause])));
 
 --
 -- Name: VIEW v_dead; Type: COMMENT; Schema: fleet; Owner: -
@@ -5766,7 +5769,7 @@ COMMENT ON VIEW fleet.v_events IS 'What happened to each job; order by event_id.
 --
 
 CREATE VIEW fleet.v_failures AS
- SELECT j.ended_at,
+ SELECT j.failed_at AS ended_at,
     j.job_id,
     p.name AS project,
     j.kind,
@@ -5782,7 +5785,7 @@ CREATE VIEW fleet.v_failures AS
           WHERE ((a_1.job_id = j.job_id) AND (a_1.attempt = j.attempts))
          LIMIT 1) a ON (true))
      LEFT JOIN fleet.nodes n ON ((n.node_id = a.node_id)))
-  WHERE (j.outcome = 'failed'::fleet.job_state);
+  WHERE (j.failed_at IS NOT NULL);
 
 --
 -- Name: VIEW v_failures; Type: COMMENT; Schema: fleet; Owner: -
@@ -7153,7 +7156,7 @@ CREATE INDEX jobs_erased ON fleet.jobs USING btree (erasure_id, job_id) WHERE (e
 -- Name: jobs_failed; Type: INDEX; Schema: fleet; Owner: -
 --
 
-CREATE INDEX jobs_failed ON fleet.jobs USING btree (project_id, ended_at DESC, job_id DESC) WHERE (outcome = 'failed'::fleet.job_state);
+CREATE INDEX jobs_failed ON fleet.jobs USING btree (project_id, failed_at DESC, job_id DESC) WHERE (failed_at IS NOT NULL);
 
 --
 -- Name: lanes_by_need; Type: INDEX; Schema: fleet; Owner: -

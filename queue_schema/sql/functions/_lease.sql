@@ -19,6 +19,7 @@ declare
   v_event  bigint := fleet.event_id();
   v_answer json;
   v_waits  boolean;
+  v_async  text;
 begin
   update fleet.bookings as b
      set held = p_booked.held, cpu_milli = p_booked.cpu_milli, disk_mib = p_booked.disk_mib, idx = p_booked.idx, mib = p_booked.mib,
@@ -56,19 +57,20 @@ begin
   charged as (
     insert into fleet.charges (era, project_id, low, amount)
     select p_era, v.project_id, v.low, sum(v.charge * cardinality(v.jobs)) from unnest(p_taken) as v group by v.project_id, v.low
-  ),
-  awake as (
-    delete from fleet.idle_sessions as i where i.session_id = p_session
   )
-  select json_agg(fleet._answer(l.job_id, l.token, l.attempt, l.project_id, l.kind, l.params, l.inputs, l.timeout_s, l.exclusive,
-                                l.trace, l.devices, l.vram_mib, l.ram_mib, l.cpu_milli, l.disk_mib, l.model_key, l.preemptible) order by l.visit, l.place),
+  select ('[' || string_agg(fleet._answer(l.job_id, l.token, l.attempt, l.project_id, l.kind, l.params, l.inputs, l.timeout_s, l.exclusive,
+                                          l.trace, l.devices, l.vram_mib, l.ram_mib, l.cpu_milli, l.disk_mib, l.model_key,
+                                          l.preemptible), ',' order by l.visit, l.place) || ']')::json,
          bool_or(l.exclusive)
     into v_answer, v_waits
     from lease as l;
+  if exists (select from fleet.idle_sessions as i where i.session_id = p_session) then
+    delete from fleet.idle_sessions as i where i.session_id = p_session;
+  end if;
   if v_waits then
     perform fleet._durably();
   else
-    perform set_config('synchronous_commit', 'off', true);
+    v_async := set_config('synchronous_commit', 'off', true);
   end if;
   return v_answer;
 end

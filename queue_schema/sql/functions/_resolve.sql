@@ -81,7 +81,7 @@ begin
     ),
     ended as (
       update fleet.jobs as j
-         set outcome = why.next, cause = 'dependency', ended_at = v_now,
+         set outcome = why.next, cause = 'dependency', ended_at = v_now, failed_at = case when why.next = 'failed' then v_now end,
              error = jsonb_build_object('message', why.message)
         from gone join why using (job_id)
        where j.job_id = gone.job_id

@@ -118,6 +118,7 @@ begin
            releases     = case when d.unstarted then j.releases + 1 else 0 end,
            outcome      = case when d.next in ('failed', 'cancelled') then d.next::fleet.job_state end,
            ended_at     = case when d.next in ('failed', 'cancelled') then v_now end,
+           failed_at    = case when d.next = 'failed' then v_now end,
            cause        = case d.next when 'failed' then d.cause when 'cancelled' then 'cancelled'::fleet.cause end,
            error        = case when d.verdict = 'failed'
                                then jsonb_strip_nulls(jsonb_build_object('message', d.message, 'traceback', d.traceback))

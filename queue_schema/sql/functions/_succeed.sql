@@ -28,6 +28,10 @@ begin
       from rows from (jsonb_to_recordset(p_items) as (job_id uuid, token uuid, peak_mib integer, "values" jsonb)) with ordinality
              as i (job_id, token, peak_mib, "values", place)
   ),
+  -- Most jobs tell nothing on their way: then nothing is looked up for each of them.
+  told as materialized (
+    select exists (select from fleet.progress as g where g.job_id = any(v_ids)) as any
+  ),
   taken as materialized (
     delete from fleet.leases as l
      using item as i
@@ -46,7 +50,10 @@ begin
            t.claimed_at, v_now, 'succeeded', p_by, t.peak_mib, t.claimed_event, v_event,
            case when g.job_id is not null then fleet._told(g) end
       from taken as t
-      left join lateral (select g.* from fleet.progress as g where g.job_id = t.job_id and g.token = t.token limit 1) as g on true
+      left join lateral (select g.*
+                           from fleet.progress as g
+                          where (select o.any from told as o) and g.job_id = t.job_id and g.token = t.token
+                          limit 1) as g on true
   ),
   written as materialized (
     update fleet.jobs as j
@@ -80,7 +87,7 @@ begin
     select w.project_id, count(*), sum(w.vram_mib) from written as w where w.capped group by w.project_id
   ),
   forgotten as (
-    delete from fleet.progress as g where g.job_id = any(array(select t.job_id from taken as t))
+    delete from fleet.progress as g where (select o.any from told as o) and g.job_id = any(array(select t.job_id from taken as t))
   ),
   freed as (
     select t.node_id, t.devices, t.vram_mib, count(*) as held, sum(t.ram_mib) as ram_mib, sum(t.cpu_milli) as cpu_milli,
@@ -88,13 +95,13 @@ begin
       from taken as t
      group by t.node_id, t.devices, t.vram_mib
   )
-  select json_agg(json_build_object(
-           'job_id', i.job_id, 'token', i.token,
-           'outcome', case when t.token is not null then 'settled'
-                           when fleet._settled_before(i.job_id, i.token) then 'already_settled'
-                           else 'lease_lost' end,
-           'state', case when t.token is not null then 'succeeded'
-                         when fleet._settled_before(i.job_id, i.token) then fleet.state_of(i.job_id)::text end) order by i.place),
+  -- Text, as in _answer. item.token is what the caller sent: a uuid, which needs no escape.
+  select ('[' || string_agg(concat(
+           '{"job_id":"', i.job_id, '","token":"', i.token,
+           case when t.token is not null then '","outcome":"settled","state":"succeeded"}'
+                when fleet._settled_before(i.job_id, i.token)
+                then concat('","outcome":"already_settled","state":', to_json(fleet.state_of(i.job_id)), '}')
+                else '","outcome":"lease_lost"}' end), ',' order by i.place) || ']')::json,
          array_agg(t.job_id) filter (where t.token is not null), array_agg(t.token) filter (where t.token is not null),
          (select array_agg(row(f.node_id, f.devices, f.vram_mib, f.held, f.ram_mib, f.cpu_milli, f.disk_mib)::fleet.booking
                            order by f.node_id) from freed as f),
@@ -108,16 +115,19 @@ begin
   end if;
 
   -- What is done from here on is done with those that held: a stale item publishes and judges nothing.
-  perform fleet._publish(v_held, v_tokens, p_items);
+  if p_items @? '$[*].artifacts[*]' or exists (select from fleet.checkpoints as c where c.job_id = any(v_held))
+     or exists (select from fleet.artifacts as a where a.job_id = any(v_held)) then
+    perform fleet._publish(v_held, v_tokens, p_items);
+  end if;
   if v_leads then
     perform fleet._resolve(v_held);
   end if;
   if v_hooked is not null then
     perform fleet._announce(v_hooked);
   end if;
-  if p_by = 'agent' then
+  if p_by = 'agent' and exists (select from fleet.node_health as h where h.node_id = v_freed[1].node_id and h.failing <> '{}') then
     -- A success wipes the slate of its node (I8).
-    update fleet.node_health as h set failing = '{}' where h.node_id = v_freed[1].node_id and h.failing <> '{}';
+    update fleet.node_health as h set failing = '{}' where h.node_id = v_freed[1].node_id;
   end if;
   perform fleet._unbook(v_freed);
   return v_answer;

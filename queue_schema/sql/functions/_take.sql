@@ -6,10 +6,11 @@
 -- Locks    rows of ready, SKIP LOCKED
 create function fleet._take(p_lane bigint, p_head bigint, p_bound bigint, p_most integer, out jobs uuid[], out next bigint)
   returns record
-  language sql
+  language plpgsql
   volatile
   set search_path = pg_catalog, pg_temp
 as $$
+begin
   with taken as (
     -- By place on the page: no row of ready is ever updated, so none moves between the lock and the delete.
     delete from fleet.ready as r
@@ -34,7 +35,9 @@ as $$
                                             coalesce((select l.job_id from last as l), 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
            order by x.order_key, x.job_id
            limit 1)
-    from taken as t
+    into jobs, next
+    from taken as t;
+end
 $$;
 
 -- _take_one: take this one job, unless somebody else is taking it.

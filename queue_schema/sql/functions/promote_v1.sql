@@ -38,7 +38,7 @@ begin
     ),
     ended as (
       update fleet.jobs as j
-         set outcome = 'failed', cause = 'expired', ended_at = v_now,
+         set outcome = 'failed', cause = 'expired', ended_at = v_now, failed_at = v_now,
              error = jsonb_build_object('message', format('not started by %s', j.start_by))
        where j.job_id in (select job_id from waited union all select job_id from stood)
       returning j.job_id, j.project_id

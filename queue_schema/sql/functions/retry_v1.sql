@@ -72,8 +72,8 @@ begin
   delete from fleet.start_by as x where x.job_id = any(v_again);
 
   update fleet.jobs as j
-     set outcome = null, cause = null, error = null, result = null, ended_at = null, retries_used = 0, infra_used = 0, releases = 0, rungs = 0,
-         run_at = null, start_by = null
+     set outcome = null, cause = null, error = null, result = null, ended_at = null, failed_at = null, retries_used = 0,
+         infra_used = 0, releases = 0, rungs = 0, run_at = null, start_by = null
    where j.job_id = any(v_again);
   with open as (
     select i.job_id, count(d.job_id)::integer as n

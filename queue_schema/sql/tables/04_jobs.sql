@@ -155,11 +155,13 @@ create table fleet.jobs (
   error        jsonb,
   result       jsonb,
   ended_at     timestamptz,
-  erasure_id   uuid
-) with (fillfactor = 50);  -- room on the page for the one update at its end, so that no index is written then
+  erasure_id   uuid,
+  failed_at    timestamptz
+) with (fillfactor = 45);  -- room on the page for the one update at its end, so that no index is written then
 create index jobs_by_project on fleet.jobs (project_id, job_id);
 create index jobs_erased on fleet.jobs (erasure_id, job_id) where erasure_id is not null;
-create index jobs_failed on fleet.jobs (project_id, ended_at desc, job_id desc) where outcome = 'failed';
+-- On nothing that a success changes, not even in the condition: else each success would write every index of the table.
+create index jobs_failed on fleet.jobs (project_id, failed_at desc, job_id desc) where failed_at is not null;
 comment on table fleet.jobs is 'One row per job until retention ends it. Written at submit and at the end of attempts, never by a claim.';
 comment on column fleet.jobs.job_id is 'Key: a time-ordered uuid.';
 comment on column fleet.jobs.project_id is 'Its project.';
@@ -192,6 +194,7 @@ comment on column fleet.jobs.cause is 'Why it did not succeed.';
 comment on column fleet.jobs.error is 'Of the last failed attempt: {message, traceback}.';
 comment on column fleet.jobs.result is 'The small answer of a success.';
 comment on column fleet.jobs.ended_at is 'When it ended.';
+comment on column fleet.jobs.failed_at is 'When it ended, if it failed.';
 comment on column fleet.jobs.erasure_id is 'The erasure that takes its files and words; it is not run again.';
 
 create table fleet.waiting (

@@ -33,7 +33,7 @@ select p.cause::text as cause, p.charged, p.retried, p.base_s, p.max_s from flee
 comment on view fleet.v_policies is 'What happens after an attempt failed, by cause.';
 
 create view fleet.v_dead as
-select j.ended_at, j.job_id, j.project_id, p.name as project, j.kind, j.name, j.cause::text as cause,
+select j.failed_at as ended_at, j.job_id, j.project_id, p.name as project, j.kind, j.name, j.cause::text as cause,
        j.error ->> 'message' as message, j.attempts, j.retries, j.retries_used, j.infra_used as infra_retries,
        n.node as last_node
   from fleet.jobs as j
@@ -41,7 +41,7 @@ select j.ended_at, j.job_id, j.project_id, p.name as project, j.kind, j.name, j.
   left join lateral (select a.node_id from fleet.attempts as a
                       where a.job_id = j.job_id and a.attempt = j.attempts limit 1) as a on true
   left join fleet.nodes as n on n.node_id = a.node_id
- where j.outcome = 'failed'
+ where j.failed_at is not null
    and j.cause not in ('dependency', 'expired');
 comment on view fleet.v_dead is 'Jobs that failed by themselves, with their retries used up; order by ended_at desc.';
 

@@ -37,14 +37,14 @@ select l.job_id, p.name as project, j.kind, j.name, n.node, l.devices, l.vram_mi
 comment on view fleet.v_running is 'What runs, where, for how long, and how far it is.';
 
 create view fleet.v_failures as
-select j.ended_at, j.job_id, p.name as project, j.kind, j.name, j.cause::text as cause, j.error ->> 'message' as message,
+select j.failed_at as ended_at, j.job_id, p.name as project, j.kind, j.name, j.cause::text as cause, j.error ->> 'message' as message,
        j.attempts, n.node as last_node
   from fleet.jobs as j
   join fleet.projects as p on p.project_id = j.project_id
   left join lateral (select a.node_id from fleet.attempts as a
                       where a.job_id = j.job_id and a.attempt = j.attempts limit 1) as a on true
   left join fleet.nodes as n on n.node_id = a.node_id
- where j.outcome = 'failed';
+ where j.failed_at is not null;
 comment on view fleet.v_failures is 'Jobs that failed, and why; order by ended_at desc.';
 
 create view fleet.v_reaper as
