@@ -2363,12 +2363,12 @@ CREATE FUNCTION fleet.health_v1(p_session uuid, p_secret text, p_sample jsonb) R
 -- Name: heartbeat_v1(uuid, text, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet.heartbeat_v1(p_session uuid, p_secret text, p_tokens uuid[]) RETURNS jsonb
+CREATE FUNCTION fleet.heartbeat_v1(p_session uuid, p_secret text, p_tokens uuid[]) RETURNS json
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <8c2e331cc5d02da547da12a7fa49744d>;
+    AS <137c4e0c857885022d3292914eb6f731>;
 
 --
 -- Name: join_v1(jsonb); Type: FUNCTION; Schema: fleet; Owner: -
