@@ -3,8 +3,8 @@
 -- Caller   fleet_agent
 -- p_sample {seq, devices: [{idx, free_mib, leases: [{job_id, token, mib}]}], disk_free_mib,
 --           warm: [{project_id, kind, model, devices}]}: runners at rest, whose memory counts as free
--- Returns  [{job_id, token, attempt, project_id, kind, params, inputs, grant, timeout_s, exclusive, model, preemptible,
---           checkpoint, trace}]
+-- Returns  [{job_id, token, attempt, project_id, kind, params, inputs, grant, timeout_s, exclusive}], and model, preemptible,
+--          checkpoint, trace where there is one
 -- Locks    the session row KEY SHARE; the node's bookings; rows of ready, caps and lanes with SKIP LOCKED: it never waits
 --          for another node
 -- Errors   JQ002 bad_request, JQ003 session_lost

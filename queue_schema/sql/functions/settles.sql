@@ -1,7 +1,7 @@
 -- complete_v1, fail_v1, release_v1: an agent ends attempts; the work is in _succeed and _settle.
 --
 -- Caller   fleet_agent
--- Returns  [{job_id, token, outcome, state}] in the same order
+-- Returns  [{job_id, token, outcome, state}] in the same order; state is null or left out where the lease was lost
 -- Errors   JQ002 bad_request, JQ003 session_lost; a stale token is an outcome (lease_lost), not an error
 create function fleet.complete_v1(p_session uuid, p_secret text, p_items jsonb)
   returns json
