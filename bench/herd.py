@@ -28,7 +28,7 @@ from queue_schema.shapes import Beat, DeviceDeclared, DeviceSample, Join, Joined
 SLOTS = 4
 BEAT_S = 10.0
 T = TypeVar("T")
-_JOIN_S = 0.003
+_JOIN_S = 0.007
 """Between two joins, over all connections."""
 _VARIES = (0.9, 1.1)
 """How long a job runs, of what is said: with jobs of exactly one length any burst of claims comes back as one of ends,
