@@ -229,7 +229,7 @@ class Node:
             self._eraser,
         )
         # What was imported stays for good. Without this each full collection walks it again, and with claims of
-        # hundreds of jobs that comes often: up to half of what claiming and settling cost here.
+        # hundreds of jobs that comes often.
         gc.collect()
         gc.freeze()
         for thread in (*reversed(parts), self.claims):

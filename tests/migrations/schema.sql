@@ -1871,7 +1871,7 @@ CREATE FUNCTION fleet._submit_plain(p_project uuid, p_ids uuid[], p_jobs jsonb, 
 CREATE FUNCTION fleet._succeed(p_session uuid, p_items jsonb, p_by text) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <12502bbc173df87f66b58e879406f8d1>;
+    AS <bd87219b7db8f8c647db8348fd12da69>;
 
 --
 -- Name: _take(bigint, bigint, bigint, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2368,7 +2368,7 @@ CREATE FUNCTION fleet.heartbeat_v1(p_session uuid, p_secret text, p_tokens uuid[
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <137c4e0c857885022d3292914eb6f731>;
+    AS <39b5352096c894d77fa030a5b6dd7651>;
 
 --
 -- Name: join_v1(jsonb); Type: FUNCTION; Schema: fleet; Owner: -

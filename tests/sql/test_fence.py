@@ -74,6 +74,18 @@ def test_a_second_settle_with_the_same_token_changes_nothing(project: Project, a
     assert again.state == state == project.state(job)
 
 
+def test_a_second_settle_of_a_job_that_history_has_outlived_is_answered(conn, project: Project, agent: Agent):
+    """A spool that comes back after the retention: the attempt is still known, its job is not."""
+    job = project.submit()
+    claimed = agent.claim_one()
+    agent.complete(claimed)
+    conn.execute("delete from fleet.jobs where job_id = %s", (job,))
+
+    again = agent.complete(claimed)
+
+    assert (again.outcome, again.state) == (SettleOutcome.ALREADY_SETTLED, None)
+
+
 def test_another_session_cannot_settle_with_a_token_it_saw(conn, project: Project, agent: Agent):
     """I2: the token must also be one of the calling session's own."""
     project.submit()

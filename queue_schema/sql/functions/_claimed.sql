@@ -27,7 +27,7 @@ as $$
   select json_build_object('sha256', c.sha256, 'size', c.size, 'step', c.step) from fleet.checkpoints as c where c.job_id = p_job
 $$;
 
--- _answer: one lease as a claim answers it; what is as queue_schema.shapes.Claimed takes it for granted is left out.
+-- _answer: one lease as a claim answers it; without what has the default of queue_schema.shapes.Claimed.
 --
 -- Text, which one cast of the whole makes JSON: an object built for each was a fifth of a large claim. A kind and a uuid need
 -- no escape. Without a SET clause and a subquery, so that it is inlined: a claim of a hundred jobs must not call it a hundred

@@ -95,12 +95,13 @@ begin
       from taken as t
      group by t.node_id, t.devices, t.vram_mib
   )
-  -- Text, as in _answer. item.token is what the caller sent: a uuid, which needs no escape.
+  -- Text, as in _answer. The token is what the caller sent: a uuid, which needs no escape. History outlives jobs by up to a
+  -- day, so that one that was settled before may have no state any more.
   select ('[' || string_agg(concat(
            '{"job_id":"', i.job_id, '","token":"', i.token,
            case when t.token is not null then '","outcome":"settled","state":"succeeded"}'
                 when fleet._settled_before(i.job_id, i.token)
-                then concat('","outcome":"already_settled","state":', to_json(fleet.state_of(i.job_id)), '}')
+                then concat('","outcome":"already_settled","state":', coalesce(to_json(fleet.state_of(i.job_id))::text, 'null'), '}')
                 else '","outcome":"lease_lost"}' end), ',' order by i.place) || ']')::json,
          array_agg(t.job_id) filter (where t.token is not null), array_agg(t.token) filter (where t.token is not null),
          (select array_agg(row(f.node_id, f.devices, f.vram_mib, f.held, f.ram_mib, f.cpu_milli, f.disk_mib)::fleet.booking

@@ -21,7 +21,7 @@ create table fleet.attempts (
   ram_mib    integer not null,
   started_at timestamptz not null,
   ended_at   timestamptz not null,
-  outcome    text not null,  -- no checks: what is written is constant, and each would be compiled anew by each settle
+  outcome    text not null,  -- no checks: our functions alone write it, and each settle would compile each check anew
   settled_by text not null,
   cause      fleet.cause,
   message    text,
