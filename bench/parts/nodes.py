@@ -33,6 +33,7 @@ SPARE_S = 10.0
 """Work for so long is always ready."""
 REFILL_S = 1.0
 CATCH_UP_S = 3.0
+"""Before the calls are counted; the CPU of these seconds is counted."""
 
 
 def measure(server: Server, size: Size) -> Findings:
@@ -63,12 +64,11 @@ def _fleet(server: Server, size: Size, nodes: int, measured_s: float) -> dict[st
             cpu, cpu_from = server.cpu_s(), time.monotonic()
             # That pass, and reading the times of five hundred backends, have held up all calls: they are let catch up.
             await asyncio.sleep(CATCH_UP_S)
-            tally, start = Tally(), time.monotonic()
-            herd.tally = tally
+            herd.tally, start = Tally(), time.monotonic()
             await asyncio.sleep(measured_s)
-            herd.tally, seconds = Tally(), time.monotonic() - start
+            seconds = time.monotonic() - start
             cores = (server.cpu_s() - cpu) / (time.monotonic() - cpu_from)
-            found.update(_detail(tally, nodes, size.node_run_s, seconds, cores))
+            found.update(_detail(herd.tally, nodes, size.node_run_s, seconds, cores))
 
     stop = threading.Event()
     others = [

@@ -1341,7 +1341,7 @@ CREATE FUNCTION fleet._lease(p_session uuid, p_request uuid, p_seq bigint, p_boo
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_nestloop TO 'off'
-    AS <fad8039f07d01441760a7f1321751b93>;
+    AS <8e4d9a4b09a90f5861307b7da6b477b5>;
 
 --
 -- Name: _least(fleet.room, fleet.room); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2368,7 +2368,7 @@ CREATE FUNCTION fleet.heartbeat_v1(p_session uuid, p_secret text, p_tokens uuid[
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <39b5352096c894d77fa030a5b6dd7651>;
+    AS <bbf6ae307a09270301b169bdc721a835>;
 
 --
 -- Name: join_v1(jsonb); Type: FUNCTION; Schema: fleet; Owner: -

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from queue_schema.calls import clients, erasures
@@ -52,9 +53,9 @@ class Shop:
         self.agent.complete(claimed, [Artifact("out", output, 10, "image/png")])
         return claimed.job_id
 
-    def erase(self, **wanted: object) -> UUID:
+    def erase(self, **wanted: Any) -> UUID:
         """Ask for it."""
-        return erasures.erase(self.conn, self.project.id, Wanted(**wanted)).erasure_id  # type: ignore[arg-type]
+        return erasures.erase(self.conn, self.project.id, Wanted(**wanted)).erasure_id
 
     def receipt(self, erasure: UUID) -> Receipt:
         """As it is now."""

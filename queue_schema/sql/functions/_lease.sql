@@ -64,12 +64,14 @@ begin
          bool_or(l.exclusive)
     into v_answer, v_waits
     from lease as l;
+  -- Who works is not in it, and a DELETE that finds nothing costs more than a look.
   if exists (select from fleet.idle_sessions as i where i.session_id = p_session) then
     delete from fleet.idle_sessions as i where i.session_id = p_session;
   end if;
   if v_waits then
     perform fleet._durably();
   else
+    -- Set by an expression: PERFORM would be a statement more.
     v_async := set_config('synchronous_commit', 'off', true);
   end if;
   return v_answer;

@@ -29,8 +29,9 @@ begin
     into v_self
     from fleet.sessions as s
     join fleet.nodes as n on n.node_id = s.node_id
-   cross join lateral (select array_agg(l.token) as tokens, bool_or(l.command is not null) as commanded,
-                              bool_or(l.unnamed > 0 or l.token = any(p_tokens) is not true) as amiss
+   cross join lateral (select coalesce(array_agg(l.token), '{}') as tokens,
+                              coalesce(bool_or(l.command is not null), false) as commanded,
+                              coalesce(bool_or(l.unnamed > 0 or l.token = any(p_tokens) is not true), false) as amiss
                          from fleet.leases as l
                         where l.session_id = p_session) as l
    where s.session_id = p_session
@@ -41,8 +42,7 @@ begin
   end if;
   update fleet.session_beats as b set beat_at = v_now where b.session_id = p_session;
 
-  if not (v_self.draining or v_self.erasing or v_self.commanded is true or v_self.amiss is true)
-     and p_tokens <@ coalesce(v_self.tokens, '{}') then
+  if p_tokens <@ v_self.tokens and not (v_self.draining or v_self.erasing or v_self.commanded or v_self.amiss) then
     return '{"commands": [], "lost": [], "draining": false, "erasing": false}';
   end if;
   if v_self.amiss then
@@ -58,8 +58,8 @@ begin
                                    for update skip locked));
   end if;
 
-  if not p_tokens <@ coalesce(v_self.tokens, '{}') then
-    v_lost := (select jsonb_agg(t.token) from unnest(p_tokens) as t (token) where not t.token = any(coalesce(v_self.tokens, '{}')));
+  if not p_tokens <@ v_self.tokens then
+    v_lost := (select jsonb_agg(t.token) from unnest(p_tokens) as t (token) where not t.token = any(v_self.tokens));
   end if;
   if v_self.commanded then
     v_commands := (select jsonb_agg(jsonb_build_object('token', l.token, 'command', l.command))
