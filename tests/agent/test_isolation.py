@@ -8,6 +8,7 @@ import shutil
 import sys
 import sysconfig
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -222,9 +223,12 @@ def test_who_fills_the_disk_ends_alone(walled: Fleet):
 
 
 def pipes(pid: int) -> set[str]:
-    """The pipes a process holds."""
-    links = [str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()]
-    return {link for link in links if link.startswith("pipe:")}
+    """The pipes a process holds; not one that it closes while it is looked at."""
+    held = set()
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            held.add(str(path.readlink()))
+    return {link for link in held if link.startswith("pipe:")}
 
 
 def test_a_runner_does_not_hold_the_resource_tracker(fleet: Fleet):
