@@ -1871,7 +1871,7 @@ CREATE FUNCTION fleet._submit_plain(p_project uuid, p_ids uuid[], p_jobs jsonb, 
 CREATE FUNCTION fleet._succeed(p_session uuid, p_items jsonb, p_by text) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <bd87219b7db8f8c647db8348fd12da69>;
+    AS <9b38904ed748791e58f0c13cb63cea62>;
 
 --
 -- Name: _take(bigint, bigint, bigint, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2367,8 +2367,9 @@ CREATE FUNCTION fleet.heartbeat_v1(p_session uuid, p_secret text, p_tokens uuid[
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <bbf6ae307a09270301b169bdc721a835>;
+    AS <e6195a991be43d72d176f60f2c3f2334>;
 
 --
 -- Name: join_v1(jsonb); Type: FUNCTION; Schema: fleet; Owner: -

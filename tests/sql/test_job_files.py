@@ -137,6 +137,21 @@ def test_a_checkpoint_travels_to_the_next_attempt(conn, project: Project, agent:
     assert (again.sha256, again.step) == (SHA, 40)
 
 
+def test_a_checkpoint_goes_with_the_success_of_its_job(conn, project: Project, agent: Agent):
+    """Nobody will go on from it, and its file need not be kept; of another job it stays."""
+    project.submit()
+    project.submit()
+    done, runs = agent.claim_one(), agent.claim_one()
+    for claimed in (done, runs):
+        agents.checkpoint(
+            conn, agent.session, job_id=claimed.job_id, token=claimed.token, sha256=SHA, size=5, step=40
+        )
+
+    agent.complete(done)
+
+    assert conn.execute("select job_id from fleet.checkpoints").fetchall() == [(runs.job_id,)]
+
+
 def test_outputs_named_with_a_stale_token_are_not_published(conn, project: Project, agent: Agent):
     """I2, I7: not even in one batch with the live token of the same job."""
     job = project.submit()

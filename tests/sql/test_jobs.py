@@ -197,6 +197,23 @@ def test_logs_and_progress_reach_the_views(conn, project: Project, agent: Agent)
     assert (progress["step"], progress["total"], progress["metrics"]) == (3, 9, {"loss": 0.5})
 
 
+@pytest.mark.parametrize("end", ["complete", "fail", "release"])
+def test_history_keeps_how_far_an_attempt_got(conn, project: Project, agent: Agent, end: str):
+    """However it ends, and beside others that told nothing; what is told of running work goes."""
+    told, silent = project.submit(retries=0), project.submit(retries=0)
+    claims = [agent.claim_one(), agent.claim_one()]
+    [claimed] = [each for each in claims if each.job_id == told]
+    agents.report(conn, agent.session, [Report(told, claimed.token, step=3, total=9, metrics={"loss": 0.5})])
+
+    for each in claims:
+        getattr(agent, end)(each)
+
+    kept = dict(conn.execute("select job_id, progress from fleet.attempts").fetchall())
+    assert (kept[told]["step"], kept[told]["total"], kept[told]["metrics"]) == (3, 9, {"loss": 0.5})
+    assert kept[silent] is None
+    assert conn.execute("select count(*) from fleet.progress").fetchone() == (0,)
+
+
 def test_the_end_of_a_job_is_delivered_until_it_is_taken(conn, clock, project: Project, agent: Agent):
     """Q15: a webhook is written in the commit that ends the job, tried again, and given up after eight tries."""
     project.submit(webhook="https://example.org/hook", tags={"order": "7"})
