@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.waiting import eventually
 from tests.support import container
+from tests.support.waiting import eventually
 
 WAITING = """
 import sys

@@ -19,8 +19,8 @@ import psutil
 import pytest
 
 from argosy.mock.library import find_compiler
-from tests.agent.waiting import eventually
 from tests.support.ports import free_port
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)
 ROOT = Path(__file__).resolve().parents[2]

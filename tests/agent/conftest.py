@@ -42,7 +42,7 @@ from argosy.mock.gpus import MockNode, read_fleet
 from queue_schema.shapes import Claimed, Grant, Join, Joined, Session
 from tests.agent.daemons import LIGHT, Fleet
 from tests.agent.proxy import Proxy
-from tests.agent.waiting import eventually
+from tests.support.waiting import eventually
 
 NOWHERE = "postgresql://127.0.0.1:1/none"
 

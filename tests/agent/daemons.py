@@ -19,7 +19,7 @@ from agent import processes
 from queue_schema.calls import admin, agents, clients
 from queue_schema.shapes import Input, Submission
 from queue_schema.states import Scope
-from tests.agent.waiting import alive, eventually
+from tests.support.waiting import alive, eventually
 
 LIGHT = ("workloads.runner", "workloads.trivial", "workloads.command")
 """What tests preload: all that starts at once."""

@@ -8,7 +8,7 @@ from queue_schema.calls import clients
 from tests.agent.conftest import Blobs
 from tests.agent.daemons import Fleet, pid_of
 from tests.agent.proxy import Proxy
-from tests.agent.waiting import alive, eventually
+from tests.support.waiting import alive, eventually
 
 
 def test_a_result_outlives_the_database_and_the_agent(fleet: Fleet, proxy: Proxy):

@@ -15,7 +15,7 @@ from agent import processes
 from agent.runners.cgroups import Cgroup, Cgroups
 from queue_schema.shapes import Need
 from tests.agent.daemons import Fleet, pid_of
-from tests.agent.waiting import eventually
+from tests.support.waiting import eventually
 
 FLEE = """
 import os, signal, sys

@@ -18,7 +18,7 @@ from agent.gauge import Gauge
 from agent.leases import Ending, Lease, Leases
 from agent.sampling import shortfall
 from queue_schema.shapes import Claimed, DeviceSample, Grant, LeaseSample, Sample
-from tests.agent.waiting import eventually
+from tests.support.waiting import eventually
 
 GIB = 2**30
 JOB = uuid4()

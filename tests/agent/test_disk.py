@@ -19,7 +19,7 @@ from agent.spool import Spool
 from queue_schema.shapes import Completion, Need
 from tests.agent.daemons import Fleet
 from tests.agent.test_faults import shown
-from tests.agent.waiting import eventually
+from tests.support.waiting import eventually
 
 MIB = 2**20
 

@@ -18,7 +18,7 @@ from queue_schema.receipts import Receipt, receipt
 from queue_schema.shapes import Completion
 from tests.agent.conftest import Bench, Blobs
 from tests.agent.daemons import Daemon, Fleet
-from tests.agent.waiting import alive, eventually
+from tests.support.waiting import alive, eventually
 
 MINE, OTHER = UUID(int=7), UUID(int=8)
 FACE = b"a face that nobody else has"

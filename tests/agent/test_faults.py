@@ -14,7 +14,7 @@ from argosy.mock import gpus
 from argosy.mock.gpus import MockNode
 from queue_schema.shapes import Need
 from tests.agent.daemons import Daemon, Fleet
-from tests.agent.waiting import eventually
+from tests.support.waiting import eventually
 
 QUICK = ("--gauge-s", "0.1", "--poll-s", "0.1", "--device-patience-s", "1")
 ON_A_GPU = Need(gpus=1, vram_mib=60_000, device="gpu", ram_mib=64)

@@ -13,7 +13,7 @@ from agent.files import cache as cache_module
 from agent.files.cache import Cache
 from agent.files.transfer import FileMissing, Transfer, TransferAborted, TransferError
 from tests.agent.conftest import Blobs
-from tests.agent.waiting import eventually
+from tests.support.waiting import eventually
 
 ONE, OTHER = UUID(int=1), UUID(int=2)
 

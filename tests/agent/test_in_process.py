@@ -14,7 +14,7 @@ from queue_schema.shapes import Need, Submission
 from tests.agent.conftest import Blobs
 from tests.agent.daemons import Daemon, Fleet
 from tests.agent.proxy import Proxy
-from tests.agent.waiting import eventually
+from tests.support.waiting import eventually
 
 HERE = ("--in-process", "noop")
 

@@ -24,7 +24,7 @@ from queue_schema.shapes import Need
 from tests.agent.conftest import Blobs
 from tests.agent.daemons import Daemon, Fleet
 from tests.agent.proxy import Proxy
-from tests.agent.waiting import alive, eventually
+from tests.support.waiting import alive, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM_PYTHON = Path("/usr/bin/python3.11")

@@ -14,9 +14,9 @@ from agent.line import DatabaseAway, Line
 from queue_schema.calls import chores
 from tests.agent.daemons import Fleet, pid_of
 from tests.agent.proxy import Proxy
-from tests.agent.waiting import eventually
 from tests.api.serving import serving
 from tests.support.verbs import reaper_at_work
+from tests.support.waiting import eventually
 
 LEASE_S = 6.0
 ANSWER_S = 3.0

@@ -15,8 +15,8 @@ from queue_schema.shapes import Completion
 from queue_schema.signals import prepare
 from tests.agent.conftest import Bench
 from tests.agent.daemons import Daemon, Fleet
-from tests.agent.waiting import eventually
 from tests.support.collector import collecting
+from tests.support.waiting import eventually
 
 MIB = 2**20
 

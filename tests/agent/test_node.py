@@ -18,7 +18,7 @@ from queue_schema.states import JobState
 from tests.agent.daemons import Daemon, Fleet, pid_of, written
 from tests.agent.proxy import Proxy
 from tests.agent.test_runner import STUBBORN, python
-from tests.agent.waiting import alive, eventually
+from tests.support.waiting import alive, eventually
 
 
 def test_a_job_runs_and_its_result_is_there(fleet: Fleet):

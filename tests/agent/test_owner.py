@@ -15,7 +15,7 @@ from argosy.mock.gpus import MockNode
 from queue_schema.shapes import Need
 from tests.agent.daemons import Fleet
 from tests.agent.test_faults import ON_A_GPU, QUICK, running, shown
-from tests.agent.waiting import eventually
+from tests.support.waiting import eventually
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 

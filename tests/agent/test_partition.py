@@ -23,8 +23,8 @@ from queue_schema.shapes import Need
 from tests.agent.conftest import Blobs
 from tests.agent.daemons import Daemon, Fleet
 from tests.agent.proxy import Proxy
-from tests.agent.waiting import alive, eventually
 from tests.support.verbs import reaper_at_work
+from tests.support.waiting import alive, eventually
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can make network namespaces"),

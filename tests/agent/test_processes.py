@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from agent import processes
-from tests.agent.waiting import eventually
+from tests.support.waiting import eventually
 
 DEEP = """
 import subprocess, sys, threading, time

@@ -16,7 +16,7 @@ from agent.sampling import booked_mib
 from queue_schema.shapes import Artifact, CheckpointRef, ClaimedInput, Completion, Failed, Grant, Released
 from queue_schema.states import Cause
 from tests.agent.conftest import Bench
-from tests.agent.waiting import alive, eventually
+from tests.support.waiting import alive, eventually
 
 STUBBORN = """
     import os, signal, sys, time

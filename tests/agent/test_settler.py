@@ -16,8 +16,8 @@ from agent.settler import Settler
 from agent.spool import Spool
 from queue_schema.shapes import Claimed, Completion, Failed, Released
 from queue_schema.states import Cause
-from tests.agent.waiting import eventually
 from tests.support.verbs import Agent, Project
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

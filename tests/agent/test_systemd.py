@@ -17,7 +17,7 @@ from agent.keeper import Keeper
 from agent.leases import Leases
 from agent.systemd import Systemd
 from tests.agent.daemons import Fleet
-from tests.agent.waiting import eventually
+from tests.support.waiting import eventually
 
 
 class Manager:

@@ -21,8 +21,8 @@ from queue_schema.shapes import Claimed, Grant, Submission
 from queue_schema.signals import Signals
 from tests.agent.conftest import Bench, Blobs
 from tests.agent.daemons import Fleet
-from tests.agent.waiting import eventually
 from tests.support.collector import Collector, Seen, collecting
+from tests.support.waiting import eventually
 from workloads.protocol import Span
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

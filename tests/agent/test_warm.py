@@ -19,7 +19,7 @@ from agent.together import sorted_out
 from queue_schema.shapes import ClaimedInput, Completion, Failed, Grant, Released
 from queue_schema.states import Cause
 from tests.agent.conftest import Bench
-from tests.agent.waiting import alive, eventually
+from tests.support.waiting import alive, eventually
 
 ROOM_MIB = 2048
 OTHER = UUID(int=8)

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.agent.test_isolation import SPY
-from tests.agent.waiting import eventually
 from tests.ansible.conftest import DIFFERENCE
 from tests.ansible.hosts import Host
 from tests.ansible.playing import BUILD, Fleet
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(900)
 UPGRADED = "fleet,gpu-1" if os.environ.get("ARGOSY_TEST_ANSIBLE") == "all" else "gpu-1"

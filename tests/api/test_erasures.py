@@ -14,8 +14,8 @@ import pytest
 from queue_schema.calls import erasures
 from queue_schema.shapes import Artifact
 from queue_schema.states import Scope
-from tests.agent.waiting import eventually
 from tests.api.serving import Agent, Api
+from tests.support.waiting import eventually
 
 FACE = b"a face that nobody else has"
 SHA = hashlib.sha256(FACE).hexdigest()

@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 from argosy.embedded import BIN
 from queue_schema import doctor, migrate
 from tests.acceptance.conftest import Fleet
-from tests.agent.waiting import eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(180)
 RESTORED = "argosy_restored"

@@ -23,10 +23,10 @@ from argosy import Client, JobSpec
 from argosy.embedded import EmbeddedServer
 from argosy.local.fleet import LocalFleet, LocalFleetSettings
 from tests.agent.proxy import Proxy
-from tests.agent.waiting import eventually
 from tests.api.serving import serving
 from tests.drills.watching import assert_each_succeeded_once, at_rest, until
 from tests.support.ports import free_port
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(180)
 LEASE_S = 6.0

@@ -18,8 +18,8 @@ from psycopg import sql
 
 from queue_schema import migrate
 from tests.agent.daemons import Fleet
-from tests.agent.waiting import eventually
 from tests.support.ports import free_port
+from tests.support.waiting import eventually
 
 BIN = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
 PASSWORD = "only-in-tests"

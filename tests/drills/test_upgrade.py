@@ -21,8 +21,8 @@ from queue_schema.shapes import Submission
 from queue_schema.states import Scope
 from tests.acceptance.conftest import Fleet
 from tests.agent.daemons import Daemon
-from tests.agent.waiting import eventually
 from tests.drills import past
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)
 APART = "argosy_apart"

@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -24,10 +24,12 @@ from queue_schema.states import Cause
 from scheduler.settings import SchedulerSettings
 from tests.agent.proxy import Proxy
 from tests.support.verbs import Agent, Project
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(120)
 
 
+until = partial(eventually, within_s=40.0)
 HERE = {"ARGOSY_SCHEDULER_WEBHOOK_NETWORKS": "127.0.0.0/8"}
 
 
@@ -95,14 +97,6 @@ def start(database_url: str, tmp_path) -> Iterator[Callable[[], subprocess.Popen
         # One that is told to stop while it still imports has nothing to tidy up.
         allowed = {0, -signal.SIGKILL} | (set() if "scheduler.started" in said else {-signal.SIGTERM})
         assert code in allowed, said
-
-
-def until(true: Callable[[], object], timeout_s: float = 40.0) -> None:
-    """Look until it is so."""
-    end = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.05)
 
 
 def settled_job(project: Project, agent: Agent, receiver: Receiver) -> Any:
@@ -280,7 +274,7 @@ def test_a_scheduler_gives_up_forgotten_connections(conn, database_url: str, sta
     until(reaped)
     proxy.forget()
     before = conn.execute("select clock_timestamp()").fetchone()[0]
-    until(lambda: reaped() > before, 60)
+    until(lambda: reaped() > before, within_s=60)
     scheduler.terminate()
     scheduler.wait(30)
     proxy.close()

@@ -13,10 +13,10 @@ from queue_schema.calls import agents, chores, clients, erasures, schedules
 from queue_schema.calls.erasures import Dropped, Wanted
 from queue_schema.errors import BadRequest, Conflict, NotFound
 from queue_schema.shapes import Input, LogChunk, Released, Report, Submission
-from tests.agent.waiting import eventually
 from tests.support.clock import Clock
 from tests.support.shop import BASE, MODEL, PHOTO, PICTURE, Shop
 from tests.support.verbs import Agent, Conn, Project
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
