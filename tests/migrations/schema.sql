@@ -1209,6 +1209,14 @@ CREATE FUNCTION fleet._hold_needs(p_needs bigint[]) RETURNS bigint[]
     AS <476d270485ffc8133cee072babd5561d>;
 
 --
+-- Name: _id_of(bigint); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._id_of(p_us bigint) RETURNS uuid
+    LANGUAGE sql
+    RETURN ((((lpad(to_hex((p_us / 1000)), 12, '0'::text) || to_hex(((7 << 12) | (((p_us % (1000)::bigint) * 4))::integer))) || '8'::text) || lpad(to_hex((floor((random() * '1.152921504606847e+18'::double precision)))::bigint), 15, '0'::text)))::uuid;
+
+--
 -- Name: _idx(integer[], integer[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1853,7 +1861,7 @@ CREATE FUNCTION fleet._starving(p_since timestamp with time zone, p_most integer
 CREATE FUNCTION fleet._submit_one(p_project uuid, p_job jsonb, p_key uuid, p_trace text, p_now timestamp with time zone) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <ad3e6bc955e5742fab3a545e09106d98>;
+    AS <411ed6cb0633b87f7cb71ae780cab9f3>;
 
 --
 -- Name: _submit_plain(uuid, uuid[], jsonb, uuid, text, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2433,7 +2441,7 @@ CREATE FUNCTION fleet.make_partitions_v1(p_days_ahead integer) RETURNS jsonb
 CREATE FUNCTION fleet.new_id() RETURNS uuid
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <ae870dbf7517e6511ca32295f2c243a9>;
+    AS <2671871598da75de6f858ae2d1c6e809>;
 
 --
 -- Name: FUNCTION new_id(); Type: COMMENT; Schema: fleet; Owner: -
@@ -2635,7 +2643,7 @@ CREATE FUNCTION fleet.submit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <35526aa88d5ab5054d184333c99e4b7a>;
+    AS <14db9c8d64b39db4ca44c8db7f03d587>;
 
 --
 -- Name: tick_v1(uuid, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -7714,6 +7722,13 @@ GRANT ALL ON FUNCTION fleet._held(p_halted boolean, p_quarantined boolean, p_pau
 
 REVOKE ALL ON FUNCTION fleet._hold_needs(p_needs bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._hold_needs(p_needs bigint[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _id_of(p_us bigint); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._id_of(p_us bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._id_of(p_us bigint) TO fleet_owner;
 
 --
 -- Name: FUNCTION _idx(p_idx integer[], p_places integer[]); Type: ACL; Schema: fleet; Owner: -

@@ -114,7 +114,7 @@ begin
   if v_lane.durable and current_setting('synchronous_commit') = 'off' then
     perform fleet._durably();
   end if;
-  v_id := fleet.new_id();
+  v_id := fleet._id_of(v_order);
   insert into fleet.jobs (job_id, project_id, kind, priority, lane_id, order_key, model_key, params, timeout_s, retries, key_id,
                           trace, created_at)
   values (v_id, p_project, v_lane.kind, 'normal', v_lane.lane_id, v_order, v_lane.model_key, v_params, v_lane.timeout_s,
@@ -127,7 +127,8 @@ begin
   if v_lane.idle then
     perform fleet._rouse_for(array[v_lane.lane_id]);
   end if;
-  return json_build_array(json_build_object('job_id', v_id, 'ref', null, 'created', true, 'state', 'ready', 'held', v_lane.held));
+  return ('[{"job_id": "' || v_id || '", "ref": null, "created": true, "state": "ready", "held": '
+          || coalesce(to_json(v_lane.held)::text, 'null') || '}]')::json;
 end
 $$;
 

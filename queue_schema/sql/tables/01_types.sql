@@ -48,6 +48,14 @@ as $$
 $$;
 comment on function fleet.new_ids(integer) is 'So many new job ids: uuids version 7.';
 
+-- _id_of: an id of this time, in microseconds since 1970. Without a SET clause, so that it is inlined.
+create function fleet._id_of(p_us bigint)
+  returns uuid
+  language sql
+  volatile
+  return (lpad(to_hex(p_us / 1000), 12, '0') || to_hex((7 << 12) | (p_us % 1000 * 4)::integer)
+          || '8' || lpad(to_hex(floor(random() * float8 '1152921504606846976')::bigint), 15, '0'))::uuid;
+
 create function fleet.new_id()
   returns uuid
   language plpgsql
@@ -57,8 +65,7 @@ as $$
 declare
   v_us bigint := (extract(epoch from clock_timestamp()) * 1000000)::bigint;
 begin
-  return (lpad(to_hex(v_us / 1000), 12, '0') || to_hex((7 << 12) | (v_us % 1000 * 4)::integer)
-          || '8' || lpad(to_hex(floor(random() * float8 '1152921504606846976')::bigint), 15, '0'))::uuid;
+  return fleet._id_of(v_us);
 end
 $$;
 comment on function fleet.new_id() is 'A new job id: uuid version 7.';
