@@ -102,7 +102,13 @@ class Server:
         """The version, and the settings as the server has them."""
         with self.connect("postgres") as conn:
             found = {}
-            for name in ("server_version", "synchronous_commit", "autovacuum", "huge_pages_status", *SETTINGS):
+            for name in (
+                "server_version",
+                "synchronous_commit",
+                "autovacuum",
+                "huge_pages_status",
+                *SETTINGS,
+            ):
                 row = conn.execute("select current_setting(%s)", (name,)).fetchone()
                 assert row is not None
                 found[name] = str(row[0])
