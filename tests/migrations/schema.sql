@@ -921,7 +921,7 @@ CREATE FUNCTION fleet._charge(p_shape fleet.shapes, p_run_s double precision) RE
 CREATE FUNCTION fleet._check_ceiling(p_key uuid, p_items fleet.submission[]) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <d884c7c6c185fdce2fa98cbed17511d2>;
+    AS <d7c7c3688f562989c13b1c136ba5a2c8>;
 
 --
 -- Name: _check_submissions(fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1861,7 +1861,7 @@ CREATE FUNCTION fleet._starving(p_since timestamp with time zone, p_most integer
 CREATE FUNCTION fleet._submit_one(p_project uuid, p_job jsonb, p_key uuid, p_trace text, p_now timestamp with time zone) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <411ed6cb0633b87f7cb71ae780cab9f3>;
+    AS <6a2377b0add33018adff5ddae3c80b5f>;
 
 --
 -- Name: _submit_plain(uuid, uuid[], jsonb, uuid, text, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -

@@ -226,3 +226,19 @@ def test_a_key_has_a_ceiling(conn):
 
     assert refused.value.field == "jobs[1].priority"
     assert len(clients.submit(conn, key.project_id, [Submission(kind="noop")], key_id=key.key_id)) == 1
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+@pytest.mark.parametrize("params", [{}, {"size": 1}])
+def test_a_ceiling_holds_for_jobs_that_state_no_class(conn, jobs: int, params: dict[str, int]):
+    """They are of class normal. With params and no more they go the short way, once others have made their lane."""
+    plain = [Submission(kind="noop", params=params)] * jobs
+    key = admin.create_key(conn, "acme", name="batch", scopes=["submit"], ceiling=Priority.LOW)
+    for _ in range(2):
+        clients.submit(conn, key.project_id, plain)
+
+    with pytest.raises(BadRequest) as refused:
+        clients.submit(conn, key.project_id, plain, key_id=key.key_id)
+
+    assert refused.value.field == "jobs[0].priority"
+    assert conn.execute("select count(*) from fleet.jobs").fetchone() == (2 * jobs,)

@@ -82,7 +82,7 @@ begin
 end
 $$;
 
--- _check_ceiling: a key may submit to classes up to its own.
+-- _check_ceiling: a key may submit to classes up to its own; a job that states none is of class normal.
 --
 -- Errors   JQ002 bad_request
 create function fleet._check_ceiling(p_key uuid, p_items fleet.submission[])
@@ -95,10 +95,10 @@ declare
   v_ceiling fleet.priority := (select k.ceiling from fleet.api_keys as k where k.key_id = p_key);
   v_bad     record;
 begin
-  select i.place - 1 as at, i.priority
+  select i.place - 1 as at, coalesce(i.priority, 'normal') as priority
     into v_bad
     from fleet._items(p_items) as i
-   where i.priority > v_ceiling
+   where coalesce(i.priority, 'normal') > v_ceiling
    order by i.place
    limit 1;
   if found then

@@ -87,6 +87,11 @@ begin
   if p_job - '{kind,params}'::text[] <> '{}' or jsonb_typeof(v_params) is distinct from 'object' then
     return null;
   end if;
+  if p_key is not null then  -- within the look at the lane it would be made ready for those without a key, too
+    if (select a.ceiling from fleet.api_keys as a where a.key_id = p_key) >= 'normal' is not true then
+      return null;
+    end if;
+  end if;
   for v_try in 1..2 loop
     select l.lane_id, l.active and l.head_key <= v_order as open, k.kind, n.model_key, k.timeout_s, k.retries,
            fleet._held(t.halted, k.quarantined, l.paused) as held, t.durable,
@@ -100,7 +105,6 @@ begin
       join fleet.lanes as l on (l.project_id, l.priority, l.need_id) = (p_project, 'normal', n.need_id)
       join fleet.settings as t on t.one
      where k.kind = p_job ->> 'kind'
-       and (p_key is null or (select a.ceiling from fleet.api_keys as a where a.key_id = p_key) >= 'normal')
        for key share of l;
     exit when found;
     if v_try = 2 or not exists (select from fleet.kinds as k
