@@ -1879,7 +1879,7 @@ CREATE FUNCTION fleet._submit_plain(p_project uuid, p_ids uuid[], p_jobs jsonb, 
 CREATE FUNCTION fleet._succeed(p_session uuid, p_items jsonb, p_by text) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <9b38904ed748791e58f0c13cb63cea62>;
+    AS <85172539cb90a94e183fff5d3b100785>;
 
 --
 -- Name: _take(bigint, bigint, bigint, integer); Type: FUNCTION; Schema: fleet; Owner: -

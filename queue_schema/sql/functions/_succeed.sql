@@ -13,7 +13,7 @@ declare
   v_held    uuid[];
   v_tokens  uuid[];
   v_hooked  uuid[];
-  v_capped  uuid[];
+  v_capped  fleet.cap_returns[];
   v_told    boolean;
   v_kept    boolean;
   v_failing boolean;
@@ -32,6 +32,10 @@ begin
       from rows from (jsonb_to_recordset(p_items) as (job_id uuid, token uuid, peak_mib integer, "values" jsonb)) with ordinality
              as i (job_id, token, peak_mib, "values", place)
   ),
+  -- Most jobs tell nothing on their way: then nothing is looked up for each of them.
+  told as materialized (
+    select exists (select from fleet.progress as g where g.job_id = any(v_ids)) as any
+  ),
   taken as materialized (
     delete from fleet.leases as l
      using item as i
@@ -45,10 +49,15 @@ begin
   ),
   history as (
     insert into fleet.attempts (job_id, project_id, attempt, token, session_id, node_id, devices, vram_mib, ram_mib,
-                                started_at, ended_at, outcome, settled_by, peak_mib, claimed_event, ended_event)
+                                started_at, ended_at, outcome, settled_by, peak_mib, claimed_event, ended_event, progress)
     select t.job_id, t.project_id, t.attempt, t.token, t.session_id, t.node_id, t.devices, t.vram_mib, t.ram_mib,
-           t.claimed_at, v_now, 'succeeded', p_by, t.peak_mib, t.claimed_event, v_event
+           t.claimed_at, v_now, 'succeeded', p_by, t.peak_mib, t.claimed_event, v_event,
+           case when g.job_id is not null then fleet._told(g) end
       from taken as t
+      left join lateral (select g.*
+                           from fleet.progress as g
+                          where (select o.any from told as o) and g.job_id = t.job_id and g.token = t.token
+                          limit 1) as g on true
   ),
   written as materialized (
     update fleet.jobs as j
@@ -59,7 +68,8 @@ begin
      where j.ctid = x.at  -- where they were locked: none has moved since
     returning j.job_id, j.lane_id, j.priority = 'low' as low, j.webhook is not null as hooked, t.project_id, t.peak_mib, t.capped,
               t.charged, extract(epoch from v_now - t.claimed_at)::double precision as run_s,
-              fleet._footprint(cardinality(t.devices), t.vram_mib, t.ram_mib, t.cpu_milli) as footprint
+              fleet._footprint(cardinality(t.devices), t.vram_mib, t.ram_mib, t.cpu_milli) as footprint,
+              cardinality(t.devices) * t.vram_mib::bigint as vram_mib
   ),
   counted as (
     -- What was charged at the claim becomes what was used.
@@ -93,13 +103,10 @@ begin
          array_agg(t.job_id) filter (where t.token is not null), array_agg(t.token) filter (where t.token is not null),
          (select array_agg(row(f.node_id, f.devices, f.vram_mib, f.held, f.ram_mib, f.cpu_milli, f.disk_mib)::fleet.booking
                            order by f.node_id) from freed as f),
-         (select array_agg(w.job_id) from written as w where w.hooked), (select array_agg(w.job_id) from written as w where w.capped),
-         exists (select from fleet.progress as g where g.job_id = any(v_ids)),
-         exists (select from fleet.checkpoints as c where c.job_id = any(v_ids))
-         or exists (select from fleet.artifacts as a where a.job_id = any(v_ids)),
-         exists (select from fleet.node_health as h where h.node_id = any(array(select t.node_id from taken as t)) and h.failing <> '{}'),
+         (select array_agg(w.job_id) from written as w where w.hooked),
+         (select array_agg(row(w.project_id, 1, w.vram_mib)::fleet.cap_returns) from written as w where w.capped),
          exists (select from fleet.dependencies as d where d.after_job_id = any(v_ids) and not d.satisfied)
-    into v_answer, v_held, v_tokens, v_freed, v_hooked, v_capped, v_told, v_kept, v_failing, v_leads
+    into v_answer, v_held, v_tokens, v_freed, v_hooked, v_capped, v_leads
     from item as i
     left join taken as t on t.place = i.place;
   if v_held is null then
@@ -107,24 +114,18 @@ begin
   end if;
 
   -- What is done from here on is done with those that held: a stale item publishes and judges nothing. Few settles do any of
-  -- it: a table that the statement above writes is made ready for writing whether or not anything comes of it.
+  -- it: a table that the statement above writes is made ready for writing whether or not anything comes of it. And it is looked
+  -- for only now, when no report and no checkpoint can come in between any more.
+  select exists (select from fleet.progress as g where g.job_id = any(v_held)),
+         exists (select from fleet.checkpoints as c where c.job_id = any(v_held))
+         or exists (select from fleet.artifacts as a where a.job_id = any(v_held)),
+         exists (select from fleet.node_health as h where h.node_id = v_freed[1].node_id and h.failing <> '{}')
+    into v_told, v_kept, v_failing;
   if v_capped is not null then
     insert into fleet.cap_returns (project_id, running, vram_mib)
-    select a.project_id, count(*), sum(cardinality(a.devices) * a.vram_mib::bigint)
-      from fleet.attempts as a
-     where a.job_id = any(v_capped)
-       and a.ended_at = v_now  -- one partition instead of all
-       and a.token = any(v_tokens)
-     group by a.project_id;
+    select c.project_id, sum(c.running), sum(c.vram_mib) from unnest(v_capped) as c group by c.project_id;
   end if;
   if v_told then
-    update fleet.attempts as a
-       set progress = fleet._told(g)
-      from fleet.progress as g
-     where g.job_id = any(v_held)
-       and a.job_id = g.job_id
-       and a.ended_at = v_now
-       and a.token = g.token;
     delete from fleet.progress as g where g.job_id = any(v_held);
   end if;
   if v_kept or p_items @? '$[*].artifacts[*]' then
