@@ -1294,7 +1294,7 @@ CREATE FUNCTION fleet._keep_still(p_project uuid, p_items fleet.submission[]) RE
 CREATE FUNCTION fleet._kept(p_node bigint, p_session uuid, p_room fleet.room) RETURNS fleet.kept
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <2a5ff8012b83ffdf58c7b069a3a1dc87>;
+    AS <19466437860849e2ffde28f9c1b309c7>;
 
 --
 -- Name: _key(uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2590,7 +2590,7 @@ CREATE FUNCTION fleet.reserve_v1() RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <6435deead35a88ab25d0f0b520e827d6>;
+    AS <e621e39e12df0b51c2e099cf4f1e8f39>;
 
 --
 -- Name: retry_v1(uuid, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -

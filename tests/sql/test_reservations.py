@@ -125,6 +125,29 @@ def test_what_fits_beside_the_kept_place_may_stay_long(conn, clock, project: Pro
     assert (job.job_id, job.grant.devices) == (beside, [1])
 
 
+@pytest.mark.parametrize("change", ["pools", "labels", "kinds"])
+@pytest.mark.parametrize("by", ["the scheduler", "the claim"])
+def test_a_place_is_given_up_when_its_node_may_not_serve_it(
+    conn, clock, project: Project, change: str, by: str
+):
+    """Who takes the node out of what a job trusts, or asks for, means it: also for a job that has a place there."""
+    agent = Agent(conn, gpus=[80 * GIB])
+    lease, big = kept_for(conn, project, agent, clock, running_s=100)
+    small = Project(conn, "other").submit()
+    if change == "pools":
+        admin.set_project(conn, "acme", trusted_pools=["mine"])
+    elif change == "labels":
+        clients.amend(conn, project.id, big, need={"labels": {"zone": "eu"}})
+    else:
+        conn.execute("update fleet.sessions set kinds = '{noop}'")
+    if by == "the scheduler":
+        assert chores.reserve(conn).kept == 0
+    agent.complete(lease)
+
+    assert [job.job_id for job in agent.claim(4)] == [small]
+    assert project.state(big) == "ready"
+
+
 def test_a_place_is_given_up_with_its_job(conn, clock, project: Project):
     """Cancelled, or gone from ready."""
     agent = Agent(conn, gpus=[80 * GIB])

@@ -1,4 +1,5 @@
--- _kept: the place this node keeps, if any. All null when it keeps none, or when the job could not have it anyway.
+-- _kept: the place this node keeps, if any. All null when it keeps none, or when the job could not have it anyway: it was
+-- kept before somebody paused the lane, say, or took the node out of the pools that the project trusts.
 --
 -- The rest is the room there will be then (what is claimable now and what leases will have given back by then) less the
 -- place: a job that ends before may use all that is free now, a longer one must fit in the rest too (backfill).
@@ -21,6 +22,9 @@ begin
     join fleet.lanes as l on l.lane_id = j.lane_id and not l.paused
     join fleet.needs as n on n.need_id = l.need_id
     join fleet.kinds as k on k.kind = n.kind and not k.quarantined
+    join fleet.shapes as p on p.shape_id = l.shape_id
+    join fleet.sessions as s on s.session_id = p_session and p.kind = any(s.kinds)
+    join fleet.nodes as o on o.node_id = r.node_id and (o.facts || o.labels) @> p.labels and (p.pools is null or p.pools && o.pools)
     join fleet.ready as y on (y.lane_id, y.order_key, y.job_id) = (j.lane_id, j.order_key, j.job_id)
    where r.node_id = p_node
    order by r.made_at

@@ -33,13 +33,20 @@ begin
     return '{"kept": 0, "preempted": 0}';
   end if;
 
-  -- Places whose job is gone from its lane, or whose node is gone.
+  -- Places whose job is gone from its lane, or whose node is gone or may not serve it any more.
   delete from fleet.reservations as r
    where not exists (select from fleet.jobs as j
                        join fleet.ready as y on (y.lane_id, y.order_key, y.job_id) = (j.lane_id, j.order_key, j.job_id)
                        join fleet.lanes as l on l.lane_id = j.lane_id and not l.paused
                       where j.job_id = r.job_id)
-      or not exists (select from fleet._live_nodes(v_now) as n where n.node_id = r.node_id);
+      or not exists (select from fleet._live_nodes(v_now) as n
+                       join fleet.jobs as j on j.job_id = r.job_id
+                       join fleet.lanes as l on l.lane_id = j.lane_id
+                       join fleet.shapes as s on s.shape_id = l.shape_id
+                      where n.node_id = r.node_id
+                        and s.kind = any(n.kinds)
+                        and n.labels @> s.labels
+                        and (s.pools is null or s.pools && n.pools));
 
   for v_head in select h.* from fleet._starving(v_now - make_interval(secs => v_set.reserve_after_s), 8) as h loop
     select s.* into strict v_shape from fleet.shapes as s where s.shape_id = v_head.shape_id;
