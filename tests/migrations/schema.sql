@@ -921,7 +921,16 @@ CREATE FUNCTION fleet._charge(p_shape fleet.shapes, p_run_s double precision) RE
 CREATE FUNCTION fleet._check_ceiling(p_key uuid, p_items fleet.submission[]) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <d7c7c3688f562989c13b1c136ba5a2c8>;
+    AS <1f921026784d0fbce0614a14ef8c4e98>;
+
+--
+-- Name: _check_objects(jsonb); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._check_objects(p_jobs jsonb) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <31308c69a9804a450db3b7cd327309c9>;
 
 --
 -- Name: _check_submissions(fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1861,7 +1870,7 @@ CREATE FUNCTION fleet._starving(p_since timestamp with time zone, p_most integer
 CREATE FUNCTION fleet._submit_one(p_project uuid, p_job jsonb, p_key uuid, p_trace text, p_now timestamp with time zone) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <6a2377b0add33018adff5ddae3c80b5f>;
+    AS <0c94601574393efdb204f12baef55ad9>;
 
 --
 -- Name: _submit_plain(uuid, uuid[], jsonb, uuid, text, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2113,7 +2122,7 @@ CREATE FUNCTION fleet._wipe_on(p_erasure fleet.erasures, p_limit integer) RETURN
 CREATE FUNCTION fleet.amend_v1(p_project uuid, p_job uuid, p_fields jsonb, p_key uuid DEFAULT NULL::uuid) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <508361ffda6e609a8c318b028ad98314>;
+    AS <ba14376f009740b38ad798e4cece3e2e>;
 
 --
 -- Name: authenticate_v1(text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2140,7 +2149,7 @@ CREATE FUNCTION fleet.blobs_removed_v1(p_blobs jsonb) RETURNS jsonb
 CREATE FUNCTION fleet.bulk_v1(p_action text, p_project uuid, p_filter jsonb, p_dry boolean DEFAULT false, p_limit integer DEFAULT 500, p_after uuid DEFAULT NULL::uuid) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <2d4d346af2c69299811a07ec5b20d726>;
+    AS <44174d2e72cde2bc9040f07d764e24e3>;
 
 --
 -- Name: cancel_v1(uuid, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2329,7 +2338,7 @@ CREATE FUNCTION fleet.fail_v1(p_session uuid, p_secret text, p_items jsonb) RETU
 CREATE FUNCTION fleet.fit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT NULL::uuid) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <9577125bd9a8247a238a9bad7dcd8036>;
+    AS <790f1b05bc3fa4cd95dd5194b879428f>;
 
 --
 -- Name: forecast_v1(double precision, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2489,7 +2498,7 @@ CREATE FUNCTION fleet.policy_v1(p_cause text, p_policy jsonb) RETURNS jsonb
 CREATE FUNCTION fleet.project_v1(p_project text, p_fields jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <1f4f81f70cefa45f185883901ea06163>;
+    AS <c38e977d402e52bf49b63ec7d26747b5>;
 
 --
 -- Name: promote_v1(integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2617,7 +2626,7 @@ CREATE FUNCTION fleet.revoke_key_v1(p_prefix text) RETURNS jsonb
 CREATE FUNCTION fleet.rotate_key_v1(p_prefix text, p_overlap_s double precision) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <aa4478878e01f0ca10dc47464babc46b>;
+    AS <2e1f03b7bab7c305a90fa3226ffe7295>;
 
 --
 -- Name: state_of(uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2643,7 +2652,7 @@ CREATE FUNCTION fleet.submit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <14db9c8d64b39db4ca44c8db7f03d587>;
+    AS <6e7d298251da79e7b797649ff56a83e5>;
 
 --
 -- Name: tick_v1(uuid, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2652,7 +2661,7 @@ CREATE FUNCTION fleet.submit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT
 CREATE FUNCTION fleet.tick_v1(p_schedule uuid, p_tick timestamp with time zone, p_next timestamp with time zone) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <169639e21ca3820547e1b02f8508dd89>;
+    AS <12eab60598b1394d4cf42cad96ac4005>;
 
 --
 -- Name: waive_erasure_v1(uuid, text, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -7596,6 +7605,13 @@ GRANT ALL ON FUNCTION fleet._charge(p_shape fleet.shapes, p_run_s double precisi
 
 REVOKE ALL ON FUNCTION fleet._check_ceiling(p_key uuid, p_items fleet.submission[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._check_ceiling(p_key uuid, p_items fleet.submission[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _check_objects(p_jobs jsonb); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._check_objects(p_jobs jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._check_objects(p_jobs jsonb) TO fleet_owner;
 
 --
 -- Name: FUNCTION _check_submissions(p_items fleet.submission[]); Type: ACL; Schema: fleet; Owner: -

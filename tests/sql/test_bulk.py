@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from queue_schema.calls import chores, clients, oncall
@@ -214,3 +215,12 @@ def test_what_makes_no_sense_is_refused(
     with pytest.raises(BadRequest) as caught:
         oncall.bulk(conn, action, project.id, Selection(**fields), limit=limit)
     assert caught.value.field == field
+
+
+def test_a_dry_run_is_one_or_it_is_not(conn, project: Project):
+    """Null is no way to say `go on`."""
+    project.submit()
+    with pytest.raises(psycopg.Error) as caught:
+        conn.execute("select fleet.bulk_v1('cancel', null, '{}', p_dry => null)")
+    assert (caught.value.sqlstate, caught.value.diag.column_name) == ("JQ002", "dry")
+    assert conn.execute("select count(*) from fleet.ready").fetchone() == (1,)

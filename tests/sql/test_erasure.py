@@ -12,7 +12,7 @@ import pytest
 from queue_schema.calls import agents, chores, clients, erasures, schedules
 from queue_schema.calls.erasures import Dropped, Wanted
 from queue_schema.errors import BadRequest, Conflict, NotFound
-from queue_schema.shapes import Input, LogChunk, Released, Report, Submission
+from queue_schema.shapes import Input, LogChunk, Need, Released, Report, Submission
 from tests.support.clock import Clock
 from tests.support.shop import BASE, MODEL, PHOTO, PICTURE, Shop
 from tests.support.verbs import Agent, Conn, Project
@@ -64,11 +64,14 @@ def test_tags_mean_a_customer(shop: Shop):
 
 
 def test_everything_means_what_there_is_now(shop: Shop):
-    """What comes later stays; other projects are not touched."""
+    """What comes later stays; other projects are not touched: neither their files nor their jobs, words and schedules."""
     other = Project(shop.conn, "other")
     clients.put_blob(shop.conn, other.id, sha256=PHOTO, size=100, media_type="image/png")
+    nightly = schedules.Schedule("nightly", "@hourly", [Submission(kind="noop")])
+    schedules.create(shop.conn, other.id, nightly, next_tick=datetime.now(UTC))
     before = shop.submit(PHOTO)
     shop.run(MODEL)
+    theirs = other.submit(name="Bob", need=Need(vram_mib=1, gpus=1), tags={"of": "bob"})
     erasure = shop.erase(everything=True)
     after = shop.submit()
     later = "77" * 32
@@ -80,6 +83,9 @@ def test_everything_means_what_there_is_now(shop: Shop):
     assert shop.seen() == {later, PHOTO}
     left = shop.conn.execute("select project_id from fleet.v_blobs where sha256 = %s", (PHOTO,)).fetchall()
     assert left == [(other.id,)]
+    row = other.row(theirs)
+    assert (row["state"], row["name"], row["tags"]) == ("ready", "Bob", {"of": "bob"})
+    assert shop.conn.execute("select name from fleet.v_schedules").fetchall() == [("nightly",)]
     assert shop.project.state(before) == "succeeded"
     assert shop.project.state(after) == "ready"
 

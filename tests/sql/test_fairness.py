@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from uuid import uuid4
 
 import pytest
 
@@ -210,6 +211,24 @@ def test_a_backlog_follows_its_project_to_other_pools(conn, project: Project):
     assert agent.claim() == []
     admin.label_node(conn, agent.node, labels={}, pools=["mine"])
     assert len(agent.claim()) == 1
+
+
+def test_a_project_trusts_somebody(conn, project: Project):
+    """No pools at all would read as all of them."""
+    admin.set_project(conn, "acme", trusted_pools=["mine"])
+
+    with pytest.raises(BadRequest) as refused:
+        admin.set_project(conn, "acme", trusted_pools=[])
+
+    assert refused.value.field == "trusted_pools"
+    assert conn.execute("select trusted_pools from fleet.projects").fetchone() == (["mine"],)
+
+
+def test_a_key_that_is_not_there_may_nothing(conn, project: Project):
+    """Whatever class a job states, or none."""
+    for job in (Submission(kind="noop"), Submission(kind="noop", priority=Priority.LOW)):
+        with pytest.raises(BadRequest):
+            clients.submit(conn, project.id, [job], key_id=uuid4())
 
 
 def test_a_key_has_a_ceiling(conn):

@@ -8,7 +8,7 @@ import pytest
 
 from queue_schema.calls import agents, chores, clients, schedules
 from queue_schema.calls.schedules import Schedule
-from queue_schema.errors import NotAllowed, NotFound
+from queue_schema.errors import LeaseLost, NotAllowed, NotFound
 from queue_schema.shapes import Artifact, Claimed, Completion, Input, Submission
 from tests.support.verbs import Agent, Project
 
@@ -105,6 +105,26 @@ def test_a_lease_opens_its_own_inputs_only(conn, project: Project, agent: Agent)
     assert clients.grant(conn, sha256=SHA, **who).project_id == project.id
     with pytest.raises(NotAllowed):
         clients.grant(conn, sha256="cd" * 32, **who)
+
+
+def test_a_lease_opens_files_for_its_own_session_alone(conn, project: Project, agent: Agent):
+    """I15: whoever knows its token."""
+    clients.put_blob(conn, project.id, sha256=SHA, size=10, media_type="image/png")
+    job = project.submit(inputs={"x": Input(sha256=SHA)})
+    claimed = agent.claim_one()
+    thief = Agent(conn, "thief").session
+
+    for write in (False, True):
+        with pytest.raises(LeaseLost):
+            clients.grant(
+                conn,
+                session_id=thief.session_id,
+                secret=thief.secret,
+                job_id=job,
+                token=claimed.token,
+                sha256=SHA,
+                write=write,
+            )
 
 
 def test_another_projects_files_and_jobs_do_not_exist(conn, project: Project):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from queue_schema.calls import admin, agents, chores, clients
@@ -50,6 +51,32 @@ def test_a_bad_job_is_refused_by_field_and_none_is_added(conn, project: Project,
 
     assert error.field == f"jobs[1].{field}"
     assert error.fix
+
+
+@pytest.mark.parametrize("verb", ["submit_v1", "fit_v1"])
+@pytest.mark.parametrize("jobs", ["[null]", "[1]", "[[]]", '["noop", 2]'])
+def test_a_job_that_is_no_object_is_refused(conn, project: Project, verb: str, jobs: str):
+    """With its place, as a bad field is."""
+    with pytest.raises(psycopg.Error) as caught:
+        conn.execute(f"select fleet.{verb}(p_project => %s, p_jobs => %s)", (project.id, jobs))
+
+    assert (caught.value.sqlstate, caught.value.diag.column_name) == ("JQ002", "jobs[0]")
+
+
+@pytest.mark.parametrize("params", [{}, {"n": 1}], ids=["long way", "short way"])
+def test_an_idempotency_key_is_its_projects(conn, project: Project, params: dict[str, int]):
+    """Another project may use the same one, for the same jobs or others: it neither learns of these nor changes them."""
+    owners = [project, Project(conn, "other")]
+    jobs = [Submission(kind="noop", params=params)]
+    for owner in owners:
+        clients.submit(conn, owner.id, jobs)
+    firsts = [clients.submit(conn, owner.id, jobs, idempotency_key="k") for owner in owners]
+
+    again = [clients.submit(conn, owner.id, jobs, idempotency_key="k") for owner in owners]
+
+    assert [each[0].created for each in (*firsts, *again)] == [True, True, False, False]
+    assert [each[0].job_id for each in again] == [each[0].job_id for each in firsts]
+    assert len({each[0].job_id for each in firsts}) == 2
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

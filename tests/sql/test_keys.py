@@ -54,6 +54,26 @@ def test_a_rotation_never_lengthens_a_key(conn: psycopg.Connection[Any], clock: 
         admin.rotate_key(conn, "argosy_nobody", overlap_s=0)
 
 
+def test_a_rotated_key_lives_as_long_as_the_old_one_was_to(conn: psycopg.Connection[Any], clock: Clock):
+    """From now on: a key with an end is not made one without."""
+    old = admin.create_key(conn, "acme", name="web", scopes=[Scope.READ], for_s=60)
+    clock.advance(50)
+    new = admin.rotate_key(conn, prefix(old.key), overlap_s=0)
+
+    clock.advance(55)
+    assert clients.authenticate(conn, new.key) is not None
+    clock.advance(10)
+    assert clients.authenticate(conn, new.key) is None
+
+
+def test_the_public_part_of_a_key_opens_nothing(conn: psycopg.Connection[Any]):
+    """It is in lists and logs."""
+    made = admin.create_key(conn, "acme", name="web", scopes=[Scope.READ])
+    for guess in (prefix(made.key), prefix(made.key) + "_" + "0" * 64, made.key[:-1], made.key + "0"):
+        assert clients.authenticate(conn, guess) is None
+    assert clients.authenticate(conn, made.key) is not None
+
+
 @pytest.mark.parametrize("seconds", [0.0, -1.0, 11 * 365 * DAY_S])
 def test_a_time_that_cannot_be_is_refused(conn: psycopg.Connection[Any], seconds: float):
     """With the field, and nothing is made."""

@@ -211,6 +211,26 @@ def test_a_key_cannot_amend_beyond_its_ceiling(conn, project):
     assert "up to high" in str(caught.value)
 
 
+def test_a_job_cannot_be_put_off_beyond_its_own_end(conn, project: Project):
+    """It would end unstarted, and what waits for it with it. Sooner, and at once, it may start."""
+    job = project.submit(start_by="2100-01-01T00:00:00Z")
+
+    with pytest.raises(BadRequest, match="before run_at"):
+        clients.amend(conn, project.id, job, run_at="2100-01-02T00:00:00Z")
+
+    assert place_of(conn, job) == ["ready"]
+    assert clients.amend(conn, project.id, job, run_at="2099-01-01T00:00:00Z").state == "waiting"
+    assert clients.amend(conn, project.id, job, run_at=None).state == "ready"
+
+
+def test_a_job_of_another_project_cannot_be_amended(conn, project: Project):
+    """It does not exist for them (I15)."""
+    job = project.submit()
+
+    with pytest.raises(NotFound):
+        clients.amend(conn, Project(conn, "other").id, job, priority="low")
+
+
 def test_an_amended_job_of_a_paused_class_is_paused(conn, project: Project, agent):
     """A lane that is made by the change is born as a submission's would be."""
     job = project.submit()

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from queue_schema import desk
-from queue_schema.calls import clients, schedules
+from queue_schema.calls import admin, clients, schedules
 from queue_schema.calls.schedules import Schedule
 from queue_schema.errors import BadRequest, Conflict, NotFound
 from queue_schema.shapes import Submission
+from queue_schema.states import Scope
 from scheduler.ticks import make_due
 from tests.support.clock import Clock
 from tests.support.verbs import Agent, Project
@@ -117,6 +118,40 @@ def test_a_tick_is_made_by_whoever_moves_it_on(conn, clock: Clock, project: Proj
         schedules.tick(conn, due.schedule_id, tick=following, following=following + timedelta(hours=1))
     with pytest.raises(BadRequest):
         schedules.tick(conn, due.schedule_id, tick=due.tick, following=due.tick)
+
+
+@pytest.mark.parametrize("end", ["revoked", "expired"])
+def test_a_schedule_ends_with_its_key(conn, clock: Clock, project: Project, end: str):
+    """A stolen key must not work on through what it left behind; a schedule of another key does."""
+    key = admin.create_key(conn, "acme", name="web", scopes=[Scope.SUBMIT], for_s=1800)
+    make(project, "other")
+    first = desk.now(conn).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    hourly = Schedule("hourly", "0 * * * *", [NOOP])
+    schedules.create(conn, project.id, hourly, next_tick=first, key_id=key.key_id)
+    if end == "revoked":
+        conn.execute("update fleet.api_keys set expires_at = null")
+        admin.revoke_key(conn, key.key[:19])
+    clock.advance(3600)
+
+    assert make_due(conn) == 2
+
+    refused = shown(project)
+    assert refused.last_outcome == "refused"
+    assert refused.last_error is not None
+    assert refused.last_error.field == "key"
+    assert [tags["schedule"] for tags in jobs(project)] == ["other"]
+
+
+def test_a_rotated_key_hands_its_schedules_on(conn, clock: Clock, project: Project):
+    """Else they would stop when the old one ends."""
+    make(project)
+    [mine] = [one.prefix for one in admin.list_keys(conn, "acme")]
+    admin.rotate_key(conn, mine, overlap_s=60)
+    clock.advance(3600)
+
+    make_due(conn)
+
+    assert shown(project).last_outcome == "submitted"
 
 
 def test_a_submission_that_is_refused_does_not_stop_the_next_tick(

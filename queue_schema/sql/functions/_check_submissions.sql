@@ -82,7 +82,28 @@ begin
 end
 $$;
 
--- _check_ceiling: a key may submit to classes up to its own; a job that states none is of class normal.
+-- _check_objects: refuse the first job of a list that is no object, of which no field could be asked.
+--
+-- Errors   JQ002 bad_request
+create function fleet._check_objects(p_jobs jsonb)
+  returns void
+  language plpgsql
+  immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_at bigint := (select min(e.place) - 1 from jsonb_array_elements(p_jobs) with ordinality as e (job, place)
+                   where jsonb_typeof(e.job) <> 'object');
+begin
+  if v_at is not null then
+    raise exception using errcode = 'JQ002', message = format('a job is an object, not %s', jsonb_typeof(p_jobs -> v_at::integer)),
+      column = format('jobs[%s]', v_at), hint = 'Write {"kind": ...}.';
+  end if;
+end
+$$;
+
+-- _check_ceiling: a key may submit to classes up to its own; a job that states none is of class normal. Without a key all is
+-- allowed: an operator asks.
 --
 -- Errors   JQ002 bad_request
 create function fleet._check_ceiling(p_key uuid, p_items fleet.submission[])
@@ -98,12 +119,13 @@ begin
   select i.place - 1 as at, coalesce(i.priority, 'normal') as priority
     into v_bad
     from fleet._items(p_items) as i
-   where coalesce(i.priority, 'normal') > v_ceiling
+   where p_key is not null
+     and coalesce(i.priority, 'normal') <= v_ceiling is not true  -- nothing is, of a key that is not there
    order by i.place
    limit 1;
   if found then
     raise exception using errcode = 'JQ002', column = format('jobs[%s].priority', v_bad.at),
-      message = format('this key may submit up to %s, not %s', v_ceiling, v_bad.priority),
+      message = format('this key may submit up to %s, not %s', coalesce(v_ceiling::text, 'nothing'), v_bad.priority),
       hint = 'Use a lower priority, or ask an admin for a key with a higher ceiling.';
   end if;
 end

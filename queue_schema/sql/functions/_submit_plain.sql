@@ -84,7 +84,7 @@ declare
   v_id     uuid;
   v_lane   record;
 begin
-  if p_job - '{kind,params}'::text[] <> '{}' or jsonb_typeof(v_params) is distinct from 'object' then
+  if jsonb_typeof(v_params) is distinct from 'object' or p_job - '{kind,params}'::text[] <> '{}' then
     return null;
   end if;
   if p_key is not null then  -- within the look at the lane it would be made ready for those without a key, too

@@ -43,6 +43,8 @@ begin
   v_item.kind := v_job.kind;
   v_item.params := v_job.params;
   v_item.priority := coalesce((p_fields ->> 'priority')::fleet.priority, v_job.priority);
+  v_item.start_by := v_job.start_by;
+  v_item.run_at := case when p_fields ? 'run_at' then (p_fields ->> 'run_at')::timestamptz else v_job.run_at end;
   -- What its owner did not state stays unstated, so that learning may go on with it.
   select jsonb_build_object('gpus', s.gpus, 'cpu_milli', s.cpu_milli, 'ram_mib', s.ram_mib, 'disk_mib', s.disk_mib,
                             'device', s.device, 'labels', s.labels)

@@ -46,7 +46,9 @@ begin
   if cardinality(v_states) = 0 then
     v_states := array['waiting', 'ready', 'running'];
   end if;
-  if p_dry then
+  if p_dry is null then
+    raise exception using errcode = 'JQ002', message = 'a dry run is one, or it is not', column = 'dry', hint = 'true or false.';
+  elsif p_dry then
     return jsonb_build_object('matched', (select count(*) from fleet._matching(p_project, v_states, p_filter, null, null)),
                               'changed', 0, 'skipped', 0, 'next', null);
   end if;

@@ -143,7 +143,8 @@ begin
 end
 $$;
 
--- rotate_key_v1: a key like this one, and for this one an end: until then both work, so that nobody need stop to change.
+-- rotate_key_v1: a key like this one, good for as long from now on as this one was at first, and for this one an end: until then
+-- both work, so that nobody need stop to change. Its schedules go on with the new one.
 --
 -- Caller   fleet_admin
 -- Returns  as create_key_v1
@@ -170,11 +171,13 @@ begin
     raise exception using errcode = 'JQ006', message = format('the key %s is not in force any more', v_old.prefix),
       column = 'prefix', hint = 'Create a new one.';
   end if;
-  v_made := (select fleet.create_key_v1(p.name, v_old.name, to_jsonb(v_old.scopes), v_old.ceiling::text)
+  v_made := (select fleet.create_key_v1(p.name, v_old.name, to_jsonb(v_old.scopes), v_old.ceiling::text,
+                                        extract(epoch from v_old.expires_at - v_old.created_at)::double precision)
                from fleet.projects as p where p.project_id = v_old.project_id);
   update fleet.api_keys as k
      set expires_at = least(k.expires_at, fleet.now() + make_interval(secs => p_overlap_s))
    where k.key_id = v_old.key_id;
+  update fleet.schedules as s set key_id = (v_made ->> 'key_id')::uuid where s.key_id = v_old.key_id;
   return v_made;
 end
 $$;

@@ -27,6 +27,10 @@ begin
     raise exception using errcode = 'JQ002', column = v_bad, message = format('a project has no field %s to set', v_bad),
       hint = 'Use weight, max_running, max_vram_mib or trusted_pools.';
   end if;
+  if p_fields -> 'trusted_pools' = '[]' then
+    raise exception using errcode = 'JQ002', column = 'trusted_pools', message = 'a project trusts at least one pool, or all nodes',
+      hint = 'Name pools; null is for all nodes.';
+  end if;
   if (p_fields ->> 'weight')::double precision <= 0 or p_fields -> 'weight' = 'null' then
     raise exception using errcode = 'JQ002', column = 'weight', message = 'a weight is greater than 0', hint = '1 is usual.';
   end if;

@@ -142,7 +142,8 @@ $$;
 -- Errors   JQ002 bad_request: not due, or not moving on
 --
 -- A tick that is late by settings.missed_after_s was missed, and with it all up to now: what then happens, happens once.
--- A submission that is refused (its file was deleted, what it waits for has failed) does not stop the next one.
+-- A submission that is refused (its file was deleted, what it waits for has failed, the key that made the schedule was revoked)
+-- does not stop the next one.
 create function fleet.tick_v1(p_schedule uuid, p_tick timestamptz, p_next timestamptz)
   returns jsonb
   language plpgsql
@@ -187,6 +188,11 @@ begin
       into v_jobs
       from jsonb_array_elements(v_schedule.jobs) with ordinality as e (job, place);
     begin
+      if exists (select from fleet.api_keys as k
+                  where k.key_id = v_schedule.key_id and (k.revoked_at is not null or k.expires_at <= v_now)) then
+        raise exception using errcode = 'JQ002', column = 'key', message = 'the key that made this schedule is not in force any more',
+          hint = 'Make it anew with one that is. A key that is rotated hands its schedules on.';
+      end if;
       v_ids := array(select (a.job ->> 'job_id')::uuid
                        from json_array_elements(fleet.submit_v1(v_schedule.project_id, v_jobs, v_schedule.key_id))
                             with ordinality as a (job, place)

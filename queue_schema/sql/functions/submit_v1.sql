@@ -88,6 +88,7 @@ begin
   if not exists (select from fleet.projects as p where p.project_id = p_project) then
     raise exception using errcode = 'JQ005', message = format('there is no project %s', p_project);
   end if;
+  perform fleet._check_objects(p_jobs);
   v_items := array(select s from jsonb_array_elements(p_jobs) with ordinality as e (item, place),
                           lateral jsonb_populate_record(null::fleet.submission, e.item) as s order by e.place);
   perform fleet._check_submissions(v_items);

@@ -23,6 +23,7 @@ begin
     raise exception using errcode = 'JQ002', message = 'fit takes a list of 1 to 100 jobs', column = 'jobs',
       hint = 'Ask for fewer at once.';
   end if;
+  perform fleet._check_objects(p_jobs);
   perform from fleet.turns as t where t.name = 'rehearse' for update;
   v_now := fleet.now();
   perform rehearsal._set_stage(v_now, c_starts);
