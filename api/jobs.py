@@ -59,7 +59,7 @@ class JobPage(msgspec.Struct, frozen=True):
 _ONE = [
     Example(
         summary="A command",
-        value={"kind": "command", "params": {"argv": ["nvidia-smi"]}, "need": {"vram_mib": 2048}},
+        value={"kind": "command", "params": {"argv": ["nvidia-smi"]}, "need": {"gpus": 1, "vram_mib": 2048}},
     ),
     Example(
         summary="Training on an uploaded file, high priority, at most two hours",
