@@ -13,7 +13,7 @@ def test_a_submitted_job_is_there_at_once(http: httpx.Client) -> None:
         "name": "first",
         "params": {"seconds": 0, "deep": {"list": [1, 2.5, "ü", None, True]}},
         "priority": "high",
-        "need": {"vram_mib": 100, "labels": {"zone": "eu"}},
+        "need": {"gpus": 1, "vram_mib": 100, "labels": {"zone": "eu"}},
         "tags": {"customer": "42"},
         "timeout_s": 60,
     }
@@ -28,7 +28,7 @@ def test_a_submitted_job_is_there_at_once(http: httpx.Client) -> None:
         **{key: stated[key] for key in ("kind", "name", "params", "priority", "tags", "timeout_s")},
         "project": "acme",
     }
-    assert job["need"]["labels"] == {"zone": "eu"}
+    assert {key: job["need"][key] for key in ("gpus", "vram_mib", "labels")} == stated["need"]
     assert job["created_at"].endswith("Z")
 
 

@@ -29,6 +29,8 @@ JSON = {"Content-Type": "application/json"}
         ({"kind": "noop", "timeout_s": 10**30}, "timeout_s"),
         ({"kind": "noop", "timeout_s": 0}, "timeout_s"),
         ({"kind": "noop", "need": {"gpus": -(10**12)}}, "need.gpus"),
+        ({"kind": "noop", "need": {"vram_mib": 8000}}, "need.vram_mib"),
+        ({"kind": "noop", "need": {"gpus": 0, "vram_mib": 8000}}, "need.vram_mib"),
         ({"kind": "noop", "run_at": "2024-01-01T00:00:00"}, "run_at"),
         ({"kind": "noop", "run_at": "0001-01-01T00:00:00+23:59"}, "run_at"),
         ({"kind": "noop", "start_by": "9999-12-31T23:59:59-23:59"}, "start_by"),

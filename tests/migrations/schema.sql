@@ -360,6 +360,14 @@ CREATE FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_pro
     RETURN concat('{"job_id":"', p_job, '","token":"', p_token, '","attempt":', p_attempt, ',"project_id":"', p_project, '","kind":"', p_kind, '","params":', p_params, ',"timeout_s":', p_timeout_s, ',"exclusive":', CASE WHEN p_exclusive THEN 'true'::text ELSE 'false'::text END, CASE WHEN (p_model <> ''::text) THEN concat(',"model":', to_json(p_model)) ELSE NULL::text END, CASE WHEN p_preemptible THEN ',"preemptible":true'::text ELSE NULL::text END, CASE WHEN (p_trace IS NOT NULL) THEN concat(',"trace":', to_json(p_trace)) ELSE NULL::text END, ',"grant":{"devices":[', array_to_string(p_devices, ','::text), '],"vram_mib":', p_vram_mib, ',"ram_mib":', p_ram_mib, ',"cpu_milli":', p_cpu_milli, ',"disk_mib":', p_disk_mib, '},"inputs":', CASE WHEN (p_inputs IS NULL) THEN '[]'::text ELSE (fleet._resolved_inputs(p_project, p_inputs))::text END, CASE WHEN (p_attempt > 1) THEN concat(',"checkpoint":', COALESCE((fleet._last_checkpoint(p_job))::text, 'null'::text)) ELSE NULL::text END, '}');
 
 --
+-- Name: _suits(fleet.shapes, jsonb, text[]); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._suits(p_shape fleet.shapes, p_labels jsonb, p_pools text[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    RETURN ((((p_shape).pools IS NULL) OR ((p_shape).pools && p_pools)) AND (((p_shape).labels = '{}'::jsonb) OR (p_labels @> (p_shape).labels)));
+
+--
 -- Name: kinds; Type: TABLE; Schema: fleet; Owner: -
 --
 
@@ -613,7 +621,7 @@ CREATE FUNCTION fleet._asked(p_kinds text[], p_labels jsonb, p_pools text[], p_f
           LIMIT 1) s)
    WHERE ((s.kind = ANY (_asked.p_kinds)) AND (NOT (EXISTS ( SELECT
             FROM fleet.kinds k
-           WHERE ((k.kind = s.kind) AND k.quarantined)))) AND (_asked.p_anywhere OR (s.pools IS NULL) OR (s.pools && _asked.p_pools)) AND (_asked.p_anywhere OR (s.labels = '{}'::jsonb) OR (_asked.p_labels @> s.labels)));
+           WHERE ((k.kind = s.kind) AND k.quarantined)))) AND (_asked.p_anywhere OR fleet._suits(ROW(s.shape_id, s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, s.disk_mib, s.device, s.labels, s.kind, s.pools), _asked.p_labels, _asked.p_pools)));
 END;
 
 --
@@ -939,7 +947,7 @@ CREATE FUNCTION fleet._check_objects(p_jobs jsonb) RETURNS void
 CREATE FUNCTION fleet._check_submissions(p_items fleet.submission[]) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <0a118d14959595c2de7ab03b49c3b7a8>;
+    AS <5ba6fc0e0f276669b5ffad9472c66535>;
 
 --
 -- Name: _claimed(uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1198,7 +1206,7 @@ CREATE FUNCTION fleet._forget_plain() RETURNS trigger
 CREATE FUNCTION fleet._free_times(p_shape fleet.shapes, p_now timestamp with time zone, p_job uuid, p_most integer DEFAULT 200) RETURNS TABLE(node_id bigint, session_id uuid, free_at timestamp with time zone, size_mib bigint)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <61e6332a0dd81bb237933fb14aeb736f>;
+    AS <d9e790b22d54e199826c8dba2c9eb0fc>;
 
 --
 -- Name: _held(boolean, boolean, boolean); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1241,6 +1249,98 @@ CREATE FUNCTION fleet._idx(p_idx integer[], p_places integer[]) RETURNS integer[
 CREATE FUNCTION fleet._in(p_now timestamp with time zone, p_s double precision, p_off double precision) RETURNS timestamp with time zone
     LANGUAGE sql IMMUTABLE
     RETURN (p_now + make_interval(secs => GREATEST((0)::double precision, (((GREATEST((0)::double precision, p_s) + (5)::double precision) * exp(p_off)) - (5)::double precision))));
+
+--
+-- Name: api_keys; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.api_keys (
+    key_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    project_id uuid NOT NULL,
+    name text NOT NULL,
+    prefix text NOT NULL,
+    hash bytea NOT NULL,
+    scopes text[] NOT NULL,
+    ceiling fleet.priority DEFAULT 'high'::fleet.priority NOT NULL,
+    created_at timestamp with time zone DEFAULT fleet.now() NOT NULL,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT api_keys_scopes_check CHECK (((scopes <@ ARRAY['submit'::text, 'read'::text, 'erase'::text, 'metrics'::text, 'admin'::text]) AND (cardinality(scopes) > 0)))
+);
+
+--
+-- Name: TABLE api_keys; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.api_keys IS 'Keys of the REST API; the key itself is not stored.';
+
+--
+-- Name: COLUMN api_keys.key_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.api_keys.key_id IS 'Key of the row.';
+
+--
+-- Name: COLUMN api_keys.project_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.api_keys.project_id IS 'The project it speaks for.';
+
+--
+-- Name: COLUMN api_keys.name; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.api_keys.name IS 'For people.';
+
+--
+-- Name: COLUMN api_keys.prefix; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.api_keys.prefix IS 'The first, public part of the key.';
+
+--
+-- Name: COLUMN api_keys.hash; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.api_keys.hash IS 'sha256 of the whole key (256 random bits, so a slow hash would add nothing).';
+
+--
+-- Name: COLUMN api_keys.scopes; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.api_keys.scopes IS 'submit, read, erase, metrics, admin.';
+
+--
+-- Name: COLUMN api_keys.ceiling; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.api_keys.ceiling IS 'The highest class it may submit to.';
+
+--
+-- Name: COLUMN api_keys.created_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.api_keys.created_at IS 'When it was made.';
+
+--
+-- Name: COLUMN api_keys.expires_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.api_keys.expires_at IS 'From when on it is useless; null: never.';
+
+--
+-- Name: COLUMN api_keys.revoked_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.api_keys.revoked_at IS 'Since when it is useless; null: in force.';
+
+--
+-- Name: _in_force(fleet.api_keys, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._in_force(p_key fleet.api_keys, p_now timestamp with time zone) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    RETURN (((p_key).revoked_at IS NULL) AND (((p_key).expires_at IS NULL) OR ((p_key).expires_at > p_now)));
 
 --
 -- Name: _items(fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1303,7 +1403,7 @@ CREATE FUNCTION fleet._keep_still(p_project uuid, p_items fleet.submission[]) RE
 CREATE FUNCTION fleet._kept(p_node bigint, p_session uuid, p_room fleet.room) RETURNS fleet.kept
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <19466437860849e2ffde28f9c1b309c7>;
+    AS <8fc5db56c5ad40587f3c38bf7b810551>;
 
 --
 -- Name: _key(uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1482,7 +1582,7 @@ CREATE FUNCTION fleet._plain_lane(p_project uuid, p_kind fleet.kinds, p_model_ke
 CREATE FUNCTION fleet._preempt(p_shape fleet.shapes, p_now timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <7b0e7d332943879b99af4ebd5113e14a>;
+    AS <c676783ea41f213fab20cd87dc686ecc>;
 
 --
 -- Name: _publish(uuid[], uuid[], jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1658,7 +1758,7 @@ END;
 CREATE FUNCTION fleet._rouse(p_shapes bigint[], p_most bigint, p_look integer, p_models text[]) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <4309205cfd8d28ca5e351ef9a4f7e120>;
+    AS <700a353e02d8fdf6a90ce20565eedaf1>;
 
 --
 -- Name: _rouse_for(bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2009,7 +2109,7 @@ CREATE FUNCTION fleet._told(p_progress fleet.progress) RETURNS jsonb
 CREATE FUNCTION fleet._top_mib(p_shape fleet.shapes, p_memory text) RETURNS integer
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <33b0e3cd4aa18e4e3bf5e654d2269b70>;
+    AS <6ddd54c5192e3b5a07ae61aad11f683f>;
 
 --
 -- Name: _unbook(fleet.booking[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2122,7 +2222,7 @@ CREATE FUNCTION fleet._wipe_on(p_erasure fleet.erasures, p_limit integer) RETURN
 CREATE FUNCTION fleet.amend_v1(p_project uuid, p_job uuid, p_fields jsonb, p_key uuid DEFAULT NULL::uuid) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <ba14376f009740b38ad798e4cece3e2e>;
+    AS <284ad5f24cf3b2d18404c3d8d587adb6>;
 
 --
 -- Name: authenticate_v1(text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2131,7 +2231,7 @@ CREATE FUNCTION fleet.amend_v1(p_project uuid, p_job uuid, p_fields jsonb, p_key
 CREATE FUNCTION fleet.authenticate_v1(p_key text) RETURNS jsonb
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <ecd1d40e30926303844baf7c70a739bc>;
+    AS <c162a551df8c9b4755b8e1cd7d3ea736>;
 
 --
 -- Name: blobs_removed_v1(jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2149,7 +2249,7 @@ CREATE FUNCTION fleet.blobs_removed_v1(p_blobs jsonb) RETURNS jsonb
 CREATE FUNCTION fleet.bulk_v1(p_action text, p_project uuid, p_filter jsonb, p_dry boolean DEFAULT false, p_limit integer DEFAULT 500, p_after uuid DEFAULT NULL::uuid) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <44174d2e72cde2bc9040f07d764e24e3>;
+    AS <43f0c17434f1ea26cd6adb6a396cb300>;
 
 --
 -- Name: cancel_v1(uuid, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2480,7 +2580,7 @@ COMMENT ON FUNCTION fleet.new_ids(p_count integer) IS 'So many new job ids: uuid
 CREATE FUNCTION fleet.pause_v1(p_project uuid, p_paused boolean, p_priority text DEFAULT NULL::text, p_kind text DEFAULT NULL::text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <8829738dde161cb4eb621735780991a1>;
+    AS <39c6ff90fe50d5ce861f5b64acf770b4>;
 
 --
 -- Name: policy_v1(text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2599,7 +2699,7 @@ CREATE FUNCTION fleet.reserve_v1() RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <e621e39e12df0b51c2e099cf4f1e8f39>;
+    AS <e375e69a22d0a8a4797d9cd7ceadcd24>;
 
 --
 -- Name: retry_v1(uuid, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2626,7 +2726,7 @@ CREATE FUNCTION fleet.revoke_key_v1(p_prefix text) RETURNS jsonb
 CREATE FUNCTION fleet.rotate_key_v1(p_prefix text, p_overlap_s double precision) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <2e1f03b7bab7c305a90fa3226ffe7295>;
+    AS <c0cbed4eeadbd3497ff4bcc32386f1d1>;
 
 --
 -- Name: state_of(uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2661,7 +2761,7 @@ CREATE FUNCTION fleet.submit_v1(p_project uuid, p_jobs jsonb, p_key uuid DEFAULT
 CREATE FUNCTION fleet.tick_v1(p_schedule uuid, p_tick timestamp with time zone, p_next timestamp with time zone) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <12eab60598b1394d4cf42cad96ac4005>;
+    AS <277ddd9b9cc6ad90159a9d2e34e1daa9>;
 
 --
 -- Name: waive_erasure_v1(uuid, text, text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2946,90 +3046,6 @@ COMMENT ON COLUMN fleet.jobs.erasure_id IS 'The erasure that takes its files and
 --
 
 COMMENT ON COLUMN fleet.jobs.failed_at IS 'When it ended, if it failed.';
-
---
--- Name: api_keys; Type: TABLE; Schema: fleet; Owner: -
---
-
-CREATE TABLE fleet.api_keys (
-    key_id uuid DEFAULT gen_random_uuid() NOT NULL,
-    project_id uuid NOT NULL,
-    name text NOT NULL,
-    prefix text NOT NULL,
-    hash bytea NOT NULL,
-    scopes text[] NOT NULL,
-    ceiling fleet.priority DEFAULT 'high'::fleet.priority NOT NULL,
-    created_at timestamp with time zone DEFAULT fleet.now() NOT NULL,
-    expires_at timestamp with time zone,
-    revoked_at timestamp with time zone,
-    CONSTRAINT api_keys_scopes_check CHECK (((scopes <@ ARRAY['submit'::text, 'read'::text, 'erase'::text, 'metrics'::text, 'admin'::text]) AND (cardinality(scopes) > 0)))
-);
-
---
--- Name: TABLE api_keys; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON TABLE fleet.api_keys IS 'Keys of the REST API; the key itself is not stored.';
-
---
--- Name: COLUMN api_keys.key_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.api_keys.key_id IS 'Key of the row.';
-
---
--- Name: COLUMN api_keys.project_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.api_keys.project_id IS 'The project it speaks for.';
-
---
--- Name: COLUMN api_keys.name; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.api_keys.name IS 'For people.';
-
---
--- Name: COLUMN api_keys.prefix; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.api_keys.prefix IS 'The first, public part of the key.';
-
---
--- Name: COLUMN api_keys.hash; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.api_keys.hash IS 'sha256 of the whole key (256 random bits, so a slow hash would add nothing).';
-
---
--- Name: COLUMN api_keys.scopes; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.api_keys.scopes IS 'submit, read, erase, metrics, admin.';
-
---
--- Name: COLUMN api_keys.ceiling; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.api_keys.ceiling IS 'The highest class it may submit to.';
-
---
--- Name: COLUMN api_keys.created_at; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.api_keys.created_at IS 'When it was made.';
-
---
--- Name: COLUMN api_keys.expires_at; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.api_keys.expires_at IS 'From when on it is useless; null: never.';
-
---
--- Name: COLUMN api_keys.revoked_at; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.api_keys.revoked_at IS 'Since when it is useless; null: in force.';
 
 --
 -- Name: artifacts; Type: TABLE; Schema: fleet; Owner: -
@@ -7478,6 +7494,13 @@ REVOKE ALL ON FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer
 GRANT ALL ON FUNCTION fleet._answer(p_job uuid, p_token uuid, p_attempt integer, p_project uuid, p_kind text, p_params jsonb, p_inputs jsonb, p_timeout_s integer, p_exclusive boolean, p_trace text, p_devices integer[], p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer, p_disk_mib integer, p_model text, p_preemptible boolean) TO fleet_owner;
 
 --
+-- Name: FUNCTION _suits(p_shape fleet.shapes, p_labels jsonb, p_pools text[]); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._suits(p_shape fleet.shapes, p_labels jsonb, p_pools text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._suits(p_shape fleet.shapes, p_labels jsonb, p_pools text[]) TO fleet_owner;
+
+--
 -- Name: TABLE kinds; Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -7759,6 +7782,19 @@ GRANT ALL ON FUNCTION fleet._idx(p_idx integer[], p_places integer[]) TO fleet_o
 
 REVOKE ALL ON FUNCTION fleet._in(p_now timestamp with time zone, p_s double precision, p_off double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._in(p_now timestamp with time zone, p_s double precision, p_off double precision) TO fleet_owner;
+
+--
+-- Name: TABLE api_keys; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.api_keys TO fleet_exec;
+
+--
+-- Name: FUNCTION _in_force(p_key fleet.api_keys, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._in_force(p_key fleet.api_keys, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._in_force(p_key fleet.api_keys, p_now timestamp with time zone) TO fleet_owner;
 
 --
 -- Name: FUNCTION _items(p_items fleet.submission[]); Type: ACL; Schema: fleet; Owner: -
@@ -8760,12 +8796,6 @@ GRANT ALL ON FUNCTION fleet.why_v1(p_project uuid, p_job uuid) TO fleet_reader;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.jobs TO fleet_exec;
-
---
--- Name: TABLE api_keys; Type: ACL; Schema: fleet; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.api_keys TO fleet_exec;
 
 --
 -- Name: TABLE artifacts; Type: ACL; Schema: fleet; Owner: -

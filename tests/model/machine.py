@@ -103,7 +103,9 @@ class QueueMachine(RuleBasedStateMachine):
     )
     def submit(self, size: int, gpus: int, retries: int, copies: int) -> UUID:
         """A few jobs of one size; the last of them."""
-        return [self.project.gpu_job(size, gpus=gpus, retries=retries) for _ in range(copies)][-1]
+        return [self.project.gpu_job(size if gpus else 0, gpus=gpus, retries=retries) for _ in range(copies)][
+            -1
+        ]
 
     @rule(target=jobs, copies=st.integers(1, 3))
     def submit_without_a_word(self, copies: int) -> UUID:

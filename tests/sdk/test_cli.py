@@ -25,7 +25,8 @@ def test_submit_list_show_cancel_retry(run: Run, tmp_path: Path) -> None:
     photo = tmp_path / "photo.png"
     photo.write_bytes(b"a photo")
     words = (
-        "-p steps=800 -p prompt=a=b -p flag=true --priority high --need vram_mib=100 --need labels.zone=eu"
+        "-p steps=800 -p prompt=a=b -p flag=true --priority high"
+        " --need gpus=1 --need vram_mib=100 --need labels.zone=eu"
     )
     told = run(
         *[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 import pytest
 
 from queue_schema import desk
@@ -135,3 +136,15 @@ def test_the_halt_is_no_setting_that_one_changes_by_the_way(conn, name: str):
     with pytest.raises(BadRequest):
         admin.configure(conn, **{name: 1.0})
     assert name not in admin.configure(conn)
+
+
+def test_a_pause_that_neither_begins_nor_ends_is_refused(conn, project: Project):
+    """From psql: null would lift it from lanes to come, and leave it on those that are there."""
+    job = project.submit()
+    clients.pause(conn, project.id, paused=True)
+
+    with pytest.raises(psycopg.Error) as caught:
+        conn.execute("select fleet.pause_v1(%s, null)", (project.id,))
+
+    assert (caught.value.sqlstate, caught.value.diag.column_name) == ("JQ002", "paused")
+    assert {project.row(one)["held"] for one in (job, project.submit("command"))} == {"paused"}

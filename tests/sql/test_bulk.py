@@ -224,3 +224,12 @@ def test_a_dry_run_is_one_or_it_is_not(conn, project: Project):
         conn.execute("select fleet.bulk_v1('cancel', null, '{}', p_dry => null)")
     assert (caught.value.sqlstate, caught.value.diag.column_name) == ("JQ002", "dry")
     assert conn.execute("select count(*) from fleet.ready").fetchone() == (1,)
+
+
+def test_states_that_are_null_are_not_said(conn, project: Project):
+    """As if they were left out."""
+    project.submit()
+    cancelled = conn.execute(
+        "select fleet.bulk_v1('cancel', %s, '{\"states\": null}') -> 'changed'", (project.id,)
+    )
+    assert cancelled.fetchone() == (1,)

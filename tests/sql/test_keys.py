@@ -54,6 +54,17 @@ def test_a_rotation_never_lengthens_a_key(conn: psycopg.Connection[Any], clock: 
         admin.rotate_key(conn, "argosy_nobody", overlap_s=0)
 
 
+def test_a_revoked_key_is_not_brought_back_by_a_rotation(conn: psycopg.Connection[Any]):
+    """It opens nothing, and no new one comes of it."""
+    old = admin.create_key(conn, "acme", name="web", scopes=[Scope.READ])
+    admin.revoke_key(conn, prefix(old.key))
+
+    assert clients.authenticate(conn, old.key) is None
+    with pytest.raises(Conflict, match="not in force"):
+        admin.rotate_key(conn, prefix(old.key), overlap_s=DAY_S)
+    assert len(admin.list_keys(conn, "acme")) == 1
+
+
 def test_a_rotated_key_lives_as_long_as_the_old_one_was_to(conn: psycopg.Connection[Any], clock: Clock):
     """From now on: a key with an end is not made one without."""
     old = admin.create_key(conn, "acme", name="web", scopes=[Scope.READ], for_s=60)

@@ -182,6 +182,35 @@ def test_an_amended_job_waits_and_stops_waiting(conn, project, agent, clock):
     assert agent.claim_one().job_id == second
 
 
+def test_an_amended_job_moves_between_gpu_and_host(conn, project):
+    """What was stated of one memory is not taken for the other; what was not stated stays open to learning (Q8)."""
+    on_gpu = project.submit("selftest.allocate", need=Need(gpus=1, vram_mib=8 * GIB))
+    on_host = project.submit("selftest.allocate", need=Need(gpus=0, ram_mib=700))
+    unstated = project.submit("noop")
+
+    clients.amend(conn, project.id, on_gpu, need={"gpus": 0})
+    clients.amend(conn, project.id, on_host, need={"gpus": 1})
+    clients.amend(conn, project.id, unstated, need={"cpu_milli": 7})
+
+    assert (project.row(on_gpu)["need"]["gpus"], project.row(on_gpu)["need"]["vram_mib"]) == (0, 0)
+    kinds = conn.execute("select vram_mib from fleet.kinds where kind = 'selftest.allocate'").fetchone()
+    assert project.row(on_host)["need"]["vram_mib"] == kinds[0] > 0
+    assert stated(conn, unstated) is False
+    with pytest.raises(BadRequest) as caught:
+        clients.amend(conn, project.id, unstated, need={"vram_mib": 8 * GIB})
+    assert caught.value.field == "jobs[0].need.vram_mib"
+
+
+def stated(conn, job):
+    """Whether its memory is its owner's word."""
+    found = conn.execute(
+        "select n.stated from fleet.jobs as j join fleet.lanes using (lane_id) join fleet.needs as n using (need_id)"
+        " where j.job_id = %s",
+        (job,),
+    ).fetchone()
+    return found[0]
+
+
 def test_what_cannot_be_amended_is_refused(conn, project):
     """By its field, and the job stays as it was."""
     job = project.submit()

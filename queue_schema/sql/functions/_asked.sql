@@ -1,3 +1,11 @@
+-- _suits: whether a node with these labels and pools may run jobs of a shape, by what their owners say; not whether it can.
+-- Here, since what is inlined must be there before what it is inlined into.
+create function fleet._suits(p_shape fleet.shapes, p_labels jsonb, p_pools text[])
+  returns boolean
+  language sql
+  immutable
+  return ((p_shape).pools is null or (p_shape).pools && p_pools) and ((p_shape).labels = '{}' or p_labels @> (p_shape).labels);
+
 -- _asked: the shapes with active lanes that a node may serve, and their classes; what is free is not looked at.
 --
 -- p_floor no active lane has a smaller rank; p_anywhere whatever the labels and pools
@@ -31,8 +39,7 @@ begin atomic
    cross join lateral (select s.* from fleet.shapes as s where s.shape_id = w.shape_id limit 1) as s
    where s.kind = any(p_kinds)
      and not exists (select from fleet.kinds as k where k.kind = s.kind and k.quarantined)
-     and (p_anywhere or s.pools is null or s.pools && p_pools)
-     and (p_anywhere or s.labels = '{}' or p_labels @> s.labels);
+     and (p_anywhere or fleet._suits(s, p_labels, p_pools));
 end;
 
 -- _roomy: of these shapes, those for which there may be room; a cheap look, _places has the last word. Inlined, as _asked.

@@ -57,6 +57,9 @@ begin
                 format('0 to 64 devices, got %s', i.need ->> 'gpus'), 'One job runs on one node.']
               when (i.need ->> 'vram_mib')::numeric not between 0 and 4194304 then array['need.vram_mib',
                 format('0 to 4,194,304 MiB, got %s', i.need ->> 'vram_mib'), 'The unit is MiB.']
+              when (i.need ->> 'vram_mib')::numeric > 0 and coalesce((i.need ->> 'gpus')::numeric, k.gpus) = 0
+                then array['need.vram_mib', 'a job without GPUs has no GPU memory',
+                'Add "gpus": 1 to the need, or leave vram_mib out.']
               when (i.need ->> 'cpu_milli')::numeric not between 0 and 1024000 then array['need.cpu_milli',
                 format('0 to 1,024,000, got %s', i.need ->> 'cpu_milli'), 'The unit is a thousandth of a core.']
               when (i.need ->> 'ram_mib')::numeric not between 0 and 16777216 then array['need.ram_mib',

@@ -21,8 +21,7 @@ as $$
       join fleet.nodes as o on o.node_id = n.node_id
       join fleet.bookings as b on b.node_id = n.node_id
      where p_shape.kind = any(n.kinds)
-       and (p_shape.pools is null or p_shape.pools && n.pools)
-       and (p_shape.labels = '{}' or n.labels @> p_shape.labels)
+       and fleet._suits(p_shape, n.labels, n.pools)
        and (p_shape.gpus = 0
             or (select count(*) from fleet.devices as d
                  where d.node_id = n.node_id and d.takes_vram and d.fault is null and p_shape.device in ('any', d.kind)

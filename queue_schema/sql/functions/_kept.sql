@@ -24,7 +24,7 @@ begin
     join fleet.kinds as k on k.kind = n.kind and not k.quarantined
     join fleet.shapes as p on p.shape_id = l.shape_id
     join fleet.sessions as s on s.session_id = p_session and p.kind = any(s.kinds)
-    join fleet.nodes as o on o.node_id = r.node_id and (o.facts || o.labels) @> p.labels and (p.pools is null or p.pools && o.pools)
+    join fleet.nodes as o on o.node_id = r.node_id and fleet._suits(p, o.facts || o.labels, o.pools)
     join fleet.ready as y on (y.lane_id, y.order_key, y.job_id) = (j.lane_id, j.order_key, j.job_id)
    where r.node_id = p_node
    order by r.made_at

@@ -126,8 +126,7 @@ as $$
             join fleet.devices as d on d.node_id = n.node_id
            where case p_memory when 'ram' then d.idx = -1
                                else d.takes_vram and (p_shape.device = 'any' or p_shape.device = d.kind) end
-             and (p_shape.pools is null or p_shape.pools && n.pools)
-             and (p_shape.labels = '{}' or n.facts || n.labels @> p_shape.labels)
+             and fleet._suits(p_shape, n.facts || n.labels, n.pools)
            group by n.node_id) as x
 $$;
 

@@ -45,15 +45,18 @@ begin
   v_item.priority := coalesce((p_fields ->> 'priority')::fleet.priority, v_job.priority);
   v_item.start_by := v_job.start_by;
   v_item.run_at := case when p_fields ? 'run_at' then (p_fields ->> 'run_at')::timestamptz else v_job.run_at end;
-  -- What its owner did not state stays unstated, so that learning may go on with it.
-  select jsonb_build_object('gpus', s.gpus, 'cpu_milli', s.cpu_milli, 'ram_mib', s.ram_mib, 'disk_mib', s.disk_mib,
-                            'device', s.device, 'labels', s.labels)
-         || case when n.stated then jsonb_build_object('vram_mib', s.vram_mib) else '{}' end
-         || coalesce(nullif(p_fields -> 'need', 'null'), '{}')
+  -- What its owner did not state stays unstated, so that learning may go on with it: of a job with GPUs their memory, else
+  -- the host's. What was stated for the one says nothing of the other.
+  select jsonb_build_object('gpus', s.gpus, 'cpu_milli', s.cpu_milli, 'disk_mib', s.disk_mib, 'device', s.device, 'labels', s.labels)
+         || case when s.gpus > 0 or n.stated then jsonb_build_object('ram_mib', s.ram_mib) else '{}' end
+         || case when n.stated and s.gpus > 0 and c.need ->> 'gpus' is distinct from '0'
+                 then jsonb_build_object('vram_mib', s.vram_mib) else '{}' end
+         || c.need
     into v_item.need
     from fleet.lanes as l
     join fleet.needs as n on n.need_id = l.need_id
     join fleet.shapes as s on s.shape_id = n.declared_shape_id
+   cross join lateral (select coalesce(nullif(p_fields -> 'need', 'null'), '{}') as need) as c
    where l.lane_id = v_job.lane_id;
   perform fleet._check_submissions(array[v_item]);
   perform fleet._check_ceiling(p_key, array[v_item]);

@@ -19,7 +19,7 @@ create function fleet.bulk_v1(p_action text, p_project uuid, p_filter jsonb, p_d
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_states  text[] := array(select jsonb_array_elements_text(p_filter -> 'states'));
+  v_states  text[] := array(select jsonb_array_elements_text(nullif(p_filter -> 'states', 'null')));
   v_bad     text;
   v_ids     uuid[];
   v_one     uuid;

@@ -65,9 +65,15 @@ as $$
        join fleet.projects as p on p.project_id = k.project_id
       where k.prefix = left(p_key, 19)
         and k.hash = sha256(convert_to(p_key, 'UTF8'))
-        and k.revoked_at is null
-        and (k.expires_at is null or k.expires_at > fleet.now())), 'null')
+        and fleet._in_force(k, fleet.now())), 'null')
 $$;
+
+-- _in_force: whether a key works.
+create function fleet._in_force(p_key fleet.api_keys, p_now timestamptz)
+  returns boolean
+  language sql
+  immutable
+  return (p_key).revoked_at is null and ((p_key).expires_at is null or (p_key).expires_at > p_now);
 
 -- _key: an API key without its secret.
 create function fleet._key(p_key uuid)
@@ -167,7 +173,7 @@ begin
       column = 'overlap_s', hint = 'Long enough for whoever has the old one to take the new one.';
   end if;
   select k.* into strict v_old from fleet.api_keys as k where k.key_id = fleet._key_named(p_prefix) for update;
-  if v_old.revoked_at is not null or v_old.expires_at <= fleet.now() then
+  if not fleet._in_force(v_old, fleet.now()) then
     raise exception using errcode = 'JQ006', message = format('the key %s is not in force any more', v_old.prefix),
       column = 'prefix', hint = 'Create a new one.';
   end if;

@@ -18,6 +18,9 @@ declare
   v_changed integer;
 begin
   perform fleet._audit('pause', jsonb_build_object('project', p_project, 'paused', p_paused, 'priority', p_priority, 'kind', p_kind));
+  if p_paused is null then
+    raise exception using errcode = 'JQ002', message = 'a pause begins or ends', column = 'paused', hint = 'true or false.';
+  end if;
   if p_priority is not null and p_priority not in ('low', 'normal', 'high', 'urgent') then
     raise exception using errcode = 'JQ002', message = format('there is no priority %s', p_priority), column = 'priority',
       hint = 'low, normal, high or urgent; leave it out for all.';

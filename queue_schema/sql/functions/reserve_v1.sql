@@ -45,8 +45,7 @@ begin
                        join fleet.shapes as s on s.shape_id = l.shape_id
                       where n.node_id = r.node_id
                         and s.kind = any(n.kinds)
-                        and n.labels @> s.labels
-                        and (s.pools is null or s.pools && n.pools));
+                        and fleet._suits(s, n.labels, n.pools));
 
   for v_head in select h.* from fleet._starving(v_now - make_interval(secs => v_set.reserve_after_s), 8) as h loop
     select s.* into strict v_shape from fleet.shapes as s where s.shape_id = v_head.shape_id;
@@ -231,8 +230,7 @@ begin
   for v_node in select n.node_id, n.session_id
                   from fleet._live_nodes(p_now) as n
                  where p_shape.kind = any(n.kinds)
-                   and (p_shape.pools is null or p_shape.pools && n.pools)
-                   and (p_shape.labels = '{}' or n.labels @> p_shape.labels)
+                   and fleet._suits(p_shape, n.labels, n.pools)
                    and exists (select from fleet.leases as l where l.session_id = n.session_id and l.preemptible)
                  limit 200 loop
     v_some := '{}';

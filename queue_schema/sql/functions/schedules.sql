@@ -189,7 +189,7 @@ begin
       from jsonb_array_elements(v_schedule.jobs) with ordinality as e (job, place);
     begin
       if exists (select from fleet.api_keys as k
-                  where k.key_id = v_schedule.key_id and (k.revoked_at is not null or k.expires_at <= v_now)) then
+                  where k.key_id = v_schedule.key_id and not fleet._in_force(k, v_now)) then
         raise exception using errcode = 'JQ002', column = 'key', message = 'the key that made this schedule is not in force any more',
           hint = 'Make it anew with one that is. A key that is rotated hands its schedules on.';
       end if;

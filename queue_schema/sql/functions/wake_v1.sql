@@ -85,8 +85,7 @@ begin
       select from fleet.shapes as p
        where p.shape_id = any(p_shapes)
          and p.kind = any(v_idle.kinds)
-         and (p.pools is null or p.pools && v_idle.pools)
-         and (p.labels = '{}' or v_idle.labels @> p.labels)
+         and fleet._suits(p, v_idle.labels, v_idle.pools)
          and p.gpus <= (select count(*) from fleet.devices as v
                          where v.node_id = v_idle.node_id and v.takes_vram and v.fault is null
                            and v.total_mib >= p.vram_mib and (p.device = 'any' or p.device = v.kind)));
