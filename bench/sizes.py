@@ -22,6 +22,8 @@ class Size:
     each_jobs: int
     """Submitted one a transaction."""
     bulk_jobs: int
+    submit_turns: int
+    """Of each side in a round."""
     latency_jobs: int
     listeners: int
     clutter_jobs: int
@@ -80,6 +82,7 @@ FULL = Size(
     slow_drain_jobs=2_000,
     each_jobs=2_000,
     bulk_jobs=10_000,
+    submit_turns=20,
     latency_jobs=100,
     listeners=100,
     clutter_jobs=1_000_000,
@@ -120,6 +123,7 @@ QUICK = Size(
     slow_drain_jobs=500,
     each_jobs=1_000,
     bulk_jobs=10_000,
+    submit_turns=20,
     latency_jobs=40,
     listeners=100,
     clutter_jobs=200_000,
@@ -160,6 +164,7 @@ TINY = Size(
     slow_drain_jobs=20,
     each_jobs=5,
     bulk_jobs=50,
+    submit_turns=1,
     latency_jobs=5,
     listeners=3,
     clutter_jobs=100,

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from bench.findings import Findings
-from bench.queues.base import Queue
+from bench.queues.base import PER_CALL, Queue
 from bench.queues.ours import Argosy
 from bench.queues.pgqueuer import Pgqueuer
 from bench.queues.procrastinate import Procrastinate
@@ -82,7 +82,8 @@ def _rounds(
 
 def _fill(side: Side, url: str) -> None:
     side.queue.install(url)
-    side.queue.submit_bulk(url, side.jobs)
+    with side.queue.submitting(url) as submit:
+        submit(side.jobs, PER_CALL)
 
 
 def _once(server: Server, side: Side, workers: int, *, durable: bool) -> Drained:

@@ -1,18 +1,30 @@
-"""How fast jobs come in: one a transaction, and a thousand a call, beside the peers in the same rounds."""
+"""How fast jobs come in: one a transaction, and a thousand a call, beside the peers in the same rounds.
+
+A machine that is busy with something else for a second halves a rate. So the sides of a round take turns of a twentieth
+of a second, over connections that both stay open, and the median of its turns is a side's rate of the round.
+"""
 
 from __future__ import annotations
 
 import statistics
+import time
+from contextlib import ExitStack
 from typing import Any
 
 from bench.findings import Findings
-from bench.queues.base import Queue
+from bench.queues.base import PER_CALL, Queue
 from bench.queues.ours import Argosy
 from bench.queues.pgqueuer import Pgqueuer
 from bench.queues.procrastinate import Procrastinate
-from bench.rounds import interleaved, ratio
+from bench.rounds import in_turn, ratio
 from bench.server import Server
 from bench.sizes import Size
+
+WARM_UP = 2
+"""Turns before the clock runs: connections live for days, and the first calls of one read catalogs and make plans, for
+some 30 ms with us and with pgqueuer."""
+TURN = {"one": (100, 1), "bulk": (PER_CALL, PER_CALL)}
+"""Jobs, and how many of them a call."""
 
 
 def measure(server: Server, size: Size) -> Findings:
@@ -46,15 +58,33 @@ def _rounds(
 ) -> dict[str, list[list[float]]]:
     """By way of submitting, for each queue the rate of every round."""
     for queue in queues:
-        server.make(f"bench_empty_{queue.name}", queue.install, durable=durable)
+        server.make(_template(queue), queue.install, durable=durable)
     try:
-        found = interleaved(queues, rounds, lambda queue: _once(server, queue, size, durable=durable))
+        found = [_round(server, queues, size, durable=durable) for _ in range(rounds)]
     finally:
         for queue in queues:
-            server.drop(f"bench_empty_{queue.name}")
-    return {way: [[run[at] for run in runs] for runs in found] for at, way in enumerate(("one", "bulk"))}
+            server.drop(_template(queue))
+    return {way: [[run[way][at] for run in found] for at in range(len(queues))] for way in TURN}
 
 
-def _once(server: Server, queue: Queue, size: Size, *, durable: bool) -> tuple[float, float]:
-    url = server.clone("bench_submit", f"bench_empty_{queue.name}", durable=durable)
-    return queue.submit_each(url, size.each_jobs), queue.submit_bulk(url, size.bulk_jobs)
+def _round(server: Server, queues: list[Queue], size: Size, *, durable: bool) -> dict[str, list[float]]:
+    """By way of submitting, the rate of each queue, each in a database of its own that was empty before."""
+    rates: dict[str, list[float]] = {}
+    with ExitStack() as stack:
+        submits = []
+        for queue in queues:
+            url = server.clone(f"bench_submit_{queue.name}", _template(queue), durable=durable)
+            stack.callback(server.drop, f"bench_submit_{queue.name}")
+            submits.append(stack.enter_context(queue.submitting(url)))
+        for way, (jobs, a_call) in TURN.items():
+            took_s: list[list[float]] = [[] for _ in queues]
+            for _, at in in_turn(range(len(queues)), WARM_UP + size.submit_turns):
+                start = time.perf_counter()
+                submits[at](jobs, a_call)
+                took_s[at].append(time.perf_counter() - start)
+            rates[way] = [jobs / statistics.median(turns[WARM_UP:]) for turns in took_s]
+    return rates
+
+
+def _template(queue: Queue) -> str:
+    return f"bench_empty_{queue.name}"

@@ -6,6 +6,7 @@ import statistics
 import time
 
 from bench.findings import Findings
+from bench.queues.base import PER_CALL
 from bench.queues.ours import Argosy, claim, settle, wide_node
 from bench.server import Server
 from bench.sizes import Size
@@ -19,8 +20,14 @@ def measure(server: Server, size: Size) -> Findings:
     url = server.make("bench_verbs", queue.install)
     found: dict[str, list[float]] = {"submit_one": [], "submit_many": [], "claim_100": [], "complete_100": []}
     for number in range(size.rounds):
-        found["submit_one"].append(queue.submit_each(url, size.each_jobs))
-        found["submit_many"].append(queue.submit_bulk(url, size.bulk_jobs))
+        with queue.submitting(url) as submit:
+            for verb, jobs, a_call in (
+                ("submit_one", size.each_jobs, 1),
+                ("submit_many", size.bulk_jobs, PER_CALL),
+            ):
+                start = time.perf_counter()
+                submit(jobs, a_call)
+                found[verb].append(jobs / (time.perf_counter() - start))
         server.settle("bench_verbs")
         for verb, rate in _claim_and_complete(server, f"node-{number}").items():
             found[verb].append(rate)

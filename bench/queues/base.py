@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, LiteralString
 
 from bench.progress import Progress
@@ -13,11 +14,14 @@ PER_CALL = 1000
 """Jobs in one call of a bulk submission."""
 
 
+Submit = Callable[[int, int], None]
+"""Submits so many jobs, so many of them a call: one with the product's call for one job, more with that for many."""
+
+
 class Queue(ABC):
     """One product, with its fastest documented driver and its best sensible settings.
 
-    Instances are sent to worker processes, so they hold settings only. Every call opens connections of its own; rates
-    are jobs a second, and leave the connecting out.
+    Instances are sent to worker processes, so they hold settings only. Every call opens connections of its own.
     """
 
     name: str
@@ -36,12 +40,8 @@ class Queue(ABC):
         """Put its schema into an empty database."""
 
     @abstractmethod
-    def submit_each(self, url: str, jobs: int) -> float:
-        """Submit one job a transaction, over one connection; the rate."""
-
-    @abstractmethod
-    def submit_bulk(self, url: str, jobs: int) -> float:
-        """Submit `PER_CALL` jobs a call with the product's own bulk call; the rate."""
+    def submitting(self, url: str) -> AbstractContextManager[Submit]:
+        """A connection to submit over, for as long as the context lasts."""
 
     @abstractmethod
     def drain(self, url: str, worker: int, progress: Progress) -> None:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import gc
 import selectors
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, LiteralString
 from uuid import UUID, uuid4
 
 import psycopg
 
 from bench.progress import Progress
-from bench.queues.base import PER_CALL, Queue, paces, payload
+from bench.queues.base import PER_CALL, Queue, Submit, paces, payload
 from bench.server import Conn
 from queue_schema import migrate
-from queue_schema.calls import agents, clients
+from queue_schema.calls import admin, agents, clients
 from queue_schema.shapes import Claimed, Completion, Session, Submission
 from tests.support.verbs import Agent, Project
 
@@ -32,10 +33,10 @@ def noop(sent_at: float = 0.0) -> Submission:
     return Submission(kind="noop", params=payload(sent_at))
 
 
-def submit(conn: Conn, project_id: UUID, jobs: int) -> None:
-    """Many no-op jobs, a thousand a call."""
-    for done in range(0, jobs, PER_CALL):
-        clients.submit(conn, project_id, [noop() for _ in range(min(PER_CALL, jobs - done))])
+def submit(conn: Conn, project_id: UUID, jobs: int, a_call: int = PER_CALL) -> None:
+    """No-op jobs, so many a call."""
+    for done in range(0, jobs, a_call):
+        clients.submit(conn, project_id, [noop() for _ in range(min(a_call, jobs - done))])
 
 
 def wide_node(conn: Conn, node: str, *, slots: int) -> Agent:
@@ -54,7 +55,8 @@ class Argosy(Queue):
     listeners: int = 100
     """Idle sessions while latency is measured."""
     durable: bool = True
-    """False: the SQL functions, which insist on synchronous commits, are rewritten not to. For comparison only."""
+    """False: the fleet is told that it may lose its last moments (`settings.durable`), as it must be where
+    synchronous_commit is off and shall stay so."""
     name: str = "argosy"
 
     package: ClassVar[str] = "argosy"
@@ -76,24 +78,13 @@ class Argosy(Queue):
         with psycopg.connect(url, autocommit=True) as conn:
             Project(conn, PROJECT)
             if not self.durable:
-                let_commits_be_late(conn)
+                admin.configure(conn, durable=False)
 
-    def submit_each(self, url: str, jobs: int) -> float:
-        """One call a job."""
+    @contextmanager
+    def submitting(self, url: str) -> Iterator[Submit]:
+        """The verb is the same for one job and for many."""
         with psycopg.connect(url, autocommit=True) as conn:
-            project = project_id(conn)
-            start = time.perf_counter()
-            for _ in range(jobs):
-                clients.submit(conn, project, [noop()])
-            return jobs / (time.perf_counter() - start)
-
-    def submit_bulk(self, url: str, jobs: int) -> float:
-        """A thousand jobs a call."""
-        with psycopg.connect(url, autocommit=True) as conn:
-            project = project_id(conn)
-            start = time.perf_counter()
-            submit(conn, project, jobs)
-            return jobs / (time.perf_counter() - start)
+            yield partial(submit, conn, project_id(conn))
 
     def drain(self, url: str, worker: int, progress: Progress) -> None:
         """Each claimer, in a thread of its own, until it finds nothing; all have joined before the first claims."""
@@ -225,13 +216,3 @@ def project_id(conn: Conn) -> UUID:
     assert row is not None
     found: UUID = row[0]
     return found
-
-
-def let_commits_be_late(conn: Conn) -> None:
-    """Rewrite every function that insists on synchronous commits; the product never does this."""
-    functions = conn.execute(
-        "select pg_get_functiondef(oid) from pg_proc where pronamespace = 'fleet'::regnamespace"
-        " and prosrc like '%set_config(''synchronous_commit'', ''on''%'"
-    ).fetchall()
-    for (definition,) in functions:
-        conn.execute(definition.replace("'synchronous_commit', 'on'", "'synchronous_commit', 'off'").encode())

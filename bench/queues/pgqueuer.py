@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, LiteralString, TypeVar
 
@@ -17,7 +18,7 @@ from pgqueuer.models import Job
 from pgqueuer.queries import Queries
 
 from bench.progress import Progress
-from bench.queues.base import PER_CALL, Queue, paces, payload
+from bench.queues.base import Queue, Submit, paces, payload
 
 T = TypeVar("T")
 _DEFAULT_BATCH = 10
@@ -49,30 +50,23 @@ class Pgqueuer(Queue):
 
         _run(install())
 
-    def submit_each(self, url: str, jobs: int) -> float:
-        """One enqueue a job."""
+    @contextmanager
+    def submitting(self, url: str) -> Iterator[Submit]:
+        """An enqueue with one job, or with lists of them."""
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            conn = runner.run(asyncpg.connect(url))
+            queries = Queries(AsyncpgDriver(conn))
 
-        async def submit() -> float:
-            queries = Queries(await _driver(url))
-            start = time.perf_counter()
-            for _ in range(jobs):
-                await queries.enqueue("noop", _encoded())
-            return jobs / (time.perf_counter() - start)
+            async def submit(jobs: int, a_call: int) -> None:
+                for done in range(0, jobs, a_call):
+                    size = min(a_call, jobs - done)
+                    if a_call == 1:
+                        await queries.enqueue("noop", _encoded())
+                    else:
+                        await queries.enqueue(["noop"] * size, [_encoded() for _ in range(size)], [0] * size)
 
-        return _run(submit())
-
-    def submit_bulk(self, url: str, jobs: int) -> float:
-        """A thousand jobs an enqueue."""
-
-        async def submit() -> float:
-            queries = Queries(await _driver(url))
-            start = time.perf_counter()
-            for done in range(0, jobs, PER_CALL):
-                size = min(PER_CALL, jobs - done)
-                await queries.enqueue(["noop"] * size, [_encoded() for _ in range(size)], [0] * size)
-            return jobs / (time.perf_counter() - start)
-
-        return _run(submit())
+            yield lambda jobs, a_call: runner.run(submit(jobs, a_call))
+            runner.run(conn.close())
 
     def drain(self, url: str, worker: int, progress: Progress) -> None:  # noqa: ARG002  # workers are alike
         """For ever."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, LiteralString
 
@@ -13,7 +14,7 @@ from procrastinate.tasks import Task
 from procrastinate.types import JSONDict
 
 from bench.progress import Progress
-from bench.queues.base import PER_CALL, Queue, paces, payload
+from bench.queues.base import Queue, Submit, paces, payload
 
 
 @dataclass(frozen=True)
@@ -43,33 +44,25 @@ class Procrastinate(Queue):
 
         asyncio.run(install())
 
-    def submit_each(self, url: str, jobs: int) -> float:
-        """One defer a job."""
+    @contextmanager
+    def submitting(self, url: str) -> Iterator[Submit]:
+        """A defer of one job, or of a batch."""
+        app, noop = _app(url, 1, _nothing)
+        with asyncio.Runner() as runner:
+            runner.run(app.connector.open_async())
 
-        async def submit() -> float:
-            app, noop = _app(url, 1, _nothing)
-            async with app.open_async():
-                start = time.perf_counter()
-                for _ in range(jobs):
-                    await noop.defer_async(payload=payload())
-                return jobs / (time.perf_counter() - start)
+            async def submit(jobs: int, a_call: int) -> None:
+                for done in range(0, jobs, a_call):
+                    if a_call == 1:
+                        await noop.defer_async(payload=payload())
+                    else:
+                        batch: list[JSONDict] = [
+                            {"payload": payload()} for _ in range(min(a_call, jobs - done))
+                        ]
+                        await noop.batch_defer_async(*batch)
 
-        return asyncio.run(submit())
-
-    def submit_bulk(self, url: str, jobs: int) -> float:
-        """A thousand jobs a batch."""
-
-        async def submit() -> float:
-            app, noop = _app(url, 1, _nothing)
-            async with app.open_async():
-                start = time.perf_counter()
-                for done in range(0, jobs, PER_CALL):
-                    size = min(PER_CALL, jobs - done)
-                    batch: list[JSONDict] = [{"payload": payload()} for _ in range(size)]
-                    await noop.batch_defer_async(*batch)
-                return jobs / (time.perf_counter() - start)
-
-        return asyncio.run(submit())
+            yield lambda jobs, a_call: runner.run(submit(jobs, a_call))
+            runner.run(app.close_async())
 
     def drain(self, url: str, worker: int, progress: Progress) -> None:  # noqa: ARG002  # workers are alike
         """For ever."""
