@@ -86,6 +86,23 @@ CREATE TYPE fleet.job_state AS ENUM (
 COMMENT ON TYPE fleet.job_state IS 'Where a job is; exactly one at a time (I1).';
 
 --
+-- Name: priority; Type: TYPE; Schema: fleet; Owner: -
+--
+
+CREATE TYPE fleet.priority AS ENUM (
+    'low',
+    'normal',
+    'high',
+    'urgent'
+);
+
+--
+-- Name: TYPE priority; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TYPE fleet.priority IS 'Classes in rising order: the greater one is claimed first.';
+
+--
 -- Name: room; Type: TYPE; Schema: fleet; Owner: -
 --
 
@@ -191,7 +208,7 @@ CREATE TYPE fleet.kept AS (
 	project_id uuid,
 	lane_id bigint,
 	order_key bigint,
-	low boolean,
+	priority fleet.priority,
 	shape fleet.shapes,
 	run_s double precision,
 	begins_at timestamp with time zone,
@@ -227,23 +244,6 @@ CREATE TYPE fleet.lesson AS (
 	peak_mib integer[],
 	grew_mib integer
 );
-
---
--- Name: priority; Type: TYPE; Schema: fleet; Owner: -
---
-
-CREATE TYPE fleet.priority AS ENUM (
-    'low',
-    'normal',
-    'high',
-    'urgent'
-);
-
---
--- Name: TYPE priority; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON TYPE fleet.priority IS 'Classes in rising order: the greater one is claimed first.';
 
 --
 -- Name: rung; Type: TYPE; Schema: fleet; Owner: -
@@ -907,12 +907,21 @@ CREATE FUNCTION fleet._cap(p_project uuid) RETURNS fleet.caps
     AS <0b06c88af7b835409a79d631fdb634f3>;
 
 --
+-- Name: _cap_now(uuid); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._cap_now(p_project uuid) RETURNS fleet.caps
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <2b4b91e3852afa79b43966761478c00f>;
+
+--
 -- Name: _footprint(integer, integer, integer, integer); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
 CREATE FUNCTION fleet._footprint(p_gpus integer, p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer) RETURNS double precision
     LANGUAGE sql IMMUTABLE
-    RETURN (((((p_gpus * p_vram_mib))::numeric / 1024.0) + ((p_ram_mib)::numeric / 16384.0)) + ((p_cpu_milli)::numeric / 16000.0));
+    RETURN GREATEST((((((p_gpus * p_vram_mib))::numeric / 1024.0) + ((p_ram_mib)::numeric / 16384.0)) + ((p_cpu_milli)::numeric / 16000.0)), ((1)::numeric / 16000.0));
 
 --
 -- Name: _charge(fleet.shapes, double precision); Type: FUNCTION; Schema: fleet; Owner: -
@@ -920,7 +929,7 @@ CREATE FUNCTION fleet._footprint(p_gpus integer, p_vram_mib integer, p_ram_mib i
 
 CREATE FUNCTION fleet._charge(p_shape fleet.shapes, p_run_s double precision) RETURNS double precision
     LANGUAGE sql IMMUTABLE
-    RETURN (fleet._footprint((p_shape).gpus, (p_shape).vram_mib, (p_shape).ram_mib, (p_shape).cpu_milli) * COALESCE(p_run_s, (60)::double precision));
+    RETURN (fleet._footprint((p_shape).gpus, (p_shape).vram_mib, (p_shape).ram_mib, (p_shape).cpu_milli) * GREATEST(COALESCE(p_run_s, (60)::double precision), (0.001)::double precision));
 
 --
 -- Name: _check_ceiling(uuid, fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1206,7 +1215,7 @@ CREATE FUNCTION fleet._forget_plain() RETURNS trigger
 CREATE FUNCTION fleet._free_times(p_shape fleet.shapes, p_now timestamp with time zone, p_job uuid, p_most integer DEFAULT 200) RETURNS TABLE(node_id bigint, session_id uuid, free_at timestamp with time zone, size_mib bigint)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <d9e790b22d54e199826c8dba2c9eb0fc>;
+    AS <495cccf0faa92ee3df3a996562eacf68>;
 
 --
 -- Name: _held(boolean, boolean, boolean); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1403,7 +1412,7 @@ CREATE FUNCTION fleet._keep_still(p_project uuid, p_items fleet.submission[]) RE
 CREATE FUNCTION fleet._kept(p_node bigint, p_session uuid, p_room fleet.room) RETURNS fleet.kept
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <8fc5db56c5ad40587f3c38bf7b810551>;
+    AS <38cfa95cec0da9200204a26d75586825>;
 
 --
 -- Name: _key(uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1619,7 +1628,7 @@ CREATE FUNCTION fleet._rank() RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
-    AS <ca7c6bff38b96ec29f93dce7fd04868a>;
+    AS <5b0e23165d67d2b9d0d042b820164711>;
 
 --
 -- Name: _rank_of(uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1778,6 +1787,63 @@ CREATE FUNCTION fleet._rungs(p_session uuid, p_items jsonb) RETURNS fleet.rung[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <9e80bb545efde158c89e40a3d937e47e>;
+
+--
+-- Name: rankings; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.rankings (
+    era bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    floor double precision NOT NULL,
+    scale double precision NOT NULL,
+    low_first boolean NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0.2', autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000', autovacuum_vacuum_cost_delay='0');
+
+--
+-- Name: TABLE rankings; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.rankings IS 'The last few rounds of ranking.';
+
+--
+-- Name: COLUMN rankings.era; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.rankings.era IS 'Key; the greatest is in force.';
+
+--
+-- Name: COLUMN rankings.at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.rankings.at IS 'When.';
+
+--
+-- Name: COLUMN rankings.floor; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.rankings.floor IS 'No active lane has a smaller rank.';
+
+--
+-- Name: COLUMN rankings.scale; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.rankings.scale IS 'Rank per GiB x second charged now: old use is not made smaller, new use is made greater.';
+
+--
+-- Name: COLUMN rankings.low_first; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.rankings.low_first IS 'Class low has had less than its minimum share: each claim takes one job of it first.';
+
+--
+-- Name: _scale_at(fleet.rankings, timestamp with time zone, double precision); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._scale_at(p_last fleet.rankings, p_now timestamp with time zone, p_half_life_s double precision) RETURNS double precision
+    LANGUAGE sql IMMUTABLE
+    RETURN ((p_last).scale * ((2)::double precision ^ LEAST((300)::double precision, ((GREATEST((0)::numeric, EXTRACT(epoch FROM (p_now - (p_last).at))))::double precision / p_half_life_s))));
 
 --
 -- Name: sessions; Type: TABLE; Schema: fleet; Owner: -
@@ -1961,7 +2027,7 @@ CREATE FUNCTION fleet._sleep(p_session uuid, p_joined_at timestamp with time zon
 CREATE FUNCTION fleet._starving(p_since timestamp with time zone, p_most integer) RETURNS TABLE(job_id uuid, lane_id bigint, shape_id bigint, priority fleet.priority)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <bcf8a5f81f056b689325688202f9cea7>;
+    AS <dd3b221ee11f32889166cbbeddb52c92>;
 
 --
 -- Name: _submit_one(uuid, jsonb, uuid, text, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2126,7 +2192,7 @@ CREATE FUNCTION fleet._unbook(p_freed fleet.booking[]) RETURNS void
 
 CREATE FUNCTION fleet._under_cap(p_cap fleet.caps, p_shape fleet.shapes) RETURNS integer
     LANGUAGE sql IMMUTABLE
-    RETURN (LEAST((((p_cap).max_running - (p_cap).running))::bigint, CASE WHEN (((p_cap).max_vram_mib IS NOT NULL) AND (((p_shape).gpus * (p_shape).vram_mib) > 0)) THEN GREATEST((0)::bigint, (((p_cap).max_vram_mib - (p_cap).vram_mib) / ((p_shape).gpus * (p_shape).vram_mib))) ELSE NULL::bigint END))::integer;
+    RETURN (LEAST((((p_cap).max_running - (p_cap).running))::bigint, CASE WHEN (((p_cap).max_vram_mib IS NOT NULL) AND (((p_shape).gpus * (p_shape).vram_mib) > 0)) THEN LEAST((2147483647)::bigint, GREATEST((0)::bigint, (((p_cap).max_vram_mib - (p_cap).vram_mib) / ((p_shape).gpus * (p_shape).vram_mib)))) ELSE NULL::bigint END))::integer;
 
 --
 -- Name: _wait_class(double precision); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2278,7 +2344,7 @@ CREATE FUNCTION fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <30c6ff6a27dae750175db396fbb8aa86>;
+    AS <bc5df65875c3c206048ccbddda711e70>;
 
 --
 -- Name: complete_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2598,7 +2664,7 @@ CREATE FUNCTION fleet.policy_v1(p_cause text, p_policy jsonb) RETURNS jsonb
 CREATE FUNCTION fleet.project_v1(p_project text, p_fields jsonb) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <c38e977d402e52bf49b63ec7d26747b5>;
+    AS <664b189503dc2fecd69247415771f71b>;
 
 --
 -- Name: promote_v1(integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2699,7 +2765,7 @@ CREATE FUNCTION fleet.reserve_v1() RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <e375e69a22d0a8a4797d9cd7ceadcd24>;
+    AS <fe482b8c73c9eef68b5263f10dcc6876>;
 
 --
 -- Name: retry_v1(uuid, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -4769,55 +4835,6 @@ COMMENT ON COLUMN fleet.observations.outcome IS 'How these ended: failed or rele
 --
 
 COMMENT ON COLUMN fleet.observations.cause IS 'Why.';
-
---
--- Name: rankings; Type: TABLE; Schema: fleet; Owner: -
---
-
-CREATE TABLE fleet.rankings (
-    era bigint NOT NULL,
-    at timestamp with time zone NOT NULL,
-    floor double precision NOT NULL,
-    scale double precision NOT NULL,
-    low_first boolean NOT NULL
-)
-WITH (autovacuum_vacuum_scale_factor='0.2', autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000', autovacuum_vacuum_cost_delay='0');
-
---
--- Name: TABLE rankings; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON TABLE fleet.rankings IS 'The last few rounds of ranking.';
-
---
--- Name: COLUMN rankings.era; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.rankings.era IS 'Key; the greatest is in force.';
-
---
--- Name: COLUMN rankings.at; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.rankings.at IS 'When.';
-
---
--- Name: COLUMN rankings.floor; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.rankings.floor IS 'No active lane has a smaller rank.';
-
---
--- Name: COLUMN rankings.scale; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.rankings.scale IS 'Rank per GiB x second charged now: old use is not made smaller, new use is made greater.';
-
---
--- Name: COLUMN rankings.low_first; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.rankings.low_first IS 'Class low has had less than its minimum share: each claim takes one job of it first.';
 
 --
 -- Name: rankings_era_seq; Type: SEQUENCE; Schema: fleet; Owner: -
@@ -7609,6 +7626,13 @@ REVOKE ALL ON FUNCTION fleet._cap(p_project uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._cap(p_project uuid) TO fleet_owner;
 
 --
+-- Name: FUNCTION _cap_now(p_project uuid); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._cap_now(p_project uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._cap_now(p_project uuid) TO fleet_owner;
+
+--
 -- Name: FUNCTION _footprint(p_gpus integer, p_vram_mib integer, p_ram_mib integer, p_cpu_milli integer); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -8096,6 +8120,19 @@ GRANT ALL ON FUNCTION fleet._rouse_for(p_lanes bigint[]) TO fleet_owner;
 
 REVOKE ALL ON FUNCTION fleet._rungs(p_session uuid, p_items jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._rungs(p_session uuid, p_items jsonb) TO fleet_owner;
+
+--
+-- Name: TABLE rankings; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.rankings TO fleet_exec;
+
+--
+-- Name: FUNCTION _scale_at(p_last fleet.rankings, p_now timestamp with time zone, p_half_life_s double precision); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._scale_at(p_last fleet.rankings, p_now timestamp with time zone, p_half_life_s double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._scale_at(p_last fleet.rankings, p_now timestamp with time zone, p_half_life_s double precision) TO fleet_owner;
 
 --
 -- Name: TABLE sessions; Type: ACL; Schema: fleet; Owner: -
@@ -8982,12 +9019,6 @@ GRANT USAGE ON SEQUENCE fleet.nodes_node_id_seq TO fleet_exec;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.observations TO fleet_exec;
-
---
--- Name: TABLE rankings; Type: ACL; Schema: fleet; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.rankings TO fleet_exec;
 
 --
 -- Name: SEQUENCE rankings_era_seq; Type: ACL; Schema: fleet; Owner: -

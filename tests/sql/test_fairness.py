@@ -9,7 +9,7 @@ import pytest
 
 from queue_schema.calls import admin, chores, clients
 from queue_schema.errors import BadRequest, NotFound
-from queue_schema.shapes import Submission
+from queue_schema.shapes import Need, Submission
 from queue_schema.states import Priority
 from tests.support.verbs import Agent, Project
 
@@ -95,6 +95,44 @@ def test_old_use_counts_half_after_its_half_life(conn, clock):
     served = work_through(agent, clock, [early, late], rounds=4)
 
     assert served["a"] >= 1, "after six half-lives little is left of the early use"
+
+
+@pytest.mark.parametrize("days", [29, 44, 4000])
+def test_a_fleet_that_was_off_for_weeks_goes_on(conn, clock, project: Project, agent: Agent, days: int):
+    """Old use is nothing by then, and no number is beyond what can be: all claims would fail for ever."""
+    other = Project(conn, "other")
+    for each in (other, project):
+        each.submit()
+    running = agent.claim_one()
+    clock.advance(600)
+    agent.complete(running)
+    chores.rank(conn)
+    clock.advance(days * 86_400)
+    agent.join()
+
+    chores.rank(conn)
+    old, scale = conn.execute(
+        "select sum(s.usage), (select r.scale from fleet.rankings as r order by r.era desc limit 1)"
+        " from fleet.shares as s"
+    ).fetchone()
+    jobs = {each.submit() for each in (project, other, project, other)}
+    clock.advance(20)
+
+    assert old / scale < 1e-6
+    assert {job.job_id for job in agent.claim()} > jobs
+    chores.rank(conn)
+
+
+@pytest.mark.parametrize("run_s", [None, 0.0])
+def test_what_needs_nothing_is_claimed_like_the_rest(conn, run_s: float | None):
+    """Its slot is charged as next to nothing: a turn is counted in what a job costs."""
+    heavy, other = Project(conn, "a"), Project(conn, "b")
+    agent = Agent(conn, gpus=[80 * GIB])
+    jobs = {heavy.gpu_job(40 * GIB), heavy.submit(need=Need(gpus=0, cpu_milli=0, ram_mib=0)), other.submit()}
+    conn.execute("update fleet.needs set run_s = %s where kind = 'noop'", (run_s,))
+    conn.execute("update fleet.lanes set rank = 1 where project_id = %s", (other.id,))
+
+    assert {job.job_id for job in agent.claim()} == jobs
 
 
 def test_a_claim_for_many_gives_each_project_its_turn(conn):

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from queue_schema.calls import admin, chores, clients
-from queue_schema.shapes import Claimed
+from queue_schema.shapes import Claimed, Need
 from tests.support.verbs import Agent, Project, place_of
 
 GIB = 1024
@@ -87,12 +87,24 @@ def test_without_reservations_it_is(conn, clock, project: Project):
     assert stream(project, agent, clock, seconds=60, until=300) is None
 
 
-def kept_for(conn, project: Project, agent: Agent, clock, *, running_s: int):
+def kept_for(
+    conn,
+    project: Project,
+    agent: Agent,
+    clock,
+    *,
+    running_s: int,
+    priority: str = "normal",
+    size: int = 78 * GIB,
+):
     """A device half full for `running_s` more seconds, and kept for a job that needs all of it."""
     holder = project.gpu_job(40 * GIB, timeout_s=running_s)
     [lease] = agent.claim(1)
     assert lease.job_id == holder
-    big = project.gpu_job(78 * GIB)
+    big = project.gpu_job(size, priority=priority)
+    if priority == "low":
+        project.gpu_job(77 * GIB, priority=priority)  # something smaller, and nothing of another class
+        chores.promote(conn)
     clock.advance(5)
     agent.beat(lease.token)
     assert chores.reserve(conn).kept == 1
@@ -123,6 +135,63 @@ def test_what_fits_beside_the_kept_place_may_stay_long(conn, clock, project: Pro
     [job] = agent.claim(4)
 
     assert (job.job_id, job.grant.devices) == (beside, [1])
+
+
+def test_urgent_work_does_not_wait_behind_a_place_of_another_class(conn, clock, project: Project):
+    """Q6: it starts on what is free, and before the other if both would fit; the place is late then."""
+    agent = Agent(conn, gpus=[80 * GIB])
+    lease, big = kept_for(conn, project, agent, clock, running_s=100, priority="low")
+    first = project.gpu_job(10 * GIB, priority="urgent")
+    [started] = agent.claim(4)
+    assert started.job_id == first
+
+    agent.complete(lease)
+    agent.complete(started)
+    second = project.gpu_job(10 * GIB, priority="urgent")
+    conn.execute("update fleet.rankings set low_first = false")
+    [started] = agent.claim(4)
+    assert started.job_id == second
+    agent.complete(started)
+    assert [job.job_id for job in agent.claim(4)] == [big]
+
+
+def test_urgent_work_that_finds_no_room_does_not_hold_up_a_kept_place(conn, clock, project: Project):
+    """It goes first only if it goes: there is memory for it, but not on the device that it asks for."""
+    agent = Agent(conn, gpus=[80 * GIB])
+    lease, big = kept_for(conn, project, agent, clock, running_s=100)
+    need = Need(gpus=1, vram_mib=10 * GIB, cpu_milli=1, ram_mib=0, disk_mib=0, device="ram")
+    urgent = project.submit("selftest.allocate", need=need, priority="urgent")
+    agent.complete(lease)
+
+    assert [job.job_id for job in agent.claim(4)] == [big]
+    assert project.state(urgent) == "ready"
+
+
+def test_class_low_is_owed_its_place(conn, clock, project: Project):
+    """Its minimum share holds against urgent work too, once there is room."""
+    agent = Agent(conn, gpus=[80 * GIB])
+    lease, big = kept_for(conn, project, agent, clock, running_s=100, priority="low")
+    agent.complete(lease)
+    project.gpu_job(10 * GIB, priority="urgent")
+    conn.execute("update fleet.rankings set low_first = true")
+
+    assert [job.job_id for job in agent.claim(4)] == [big]
+
+
+def test_urgent_work_gets_a_place_on_a_node_that_keeps_one_for_another_class(conn, clock, project: Project):
+    """Of the two it is the one that counts."""
+    agent = Agent(conn, gpus=[80 * GIB])
+    lease, _ = kept_for(conn, project, agent, clock, running_s=100, size=45 * GIB)
+    urgent = project.gpu_job(70 * GIB, priority="urgent")
+    beside = project.gpu_job(20 * GIB)  # it would be beside the first, and in the way of the second
+    clock.advance(5)
+    agent.beat(lease.token)
+    assert chores.reserve(conn).kept == 2
+
+    assert agent.claim(4) == []
+    agent.complete(lease)
+    assert [job.job_id for job in agent.claim(4)] == [urgent]
+    assert project.state(beside) == "ready"
 
 
 @pytest.mark.parametrize("change", ["pools", "labels", "kinds"])

@@ -41,7 +41,24 @@ create function fleet._under_cap(p_cap fleet.caps, p_shape fleet.shapes)
   immutable
   return least(p_cap.max_running - p_cap.running,
                case when p_cap.max_vram_mib is not null and p_shape.gpus * p_shape.vram_mib > 0
-                    then greatest(0, (p_cap.max_vram_mib - p_cap.vram_mib) / (p_shape.gpus * p_shape.vram_mib)) end)::integer;
+                    then least(2147483647,
+                               greatest(0, (p_cap.max_vram_mib - p_cap.vram_mib) / (p_shape.gpus * p_shape.vram_mib))) end)::integer;
+
+-- _cap_now: the caps of a project, with what was given back and no claim has taken up yet; null: it has none. For who looks
+-- without the lock.
+create function fleet._cap_now(p_project uuid)
+  returns fleet.caps
+  language sql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select row(c.project_id, c.max_running, c.max_vram_mib, c.running - coalesce(b.running, 0), c.vram_mib - coalesce(b.vram_mib, 0))
+         ::fleet.caps
+    from fleet.caps as c
+   cross join lateral (select sum(r.running) as running, sum(r.vram_mib) as vram_mib
+                         from fleet.cap_returns as r where r.project_id = c.project_id) as b
+   where c.project_id = p_project
+$$;
 
 -- _count_in: jobs of a shape were taken by a project with caps; the row is locked.
 create function fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer)

@@ -1,7 +1,7 @@
 -- _free_times: when each live node that may serve a shape will have room for one job of it, by when its leases should end;
 -- nodes that never will, not even empty, are left out.
 --
--- p_job    a place kept for another job rules a node out, unless the job is this one
+-- p_job    a place kept for another job rules a node out, unless this one is urgent and the other is not
 -- p_most   nodes looked at: a good place is wanted, not the best of ten thousand
 -- Returns  (node_id, session_id, free_at, size_mib), p_now where there is room now
 --
@@ -20,13 +20,18 @@ as $$
       join fleet.sessions as s on s.session_id = n.session_id
       join fleet.nodes as o on o.node_id = n.node_id
       join fleet.bookings as b on b.node_id = n.node_id
+      left join fleet.jobs as own on own.job_id = p_job
      where p_shape.kind = any(n.kinds)
        and fleet._suits(p_shape, n.labels, n.pools)
        and (p_shape.gpus = 0
             or (select count(*) from fleet.devices as d
                  where d.node_id = n.node_id and d.takes_vram and d.fault is null and p_shape.device in ('any', d.kind)
                    and d.total_mib - d.headroom_mib >= p_shape.vram_mib) >= p_shape.gpus)
-       and not exists (select from fleet.reservations as r where r.node_id = n.node_id and r.job_id is distinct from p_job)
+       and not exists (select from fleet.reservations as r
+                         join fleet.jobs as k on k.job_id = r.job_id
+                        where r.node_id = n.node_id
+                          and r.job_id is distinct from p_job
+                          and not coalesce(k.priority < 'urgent' and own.priority = 'urgent', false))
      limit p_most
   ),
   device as materialized (

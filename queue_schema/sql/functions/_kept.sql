@@ -1,5 +1,6 @@
 -- _kept: the place this node keeps, if any. All null when it keeps none, or when the job could not have it anyway: it was
--- kept before somebody paused the lane, say, or took the node out of the pools that the project trusts.
+-- kept before somebody paused the lane, say, or took the node out of the pools that the project trusts, or its project came
+-- to its caps.
 --
 -- The rest is the room there will be then (what is claimable now and what leases will have given back by then) less the
 -- place: a job that ends before may use all that is free now, a longer one must fit in the rest too (backfill).
@@ -15,8 +16,8 @@ declare
   v_back  record;
   v_place text[];
 begin
-  select r.job_id, r.begins_at, j.project_id, j.lane_id, j.order_key, j.priority = 'low', n.run_s
-    into v_kept.job_id, v_kept.begins_at, v_kept.project_id, v_kept.lane_id, v_kept.order_key, v_kept.low, v_kept.run_s
+  select r.job_id, r.begins_at, j.project_id, j.lane_id, j.order_key, j.priority, n.run_s
+    into v_kept.job_id, v_kept.begins_at, v_kept.project_id, v_kept.lane_id, v_kept.order_key, v_kept.priority, v_kept.run_s
     from fleet.reservations as r
     join fleet.jobs as j on j.job_id = r.job_id
     join fleet.lanes as l on l.lane_id = j.lane_id and not l.paused
@@ -27,7 +28,8 @@ begin
     join fleet.nodes as o on o.node_id = r.node_id and fleet._suits(p, o.facts || o.labels, o.pools)
     join fleet.ready as y on (y.lane_id, y.order_key, y.job_id) = (j.lane_id, j.order_key, j.job_id)
    where r.node_id = p_node
-   order by r.made_at
+     and coalesce(fleet._under_cap(fleet._cap_now(j.project_id), p) > 0, true)
+   order by j.priority desc, r.made_at
    limit 1;
   if not found then
     return null;

@@ -13,8 +13,9 @@
 -- turn ends when what it was given passes the rank of the next one by the quantum. Which lane is next is decided by the
 -- oldest job; what is taken from it at once may be a second younger than that of the next lane, since a visit costs the
 -- same for one job as for many, and submissions often mix needs. Where a runner rests that has the model of a lane loaded,
--- one job of it counts as older by warm_patience_s, and goes to the devices of that runner. The job for which this node keeps a place goes before
--- all; others that would still run when its time comes leave it its place.
+-- one job of it counts as older by warm_patience_s, and goes to the devices of that runner. The job for which this node keeps a
+-- place goes before all; others that would still run when its time comes leave it its place. Urgent work alone does not wait
+-- for the place of another class.
 create function fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_sample jsonb, p_want integer,
                                p_waiting boolean default false)
   returns json
@@ -55,6 +56,7 @@ declare
   v_at      integer;
   v_cap     fleet.caps;
   v_capped  boolean;             -- whether there is any cap on it
+  v_thirsty boolean;             -- whether a job of it waits for more of its VRAM
   v_spent   double precision;
   l_lane    bigint[];            -- the lanes of the project whose turn it is,
   l_head    bigint[];            -- the age of the oldest job of each; null: nothing more for this claim,
@@ -78,7 +80,8 @@ declare
   v_jobs    uuid[];
   v_count   integer;
   v_bound   bigint;
-  v_long    boolean;
+  v_long    boolean;             -- whether the next job would still run when the time of the kept place comes
+  v_passes  boolean;             -- whether urgent work may use the kept place, and goes first
   v_all     uuid[] := '{}';      -- all jobs taken, and
   v_taken   fleet.taken[] := '{}';  -- the same by visits
 begin
@@ -140,26 +143,7 @@ begin
   v_left := least(p_want, v_room.slots);
   if v_left > 0 and v_self.keeps and v_self.reserve then
     v_kept := fleet._kept(v_self.node_id, p_session, v_room);
-    if v_kept.job_id is not null then
-      v_cap := fleet._cap(v_kept.project_id);
-      v_capped := num_nonnulls(v_cap.max_running, v_cap.max_vram_mib) > 0;
-      v_places := fleet._places(v_room, v_kept.shape, least(1, fleet._under_cap(v_cap, v_kept.shape)));
-    end if;
-    if v_cap.project_id is not null and cardinality(v_places) = 1 then
-      v_jobs := fleet._take_one(v_kept.job_id, v_kept.lane_id, v_kept.order_key);
-      if v_jobs is not null then
-        delete from fleet.reservations as r where r.job_id = v_kept.job_id;
-        if v_capped then
-          v_cap := fleet._count_in(v_cap, v_kept.shape, 1);
-        end if;
-        v_room := fleet._book(v_room, v_kept.shape, v_places);
-        v_left := v_left - 1;
-        v_taken := array[row(v_jobs, v_places, v_kept.shape, fleet._charge(v_kept.shape, v_kept.run_s), v_kept.run_s,
-                             v_kept.project_id, v_kept.low, v_capped)::fleet.taken];
-        v_all := v_jobs;
-        v_kept := null;
-      end if;
-    end if;
+    v_passes := v_kept.priority < 'urgent';
   end if;
 
   select array_agg(a.shape_id), array_agg(a.priority), array_agg(distinct a.priority order by a.priority desc)
@@ -180,6 +164,26 @@ begin
   <<classes>>
   for i in 1..coalesce(cardinality(v_order), 0) loop
     v_class := v_order[i];
+    if v_kept.job_id is not null and v_left > 0 and not (v_passes and v_class = 'urgent') then
+      v_cap := fleet._cap(v_kept.project_id);
+      v_capped := num_nonnulls(v_cap.max_running, v_cap.max_vram_mib) > 0;
+      v_places := fleet._places(v_room, v_kept.shape, least(1, fleet._under_cap(v_cap, v_kept.shape)));
+      if v_cap.project_id is not null and cardinality(v_places) = 1 then
+        v_jobs := fleet._take_one(v_kept.job_id, v_kept.lane_id, v_kept.order_key);
+        if v_jobs is not null then
+          delete from fleet.reservations as r where r.job_id = v_kept.job_id;
+          if v_capped then
+            v_cap := fleet._count_in(v_cap, v_kept.shape, 1);
+          end if;
+          v_room := fleet._book(v_room, v_kept.shape, v_places);
+          v_left := v_left - 1;
+          v_taken := v_taken || row(v_jobs, v_places, v_kept.shape, fleet._charge(v_kept.shape, v_kept.run_s), v_kept.run_s,
+                                    v_kept.project_id, v_kept.priority = 'low', v_capped)::fleet.taken;
+          v_all := v_all || v_jobs;
+          v_kept := null;
+        end if;
+      end if;
+    end if;
     -- Class low comes first only for its minimum share: with one job.
     v_budget := case when v_class = 'low' and i < cardinality(v_order) then least(v_left, 1) else v_left end;
     v_left := v_left - v_budget;
@@ -213,6 +217,7 @@ begin
       v_cap := fleet._cap(v_turn.project_id);
       continue turns when v_cap.project_id is null;
       v_capped := num_nonnulls(v_cap.max_running, v_cap.max_vram_mib) > 0;
+      v_thirsty := false;
       v_spent := 0;
       v_weight := null;
 
@@ -283,11 +288,20 @@ begin
 
           -- How many of it: as the caps allow, as the turn allows, as there is room for.
           v_most := least(v_budget, fleet._under_cap(v_cap, v_shape));
+          if v_capped and (v_most < 1 or v_thirsty and v_shape.gpus * v_shape.vram_mib > 0)
+             and coalesce(v_cap.running < v_cap.max_running, true) then
+            -- Its cap on VRAM. A job that will be within it keeps its turn before younger ones that want of it; one that
+            -- never can holds up nobody.
+            v_thirsty := v_thirsty or v_shape.gpus * v_shape.vram_mib <= v_cap.max_vram_mib;
+            v_dry := v_dry || l_lane[v_at];
+            l_head[v_at] := null;
+            continue lanes;
+          end if;
           v_cost := fleet._charge(v_shape, l_run_s[v_at]);
           if v_spent + v_most * v_cost > v_self.fair_quantum then
             if v_weight is null then
               select p.weight into strict v_weight from fleet.projects as p where p.project_id = v_turn.project_id;
-              v_scale := v_ranking.scale * 2 ^ (greatest(0, extract(epoch from v_now - v_ranking.at)) / v_self.fair_half_life_s);
+              v_scale := fleet._scale_at(v_ranking, v_now, v_self.fair_half_life_s);
               v_next := least((select min(l.rank)
                                  from unnest(v_shapes, v_classes) as f (shape_id, priority)
                                 cross join lateral (select l.rank
@@ -303,7 +317,7 @@ begin
             end if;
             if v_next < 'infinity' then
               v_most := least(v_most, greatest((v_spent = 0)::integer,
-                floor(least(1e6, ((v_next - v_turn.rank) * v_weight / v_scale + v_self.fair_quantum - v_spent) / v_cost))::integer));
+                floor(greatest(0, least(1e6, ((v_next - v_turn.rank) * v_weight / v_scale + v_self.fair_quantum - v_spent) / v_cost)))::integer));
               if v_most < 1 then
                 v_again := v_again || v_turn.project_id;
                 v_base := v_base || v_turn.base;
@@ -314,7 +328,7 @@ begin
           exit loads when v_most < 1;
           v_long := v_kept.job_id is not null
                     and coalesce(v_now + make_interval(secs => l_run_s[v_at]) > v_kept.begins_at, true);
-          v_roomy := case when v_long then fleet._least(v_room, v_kept.rest) else v_room end;
+          v_roomy := case when v_long and not (v_passes and v_class = 'urgent') then fleet._least(v_room, v_kept.rest) else v_room end;
           if l_pull[v_at] > 0 then
             select w.places, w.runners
               into v_places, w_next

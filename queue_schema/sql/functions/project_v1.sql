@@ -31,13 +31,19 @@ begin
     raise exception using errcode = 'JQ002', column = 'trusted_pools', message = 'a project trusts at least one pool, or all nodes',
       hint = 'Name pools; null is for all nodes.';
   end if;
-  if (p_fields ->> 'weight')::double precision <= 0 or p_fields -> 'weight' = 'null' then
-    raise exception using errcode = 'JQ002', column = 'weight', message = 'a weight is greater than 0', hint = '1 is usual.';
+  if p_fields ? 'weight' and (p_fields ->> 'weight')::numeric between 1e-6 and 1e6 is not true then
+    raise exception using errcode = 'JQ002', column = 'weight',
+      message = format('a weight is 0.000001 to 1,000,000, got %s', coalesce(p_fields ->> 'weight', 'null')), hint = '1 is usual.';
   end if;
-  if (p_fields ->> 'max_running')::bigint < 0 or (p_fields ->> 'max_vram_mib')::bigint < 0 then
-    raise exception using errcode = 'JQ002', column = case when (p_fields ->> 'max_running')::bigint < 0 then 'max_running'
-                                                           else 'max_vram_mib' end,
-      message = 'a cap is 0 or more', hint = 'null takes it away.';
+  select c.name into v_bad
+    from (values ('max_running', 2147483647), ('max_vram_mib', 1e15)) as c (name, most)
+   where (p_fields ->> c.name)::numeric not between 0 and c.most
+   limit 1;
+  if found then
+    raise exception using errcode = 'JQ002', column = v_bad,
+      message = format('a cap is 0 to %s, got %s', case v_bad when 'max_running' then '2,147,483,647' else '10^15 MiB' end,
+                       p_fields ->> v_bad),
+      hint = 'null takes it away.';
   end if;
   select p.* into v_project from fleet.projects as p where p.name = p_project for no key update;
   if not found then

@@ -42,7 +42,7 @@ begin
   end if;
   select s.* into strict v_set from fleet.settings as s;
   select r.* into strict v_last from fleet.rankings as r order by r.era desc limit 1;
-  v_scale := v_last.scale * 2 ^ (greatest(0, extract(epoch from v_now - v_last.at)) / v_set.fair_half_life_s);
+  v_scale := fleet._scale_at(v_last, v_now, v_set.fair_half_life_s);
   if v_scale > 1e100 then
     -- Once in many half-lives: back to small numbers, all at once.
     update fleet.shares as s set usage = s.usage / v_scale, low_usage = s.low_usage / v_scale;
@@ -86,6 +86,14 @@ begin
   return v_count;
 end
 $$;
+
+-- _scale_at: rank per GiB x second charged some time after a ranking. After three hundred half-lives old use is nothing
+-- anyway; a fleet that was off for six weeks would come to numbers that do not exist.
+create function fleet._scale_at(p_last fleet.rankings, p_now timestamptz, p_half_life_s double precision)
+  returns double precision
+  language sql
+  immutable
+  return (p_last).scale * 2 ^ least(300, greatest(0, extract(epoch from p_now - (p_last).at)) / p_half_life_s);
 
 -- _rank_of: the rank of a project's lane that becomes active.
 create function fleet._rank_of(p_project uuid)

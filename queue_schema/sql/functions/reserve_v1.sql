@@ -33,7 +33,8 @@ begin
     return '{"kept": 0, "preempted": 0}';
   end if;
 
-  -- Places whose job is gone from its lane, or whose node is gone or may not serve it any more.
+  -- Places whose job is gone from its lane, or has no room under its project's caps any more, or whose node is gone or may
+  -- not serve it.
   delete from fleet.reservations as r
    where not exists (select from fleet.jobs as j
                        join fleet.ready as y on (y.lane_id, y.order_key, y.job_id) = (j.lane_id, j.order_key, j.job_id)
@@ -45,7 +46,8 @@ begin
                        join fleet.shapes as s on s.shape_id = l.shape_id
                       where n.node_id = r.node_id
                         and s.kind = any(n.kinds)
-                        and fleet._suits(s, n.labels, n.pools));
+                        and fleet._suits(s, n.labels, n.pools)
+                        and coalesce(fleet._under_cap(fleet._cap_now(j.project_id), s) > 0, true));
 
   for v_head in select h.* from fleet._starving(v_now - make_interval(secs => v_set.reserve_after_s), 8) as h loop
     select s.* into strict v_shape from fleet.shapes as s where s.shape_id = v_head.shape_id;
@@ -115,7 +117,8 @@ $$;
 --
 -- Only what something smaller could pass for ever: where nothing that is ready, or became so in the last minute, needs less of
 -- anything, all that is given back is large enough sooner or later, and the order of claims alone decides who gets it. A place
--- kept then would only set age against the shares. What is urgent may need others to give way, whatever their size.
+-- kept then would only set age against the shares. What is urgent may need others to give way, whatever their size. And only
+-- what the caps of its project let start, beside those before it: nobody else could have the place.
 create function fleet._starving(p_since timestamptz, p_most integer)
   returns table (job_id uuid, lane_id bigint, shape_id bigint, priority fleet.priority)
   language sql
@@ -139,25 +142,33 @@ as $$
             -- What is claimed as fast as it comes is seldom seen ready.
             select l.shape_id from fleet.lanes as l where not l.active and l.active_at > p_since - interval '1 min') as a
       join fleet.shapes as x on x.shape_id = a.shape_id
+  ),
+  starving as (
+    select r.job_id, h.lane_id, h.shape_id, h.priority, h.rank, r.order_key, c.cap, s.gpus * s.vram_mib as mib,
+           count(*) over mine as jobs, sum(s.gpus * s.vram_mib::bigint) over mine as all_mib
+      from heads as h
+     cross join lateral (select r.job_id, r.order_key
+                           from fleet.ready as r
+                          where r.lane_id = h.lane_id and r.order_key >= h.head_key
+                          order by r.order_key
+                          limit 1) as r
+      join fleet.shapes as s on s.shape_id = h.shape_id
+     cross join least as x
+     cross join lateral (select fleet._cap_now(h.project_id) as cap) as c
+     where (x.gpus < s.gpus or s.gpus > 0 and x.vram_mib < s.vram_mib or x.cpu_milli < s.cpu_milli or x.ram_mib < s.ram_mib
+            or x.disk_mib < s.disk_mib or h.priority = 'urgent')
+       and r.order_key < extract(epoch from p_since) * 1000000
+       and (h.priority > 'low'
+            or (select k.low_first from fleet.rankings as k order by k.era desc limit 1)
+            or not exists (select from heads as x where x.priority > 'low'))
+       and coalesce(fleet._under_cap(c.cap, s) > 0, true)
+    window mine as (partition by h.project_id order by h.priority desc, h.rank, r.order_key, r.job_id)
   )
-  select r.job_id, h.lane_id, h.shape_id, h.priority
-    from heads as h
-   cross join lateral (select r.job_id, r.order_key
-                         from fleet.ready as r
-                        where r.lane_id = h.lane_id and r.order_key >= h.head_key
-                        order by r.order_key
-                        limit 1) as r
-    join fleet.shapes as s on s.shape_id = h.shape_id
-   cross join least as x
-    left join fleet.caps as c on c.project_id = h.project_id
-   where (x.gpus < s.gpus or s.gpus > 0 and x.vram_mib < s.vram_mib or x.cpu_milli < s.cpu_milli or x.ram_mib < s.ram_mib
-          or x.disk_mib < s.disk_mib or h.priority = 'urgent')
-     and r.order_key < extract(epoch from p_since) * 1000000
-     and (h.priority > 'low'
-          or (select k.low_first from fleet.rankings as k order by k.era desc limit 1)
-          or not exists (select from heads as x where x.priority > 'low'))
-     and coalesce(c.running < c.max_running, true)
-   order by h.priority desc, h.rank, r.order_key
+  select v.job_id, v.lane_id, v.shape_id, v.priority
+    from starving as v
+   where coalesce(v.jobs <= (v.cap).max_running - (v.cap).running, true)
+     and (v.mib = 0 or coalesce(v.all_mib <= (v.cap).max_vram_mib - (v.cap).vram_mib, true))
+   order by v.priority desc, v.rank, v.order_key
    limit p_most
 $$;
 

@@ -17,7 +17,7 @@ create type fleet.kept as (
   project_id uuid,
   lane_id    bigint,
   order_key  bigint,
-  low        boolean,
+  priority   fleet.priority,
   shape      fleet.shapes,
   run_s      double precision,
   begins_at  timestamptz,
