@@ -40,6 +40,16 @@ JSON = {"Content-Type": "application/json"}
         ({"kind": "noop", "webhook": "http://[::1"}, "webhook"),
         ({"kind": "nonsense"}, "kind"),
         ({"kind": "noop", "inputs": {"x": {"sha256": "0" * 64}}}, "inputs.x.sha256"),
+        ({"kind": "noop", "inputs": {"": {"sha256": "0" * 64}}}, "inputs."),
+        ({"kind": "noop", "inputs": {"a/../b": {"sha256": "0" * 64}}}, "inputs.a/../b"),
+        ({"kind": "noop", "inputs": {"./a": {"sha256": "0" * 64}}}, "inputs../a"),
+        ({"kind": "noop", "inputs": {"/a": {"sha256": "0" * 64}}}, "inputs./a"),
+        ({"kind": "noop", "inputs": {"a\nb": {"sha256": "0" * 64}}}, "inputs.a\nb"),
+        ({"kind": "noop", "inputs": {"é" * 130: {"sha256": "0" * 64}}}, "inputs." + "é" * 100),
+        (
+            {"kind": "noop", "inputs": {name: {"sha256": "0" * 64} for name in ("a", "a-b", "a/b")}},
+            "inputs.a",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_field_and_fix(

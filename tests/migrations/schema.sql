@@ -826,7 +826,7 @@ COMMENT ON COLUMN fleet.projects.created_at IS 'When it was made.';
 CREATE FUNCTION fleet._born_paused(p_project fleet.projects, p_priority fleet.priority, p_kind text) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <6f84ac65a011d2e6e9937f222de44a69>;
+    AS <527c251b69c3ddbd55aec9224db527f7>;
 
 --
 -- Name: _broken(fleet.job_end, fleet.job_state, fleet.cause); Type: FUNCTION; Schema: fleet; Owner: -
@@ -956,7 +956,7 @@ CREATE FUNCTION fleet._check_objects(p_jobs jsonb) RETURNS void
 CREATE FUNCTION fleet._check_submissions(p_items fleet.submission[]) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <5ba6fc0e0f276669b5ffad9472c66535>;
+    AS <1585a22c85611498fa39ca85e34cfd39>;
 
 --
 -- Name: _claimed(uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1531,6 +1531,15 @@ CREATE FUNCTION fleet._named_files(p_inputs jsonb) RETURNS TABLE(sha256 text)
 END;
 
 --
+-- Name: _no_file_name(jsonb); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._no_file_name(p_inputs jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <dd8ccff8a57c425bc17f800143f3a0e5>;
+
+--
 -- Name: _note_plain(uuid, fleet.kinds, text, text); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1638,6 +1647,14 @@ CREATE FUNCTION fleet._rank_of(p_project uuid) RETURNS double precision
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <0ddf5b66c361b2a34d6aeb1ee509ffb0>;
+
+--
+-- Name: _read_from(jsonb); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._read_from(p_inputs jsonb) RETURNS uuid[]
+    LANGUAGE sql IMMUTABLE
+    RETURN ARRAY(SELECT ((i.input ->> 'job'::text))::uuid AS uuid FROM jsonb_each(_read_from.p_inputs) i(name, input) WHERE (i.input ? 'job'::text));
 
 --
 -- Name: _refs(fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2175,7 +2192,7 @@ CREATE FUNCTION fleet._told(p_progress fleet.progress) RETURNS jsonb
 CREATE FUNCTION fleet._top_mib(p_shape fleet.shapes, p_memory text) RETURNS integer
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <6ddd54c5192e3b5a07ae61aad11f683f>;
+    AS <92302a63feef3871d4623a4c634a7f0b>;
 
 --
 -- Name: _unbook(fleet.booking[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2288,7 +2305,7 @@ CREATE FUNCTION fleet._wipe_on(p_erasure fleet.erasures, p_limit integer) RETURN
 CREATE FUNCTION fleet.amend_v1(p_project uuid, p_job uuid, p_fields jsonb, p_key uuid DEFAULT NULL::uuid) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <284ad5f24cf3b2d18404c3d8d587adb6>;
+    AS <59e8b93a233500eaa5f022da4e3868b5>;
 
 --
 -- Name: authenticate_v1(text); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2646,7 +2663,7 @@ COMMENT ON FUNCTION fleet.new_ids(p_count integer) IS 'So many new job ids: uuid
 CREATE FUNCTION fleet.pause_v1(p_project uuid, p_paused boolean, p_priority text DEFAULT NULL::text, p_kind text DEFAULT NULL::text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <39c6ff90fe50d5ce861f5b64acf770b4>;
+    AS <d58777c3f08fc15793952d551abaadac>;
 
 --
 -- Name: policy_v1(text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2673,7 +2690,7 @@ CREATE FUNCTION fleet.project_v1(p_project text, p_fields jsonb) RETURNS jsonb
 CREATE FUNCTION fleet.promote_v1(p_limit integer) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <d0a2dcab922097627f88e4e041d3daa2>;
+    AS <53d8453ac8524acee8a4dd5f82a8b9f9>;
 
 --
 -- Name: prune_v1(integer, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2719,7 +2736,7 @@ CREATE FUNCTION fleet.rank_v1() RETURNS jsonb
 CREATE FUNCTION fleet.reap_v1(p_limit integer) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <619fbc4c39efe752d2a1ea49cb076df8>;
+    AS <941cb72670d4be8cbced588567e9ed90>;
 
 --
 -- Name: release_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -4837,6 +4854,40 @@ COMMENT ON COLUMN fleet.observations.outcome IS 'How these ended: failed or rele
 COMMENT ON COLUMN fleet.observations.cause IS 'Why.';
 
 --
+-- Name: paused_kinds; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.paused_kinds (
+    project_id uuid NOT NULL,
+    kind text NOT NULL,
+    priority fleet.priority NOT NULL
+);
+
+--
+-- Name: TABLE paused_kinds; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.paused_kinds IS 'Kinds that a project paused, by class: for lanes to come; those that are there know it themselves.';
+
+--
+-- Name: COLUMN paused_kinds.project_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.paused_kinds.project_id IS 'The project.';
+
+--
+-- Name: COLUMN paused_kinds.kind; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.paused_kinds.kind IS 'The kind.';
+
+--
+-- Name: COLUMN paused_kinds.priority; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.paused_kinds.priority IS 'The class.';
+
+--
 -- Name: rankings_era_seq; Type: SEQUENCE; Schema: fleet; Owner: -
 --
 
@@ -6931,6 +6982,13 @@ ALTER TABLE ONLY fleet.nodes
     ADD CONSTRAINT nodes_pkey PRIMARY KEY (node_id);
 
 --
+-- Name: paused_kinds paused_kinds_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.paused_kinds
+    ADD CONSTRAINT paused_kinds_pkey PRIMARY KEY (project_id, kind, priority);
+
+--
 -- Name: progress progress_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
 --
 
@@ -7422,6 +7480,13 @@ ALTER TABLE ONLY fleet.needs
 
 ALTER TABLE ONLY fleet.node_health
     ADD CONSTRAINT node_health_node_id_fkey FOREIGN KEY (node_id) REFERENCES fleet.nodes(node_id);
+
+--
+-- Name: paused_kinds paused_kinds_project_id_fkey; Type: FK CONSTRAINT; Schema: fleet; Owner: -
+--
+
+ALTER TABLE ONLY fleet.paused_kinds
+    ADD CONSTRAINT paused_kinds_project_id_fkey FOREIGN KEY (project_id) REFERENCES fleet.projects(project_id);
 
 --
 -- Name: reservations reservations_node_id_fkey; Type: FK CONSTRAINT; Schema: fleet; Owner: -
@@ -7940,6 +8005,13 @@ REVOKE ALL ON FUNCTION fleet._named_files(p_inputs jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._named_files(p_inputs jsonb) TO fleet_owner;
 
 --
+-- Name: FUNCTION _no_file_name(p_inputs jsonb); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._no_file_name(p_inputs jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._no_file_name(p_inputs jsonb) TO fleet_owner;
+
+--
 -- Name: FUNCTION _note_plain(p_project uuid, p_kind fleet.kinds, p_model_key text, p_size_key text); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -8022,6 +8094,13 @@ GRANT ALL ON FUNCTION fleet._rank() TO fleet_owner;
 
 REVOKE ALL ON FUNCTION fleet._rank_of(p_project uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._rank_of(p_project uuid) TO fleet_owner;
+
+--
+-- Name: FUNCTION _read_from(p_inputs jsonb); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._read_from(p_inputs jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._read_from(p_inputs jsonb) TO fleet_owner;
 
 --
 -- Name: FUNCTION _refs(p_items fleet.submission[]); Type: ACL; Schema: fleet; Owner: -
@@ -9019,6 +9098,12 @@ GRANT USAGE ON SEQUENCE fleet.nodes_node_id_seq TO fleet_exec;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.observations TO fleet_exec;
+
+--
+-- Name: TABLE paused_kinds; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.paused_kinds TO fleet_exec;
 
 --
 -- Name: SEQUENCE rankings_era_seq; Type: ACL; Schema: fleet; Owner: -

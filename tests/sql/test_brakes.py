@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from queue_schema import desk
-from queue_schema.calls import admin, agents, clients, oncall
+from queue_schema.calls import admin, agents, clients, oncall, questions
 from queue_schema.errors import BadRequest, NotFound
 from queue_schema.shapes import Need, Submission
 from queue_schema.states import Priority
@@ -136,6 +136,29 @@ def test_the_halt_is_no_setting_that_one_changes_by_the_way(conn, name: str):
     with pytest.raises(BadRequest):
         admin.configure(conn, **{name: 1.0})
     assert name not in admin.configure(conn)
+
+
+def test_a_pause_of_a_kind_holds_for_lanes_to_come(conn, project: Project, agent: Agent):
+    """Another class, the first job of its kind, a change of a job: none of them is a way round it."""
+    amended = project.submit("noop")
+    assert clients.pause(conn, project.id, paused=True, kind="noop") == 1
+    assert clients.pause(conn, project.id, paused=True, kind="command") == 0
+    others = [project.submit("noop", priority=Priority.HIGH), project.submit("command")]
+    clients.amend(conn, project.id, amended, priority="low")
+
+    assert agent.claim() == []
+    assert {project.row(job)["held"] for job in (amended, *others)} == {"paused"}
+    assert (
+        questions.fit(conn, project.id, [Submission(kind="command", priority=Priority.LOW)])[0].starts
+        == "never"
+    )
+
+    clients.pause(conn, project.id, paused=False, kind="command")
+    assert [job.job_id for job in agent.claim()] == [others[1]]
+    clients.pause(conn, project.id, paused=False)
+    assert {job.job_id for job in agent.claim()} == {amended, others[0]}
+    last = project.submit("noop", priority=Priority.URGENT)
+    assert agent.claim_one().job_id == last
 
 
 def test_a_pause_that_neither_begins_nor_ends_is_refused(conn, project: Project):

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from queue_schema import desk
 from queue_schema.calls import chores, questions
 from queue_schema.errors import NotFound
 from queue_schema.shapes import After, Submission
@@ -79,6 +80,22 @@ def test_what_cannot_start_is_not_promised(conn, project, one):
     told = questions.eta(conn, project.id, job)
 
     assert (told.basis, told.start, told.finish) == ("unknown", None, None)
+
+
+def test_what_ends_before_it_can_start_is_not_promised(conn, project, one, clock):
+    """A job's `start_by` is played, too: no time is told after it, and `fit` says never."""
+    project.submit()
+    [running] = one.claim(1)
+    clock.advance(1)
+    one.beat(running.token)
+    late = desk.now(conn) + timedelta(seconds=5)
+    job = project.submit(start_by=late)
+    after = project.submit()
+
+    assert questions.eta(conn, project.id, job).basis == "unknown"
+    assert questions.eta(conn, project.id, after).basis == "simulated"
+    [fit] = questions.fit(conn, project.id, [Submission(kind="noop", start_by=late)])
+    assert fit.starts == "never"
 
 
 def test_a_young_forecast_is_told_again(conn, project, one, clock):

@@ -11,9 +11,9 @@ import pytest
 
 from queue_schema.calls import admin, agents, chores, clients
 from queue_schema.errors import BadRequest, Conflict, NotFound
-from queue_schema.shapes import Artifact, Input, LogChunk, Need, Report, Submission
+from queue_schema.shapes import Artifact, Input, LogChunk, Need, Released, Report, Submission
 from queue_schema.states import Cause
-from tests.support.verbs import Agent, Project
+from tests.support.verbs import Agent, Project, reaper_at_work
 
 SHA = "ab" * 32
 PNG = Artifact("picture.png", SHA, 10, "image/png")
@@ -203,6 +203,28 @@ def test_a_job_not_started_in_time_ends(conn, clock, project: Project, agent: Ag
     assert chores.promote(conn).expired == 1
     assert project.row(late)["cause"] == "expired"
     assert project.state(started) == "running"
+
+
+@pytest.mark.parametrize("how", ["handed back", "answer lost"])
+def test_a_job_that_never_ran_is_not_started_after_its_time(
+    conn, clock, project: Project, agent: Agent, how: str
+):
+    """It was claimed in time, but came back unstarted: `or not at all` holds."""
+    reaper_at_work(conn)
+    job = project.submit(start_by=datetime.now(UTC) + timedelta(seconds=60))
+    claimed = agent.claim_one()
+    if how == "handed back":
+        agents.release(conn, agent.session, [Released(job, claimed.token, "no room", started=False)])
+    else:
+        for _ in range(3):
+            clock.advance(11)
+            agent.beat()
+            chores.reap(conn)
+    assert project.state(job) == "ready"
+    clock.advance(61)
+
+    assert chores.promote(conn).expired == 1
+    assert project.row(job)["cause"] == "expired"
 
 
 def test_logs_and_progress_reach_the_views(conn, project: Project, agent: Agent):

@@ -6,12 +6,13 @@ from uuid import UUID
 
 import pytest
 
-from queue_schema.calls import admin, chores, clients, oncall
+from queue_schema.calls import admin, agents, chores, clients, oncall, questions
 from queue_schema.calls.oncall import PolicyChange
-from queue_schema.shapes import Need
+from queue_schema.errors import Conflict
+from queue_schema.shapes import Claimed, Need
 from tests.support.clock import Clock
 from tests.support.needs import SMALL_MIB, SMALL_TOP_MIB, booked, needs, out_of_memory, runs
-from tests.support.verbs import Agent, Project
+from tests.support.verbs import KINDS, Agent, Project
 
 
 def attempt_of(conn, job: UUID) -> tuple[str, str]:
@@ -128,6 +129,53 @@ def test_the_top_is_that_of_nodes_the_job_may_use(conn, project: Project, small:
     out_of_memory(here, here.claim_one(), 7000)
 
     assert [need["raised_mib"] for need in needs(conn)] == [SMALL_TOP_MIB] * 2
+
+
+@pytest.mark.parametrize("gone", ["for days", "without the kind", "a moment ago"])
+def test_the_top_is_that_of_nodes_that_are_there(
+    conn, clock: Clock, project: Project, small: Agent, gone: str
+):
+    """No need is raised, and with it the whole backlog, for a machine that is gone or cannot run it."""
+    kinds = ["noop"] if gone == "without the kind" else list(KINDS)
+    rented = Agent(conn, "rented", gpus=[80_000], kinds=kinds)
+    if gone != "without the kind":
+        agents.leave(conn, rented.session)
+    if gone == "for days":
+        clock.advance(2 * 86_400)
+        small.join()
+    job = project.gpu_job(SMALL_TOP_MIB - 1000)
+    settled = out_of_memory(small, small.claim_one(), SMALL_TOP_MIB - 1000)
+
+    if gone == "a moment ago":
+        assert booked(conn) > SMALL_TOP_MIB
+    else:
+        assert booked(conn) <= SMALL_TOP_MIB
+        assert settled.state == "ready"
+        assert small.claim_one().job_id == job
+
+
+def test_no_change_is_taken_that_would_change_nothing(conn, project: Project, small: Agent, big: Agent):
+    """What ran out of memory is not booked with less again: `why` does not propose it, and `amend` says so."""
+    out_of_memory(small, _claimed(project, small, 6000), 5900)
+    [running] = big.claim(1)
+    assert running.grant.vram_mib == 9216
+    project.gpu_job(big.total[0] - 10_000, priority="high")
+    assert len(big.claim(1)) == 1
+    job = project.gpu_job(6000)
+    assert big.claim() == small.claim() == []
+
+    told = questions.why(conn, project.id, job)
+
+    assert [(cause.cause, cause.change) for cause in told.causes] == [("busy", None)]
+    with pytest.raises(Conflict, match="9216 MiB are booked") as caught:
+        clients.amend(conn, project.id, job, need={"vram_mib": 5000})
+    assert caught.value.field == "need.vram_mib"
+    clients.amend(conn, project.id, job, need={"cpu_milli": 2})
+
+
+def _claimed(project: Project, agent: Agent, mib: int) -> Claimed:
+    project.gpu_job(mib)
+    return agent.claim_one()
 
 
 def test_a_job_climbs_so_many_rungs_and_no_more(conn, project: Project):

@@ -44,6 +44,9 @@ begin
                 'Write ["id"].']
               when i.inputs is not null and jsonb_typeof(i.inputs) not in ('object', 'null') then array['inputs', 'inputs are an object',
                 'Write {"name": {"sha256": "..."}}.']
+              when jsonb_typeof(i.inputs) = 'object' and fleet._no_file_name(i.inputs) is not null
+                then array['inputs.' || left(fleet._no_file_name(i.inputs), 100), 'an input is named as the file the job finds it in',
+                'A path of parts of at most 255 bytes, none of them "", "." or ".."; no name may be the folder of another.']
               when length(i.params ->> k.model_param) > 500 then array['params.' || k.model_param,
                 'the name of a model has at most 500 characters', 'Shorten it.']
               when length(i.name) > 200 then array['name', 'a name has at most 200 characters', 'Shorten it.']
@@ -83,6 +86,24 @@ begin
       column = format('jobs[%s].%s', v_bad.at, v_bad.field);
   end if;
 end
+$$;
+
+-- _no_file_name: the first name of an input that cannot be a file beside the others; null: all can.
+create function fleet._no_file_name(p_inputs jsonb)
+  returns text
+  language sql
+  immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select k.name
+    from jsonb_object_keys(p_inputs) as k (name)
+   where k.name ~ '(^|/)\.{0,2}(/|$)'
+      or k.name ~ '[\x01-\x1f\x7f]'
+      or octet_length(k.name) > 1000
+      or exists (select from regexp_split_to_table(k.name, '/') as p (part) where octet_length(p.part) > 255)
+      or exists (select from jsonb_object_keys(p_inputs) as o (name) where starts_with(o.name, k.name || '/'))
+   order by k.name
+   limit 1
 $$;
 
 -- _check_objects: refuse the first job of a list that is no object, of which no field could be asked.

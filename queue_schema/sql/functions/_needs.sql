@@ -109,7 +109,8 @@ begin
 end
 $$;
 
--- _top_mib: the most memory that some node we know has for a job of this shape: on each of its devices, or of the host.
+-- _top_mib: the most memory that some node has for a job of this shape: on each of its devices, or of the host. Of the nodes
+-- that run its kind and were there within a day: machines come and go, but a need is not raised for one that is gone.
 --
 -- A little less than all of it: even an empty device is never wholly free. Null when there is no such node.
 create function fleet._top_mib(p_shape fleet.shapes, p_memory text)
@@ -127,6 +128,9 @@ as $$
            where case p_memory when 'ram' then d.idx = -1
                                else d.takes_vram and (p_shape.device = 'any' or p_shape.device = d.kind) end
              and fleet._suits(p_shape, n.facts || n.labels, n.pools)
+             and exists (select from fleet.sessions as s
+                          where s.node_id = n.node_id and p_shape.kind = any(s.kinds)
+                            and (s.ended_at is null or s.ended_at > fleet.now() - interval '1 day'))
            group by n.node_id) as x
 $$;
 

@@ -5,7 +5,8 @@
 --          only be [], which lets go of what it still waits for
 -- Returns  {job_id, state}
 -- Locks    as submit_v1 where a lane is new; the row of jobs; its rows of waiting and ready; then lanes as _enqueue
--- Errors   JQ002 bad_request, JQ005 not_found, JQ006 conflict: it runs or has ended
+-- Errors   JQ002 bad_request, JQ005 not_found, JQ006 conflict: it runs or has ended, reads what it is to wait for no more, or
+--          more memory is booked for such jobs than it is to have
 --
 -- It keeps its age. A claim may be taking it: then the delete waits, finds nothing, and the change is refused.
 create function fleet.amend_v1(p_project uuid, p_job uuid, p_fields jsonb, p_key uuid default null)
@@ -16,12 +17,14 @@ create function fleet.amend_v1(p_project uuid, p_job uuid, p_fields jsonb, p_key
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_job   fleet.jobs;
-  v_wait  fleet.waiting;
-  v_item  fleet.submission;
-  v_lane  bigint;
-  v_was   bigint;
-  v_bad   text;
+  v_job    fleet.jobs;
+  v_wait   fleet.waiting;
+  v_item   fleet.submission;
+  v_lane   bigint;
+  v_was    bigint;
+  v_bad    text;
+  v_needed uuid;
+  v_booked record;
 begin
   perform fleet._durably();
   select k.name into v_bad from jsonb_object_keys(p_fields) as k (name)
@@ -63,6 +66,19 @@ begin
   -- The lane comes first, since its need is locked before jobs are.
   if p_fields ? 'need' then
     v_lane := (fleet._lanes_for(p_project, array[v_item]))[1];
+    select s.gpus > 0 as on_gpu, case when s.gpus > 0 then s.vram_mib else s.ram_mib end as mib, n.raised_until as until
+      into v_booked
+      from fleet.lanes as l
+      join fleet.shapes as s on s.shape_id = l.shape_id
+      join fleet.needs as n on n.need_id = l.need_id
+     where l.lane_id = v_lane;
+    v_bad := case when v_booked.on_gpu then 'vram_mib' else 'ram_mib' end;
+    if v_booked.mib > (p_fields -> 'need' ->> v_bad)::integer then
+      raise exception using errcode = 'JQ006', column = 'need.' || v_bad,
+        message = format('%s MiB are booked for such a job%s, since attempts with less ran out of memory', v_booked.mib,
+                         ' until ' || v_booked.until),
+        hint = 'Wait, or submit a job that needs less: another model or size.';
+    end if;
   else
     v_lane := fleet._sister_lane(v_job.lane_id, v_item.priority);
   end if;
@@ -87,6 +103,15 @@ begin
    where j.job_id = p_job;
   if v_wait.job_id is not null then
     if p_fields ? 'after' then
+      select d.after_job_id into v_needed
+        from fleet.dependencies as d
+       where d.job_id = p_job and not d.satisfied and d.after_job_id = any(fleet._read_from(v_job.inputs))
+       limit 1;
+      if found then
+        raise exception using errcode = 'JQ006', column = 'after',
+          message = format('job %s reads an output of job %s, which has not succeeded', p_job, v_needed),
+          hint = 'Wait for that job, or cancel this one and submit it without that input.';
+      end if;
       delete from fleet.dependencies as d where d.job_id = p_job and not d.satisfied;
       v_wait.waits_for := 0;
     end if;
@@ -109,6 +134,13 @@ exception when invalid_text_representation or invalid_datetime_format or datetim
     hint = 'A class is low, normal, high or urgent; a time is ISO 8601 with its zone.';
 end
 $$;
+
+-- _read_from: the jobs whose outputs are inputs.
+create function fleet._read_from(p_inputs jsonb)
+  returns uuid[]
+  language sql
+  immutable
+  return array(select (i.input ->> 'job')::uuid from jsonb_each(p_inputs) as i (name, input) where i.input ? 'job');
 
 -- _sister_lane: the lane of the same need in another class; made when it is new, paused as its class and kind are.
 --
@@ -144,7 +176,7 @@ begin
 end
 $$;
 
--- _born_paused: whether a new lane is paused: its class is, or its sisters of the same kind and class are.
+-- _born_paused: whether a new lane is paused: its class is, or its kind in this class.
 create function fleet._born_paused(p_project fleet.projects, p_priority fleet.priority, p_kind text)
   returns boolean
   language sql
@@ -152,6 +184,6 @@ create function fleet._born_paused(p_project fleet.projects, p_priority fleet.pr
   set search_path = pg_catalog, pg_temp
 as $$
   select p_priority = any(p_project.paused)
-         or exists (select from fleet.lanes as x join fleet.needs as y on y.need_id = x.need_id
-                     where x.project_id = p_project.project_id and x.priority = p_priority and y.kind = p_kind and x.paused)
+         or exists (select from fleet.paused_kinds as k
+                     where (k.project_id, k.kind, k.priority) = (p_project.project_id, p_kind, p_priority))
 $$;

@@ -5,7 +5,8 @@
 -- Locks    the project row, then its lanes, ascending
 -- Errors   JQ002 bad_request, JQ005 not_found
 --
--- A class is remembered for lanes to come. A kind is paused by its lanes; a new lane of it is paused as its sisters are.
+-- Both are remembered for lanes to come: a job of another class, or the first of its kind, is no way round a pause. Who resumes
+-- a project or a class resumes the kinds that were paused in it, too.
 create function fleet.pause_v1(p_project uuid, p_paused boolean, p_priority text default null, p_kind text default null)
   returns jsonb
   language plpgsql
@@ -34,6 +35,14 @@ begin
      set paused = array(select c from unnest(enum_range(null::fleet.priority)) as c
                          where case when c = any(v_classes) and p_kind is null then p_paused else c = any(p.paused) end)
    where p.project_id = p_project;
+  if p_paused then
+    insert into fleet.paused_kinds (project_id, kind, priority)
+    select p_project, p_kind, c from unnest(v_classes) as c where p_kind is not null
+        on conflict do nothing;
+  else
+    delete from fleet.paused_kinds as k
+     where k.project_id = p_project and k.priority = any(v_classes) and (p_kind is null or k.kind = p_kind);
+  end if;
   perform 1 from fleet.lanes as l where l.project_id = p_project order by l.lane_id for no key update;
   update fleet.lanes as l
      set paused = p_paused

@@ -21,10 +21,10 @@ begin
   if cardinality(v_late) > 0 then
     v_late := array(select j.job_id from fleet.jobs as j where j.job_id = any(v_late) order by j.job_id
                        for no key update skip locked);
-    -- One that has started once was in time, whatever became of that attempt.
+    -- One that has started once was in time, whatever became of that attempt; not one that was only handed back unstarted.
     delete from fleet.start_by as x
      using fleet.jobs as j
-     where x.job_id = any(v_late) and j.job_id = x.job_id and j.attempts > 0;
+     where x.job_id = any(v_late) and j.job_id = x.job_id and j.attempts > j.releases;
     v_late := array(select x.job_id from fleet.start_by as x where x.job_id = any(v_late));
     with waited as (
       delete from fleet.waiting as w where w.job_id = any(v_late) returning w.job_id

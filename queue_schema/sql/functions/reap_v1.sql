@@ -87,7 +87,7 @@ begin
   perform fleet._settle(null, v_overdue, 'failed', 'reaper');
   -- The jobs are locked first and the leases read again after: a beat may name one while we wait.
   perform 1 from fleet.jobs as j where j.job_id = any(v_unsaid) order by j.job_id for no key update;
-  select coalesce(jsonb_agg(jsonb_build_object('job_id', u.job_id, 'token', u.token,
+  select coalesce(jsonb_agg(jsonb_build_object('job_id', u.job_id, 'token', u.token, 'started', false,
            'message', 'its node does not know of it: the answer to its claim was lost')), '[]')
     into v_unnamed
     from (select l.job_id, l.token from fleet.leases as l where l.job_id = any(v_unsaid) and l.unnamed >= 2 for update) as u;

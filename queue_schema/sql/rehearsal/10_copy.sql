@@ -92,6 +92,7 @@ begin
   c01 as (insert into rehearsal.settings select * from fleet.settings),
   c02 as (insert into rehearsal.projects select * from fleet.projects),
   c03 as (insert into rehearsal.kinds select * from fleet.kinds),
+  c03b as (insert into rehearsal.paused_kinds select * from fleet.paused_kinds),
   c04 as (insert into rehearsal.retry_policies select * from fleet.retry_policies),
   c05 as (insert into rehearsal.shapes select * from fleet.shapes),
   c06 as (insert into rehearsal.needs select * from fleet.needs),

@@ -95,11 +95,17 @@ as $$
                            from rehearsal.cap_returns as r where r.project_id = c.project_id) as b on true
   ),
   hold (place, cause, message, change) as (
-    select 1, 'dependency', format('it waits for %s other jobs', j.waits_for),
-           jsonb_build_object('verb', 'amend', 'job', p_job, 'fields', '{"after": []}'::jsonb, 'jobs', (
+    select 1, 'dependency', concat(format('it waits for %s other jobs', j.waits_for), ', and reads an output of ' || r.job_id),
+           case when r.job_id is null then jsonb_build_object('verb', 'amend', 'job', p_job, 'fields', '{"after": []}'::jsonb, 'jobs', (
              select jsonb_agg(jsonb_build_object('job', d.after_job_id, 'when', d.wants) order by d.after_job_id)
-               from rehearsal.dependencies as d where d.job_id = p_job and not d.satisfied))
-      from job as j where j.waits_for > 0
+               from rehearsal.dependencies as d where d.job_id = p_job and not d.satisfied)) end
+      from job as j
+      left join lateral (select d.after_job_id as job_id
+                           from rehearsal.dependencies as d
+                          where d.job_id = p_job and not d.satisfied and d.after_job_id = any(rehearsal._read_from(j.inputs))
+                          order by d.after_job_id
+                          limit 1) as r on true
+     where j.waits_for > 0
      union all
     select 2, 'future', format('it may not start before %s', j.not_before),
            jsonb_build_object('verb', 'amend', 'job', p_job, 'fields', '{"run_at": null}'::jsonb)
@@ -130,7 +136,9 @@ as $$
                                         'fields', jsonb_build_object('max_vram_mib', c.vram_mib + j.shrunk_mib)) end
       from job as j, cap as c where j.wants_mib > 0 and c.vram_mib + j.wants_mib > c.max_vram_mib
   )
-  select coalesce(jsonb_agg(jsonb_build_object('cause', h.cause, 'message', h.message, 'change', h.change) order by h.place), '[]')
+  select coalesce(jsonb_agg(jsonb_build_object('cause', h.cause, 'message', h.message)
+                            || case when h.change is not null then jsonb_build_object('change', h.change) else '{}' end
+                            order by h.place), '[]')
     from hold as h
 $$;
 

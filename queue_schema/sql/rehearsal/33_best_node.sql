@@ -12,7 +12,7 @@ declare
   c_looked_at constant integer := 50;  -- nodes; the likeliest ones
   v_job    rehearsal.jobs;
   v_shape  rehearsal.shapes;
-  v_run_s  double precision;
+  v_need   rehearsal.needs;
   v_node   record;
   v_causes jsonb;
   v_least  double precision := 'infinity';
@@ -21,7 +21,7 @@ begin
   select j.* into strict v_job from rehearsal.jobs as j where j.job_id = p_job;
   select s.* into strict v_shape from rehearsal.lanes as l join rehearsal.shapes as s on s.shape_id = l.shape_id
    where l.lane_id = v_job.lane_id;
-  select n.run_s into strict v_run_s from rehearsal.lanes as l join rehearsal.needs as n on n.need_id = l.need_id
+  select n.* into strict v_need from rehearsal.lanes as l join rehearsal.needs as n on n.need_id = l.need_id
    where l.lane_id = v_job.lane_id;
   for v_node in
     select s.session_id, n.node_id, n.node, n.draining, n.labels as set_labels, n.facts || n.labels as labels, n.pools,
@@ -53,7 +53,7 @@ begin
       v_causes := v_causes || rehearsal._mislabelled(v_node.node, v_node.set_labels, v_node.labels, v_node.pools, v_shape);
       v_lacks := v_lacks + 10 * (v_node.missing + v_node.distrusted::integer);
     end if;
-    v_causes := v_causes || rehearsal._cramped(v_job, v_shape, v_run_s, v_node.node_id, v_node.session_id, v_node.node);
+    v_causes := v_causes || rehearsal._cramped(v_job, v_shape, v_need, v_node.node_id, v_node.session_id, v_node.node);
     v_lacks := v_lacks + coalesce((select sum((c.one ->> 'lacks')::double precision)
                                      from jsonb_array_elements(v_causes) as c (one)), 0);
     if v_lacks < v_least then
@@ -124,7 +124,7 @@ $$;
 -- _cramped: why a node has no room for a job now: too small, busy, or keeping its room for another; '[]' when it has.
 --
 -- lacks, in each, says how far it is from starting there: what _best_node compares
-create function rehearsal._cramped(p_job rehearsal.jobs, p_shape rehearsal.shapes, p_run_s double precision, p_node bigint,
+create function rehearsal._cramped(p_job rehearsal.jobs, p_shape rehearsal.shapes, p_need rehearsal.needs, p_node bigint,
                                    p_session uuid, p_name text)
   returns jsonb
   language plpgsql
@@ -138,6 +138,7 @@ declare
   v_kept  rehearsal.kept;
   v_other record;
   v_need  jsonb;
+  v_least integer;
   v_fit   boolean;
   v_big   boolean;
   v_at    timestamptz;
@@ -151,7 +152,8 @@ begin
   if (select t.reserve from rehearsal.settings as t) then
     v_kept := rehearsal._kept(p_node, p_session, v_room);
     if v_kept.job_id is distinct from p_job.job_id and v_kept.begins_at is not null
-       and coalesce(v_now + make_interval(secs => p_run_s) > v_kept.begins_at, true) then
+       and not (p_job.priority = 'urgent' and v_kept.priority < 'urgent')
+       and coalesce(v_now + make_interval(secs => p_need.run_s) > v_kept.begins_at, true) then
       v_free := rehearsal._least(v_room, v_kept.rest);
     end if;
   end if;
@@ -168,9 +170,14 @@ begin
         'verb', 'unreserve', 'node', p_name, 'job', case when v_other.own then v_kept.job_id end, 'until', v_kept.begins_at))));
   end if;
 
-  v_need := rehearsal._shrunk(v_free, p_shape);
+  -- What ran out of memory is not tried with less again: a change to less would change nothing.
+  v_least := case when p_need.outgrown then p_need.learned_mib end;
+  v_need := rehearsal._shrunk(v_free, p_shape,
+                              case when p_shape.gpus > 0 then greatest(p_need.raised_mib, v_least) else 0 end,
+                              case when p_shape.gpus > 0 then p_need.raised_ram_mib else greatest(p_need.raised_ram_mib, v_least) end);
   v_big := exists (select from rehearsal.sessions as s join rehearsal.nodes as n on n.node_id = s.node_id
-                    where s.ended_at is null and p_shape.kind = any(s.kinds) and rehearsal._is_big(n, p_shape));
+                    where s.ended_at is null and p_shape.kind = any(s.kinds) and rehearsal._is_big(n, p_shape)
+                      and (n.node_id = p_node or rehearsal._suits(p_shape, n.facts || n.labels, n.pools)));
   v_at := (select min(f.free_at) from rehearsal._free_times(p_shape, v_now, p_job.job_id, 1000) as f);
   select string_agg(format('device %s of %s is out of work (%s)', d.idx, d.node, d.fault), '; ')
     into v_sick
@@ -187,10 +194,11 @@ begin
                                     + (p_shape.cpu_milli - coalesce((v_need ->> 'cpu_milli')::integer, p_shape.cpu_milli)) / 1000.0
                                     + (p_shape.ram_mib - coalesce((v_need ->> 'ram_mib')::integer, p_shape.ram_mib)) / 4096.0
                                     + 0.01) end,
-    'message', concat_ws('; ', format('%s; node %s has %s', case when not v_big then 'it is larger than any live node that runs its kind'
+    'message', concat_ws('; ', format('%s; node %s has %s', case when not v_big then 'it is larger than any live node that may run it'
                                                  else concat('the nodes that could run it are busy', ', the next place should be free at ' || v_at) end,
                       p_name, coalesce('room now for ' || (select string_agg(format('%s %s', e.key, e.value), ', ')
-                                                             from jsonb_each_text(v_need) as e), 'no free slot')), v_sick),
+                                                             from jsonb_each_text(v_need) as e),
+                                       case when (v_room).slots < 1 then 'no free slot' else 'too little room' end)), v_sick),
     'change', case when v_need is not null
                    then jsonb_build_object('verb', 'amend', 'job', p_job.job_id, 'fields', jsonb_build_object('need', v_need)) end,
     'free_at', case when v_big then v_at end)));
@@ -198,8 +206,10 @@ end
 $$;
 
 -- _shrunk: the largest need, no field larger than the shape's, that has room; only the fields that shrink. Null when not even
--- the smallest has: no slot is free.
-create function rehearsal._shrunk(p_room rehearsal.room, p_shape rehearsal.shapes)
+-- the smallest has.
+--
+-- p_vram_mib, p_ram_mib: never less than this
+create function rehearsal._shrunk(p_room rehearsal.room, p_shape rehearsal.shapes, p_vram_mib integer, p_ram_mib integer)
   returns jsonb
   language plpgsql
   stable
@@ -214,11 +224,11 @@ begin
   v_small.cpu_milli := least(p_shape.cpu_milli, (p_room).cpu_milli);
   v_small.disk_mib := least(p_shape.disk_mib, (p_room).disk_mib);
   v_small.ram_mib := least(p_shape.ram_mib, (p_room).claimable[cardinality((p_room).claimable)]);
-  if least(v_small.cpu_milli, v_small.disk_mib, v_small.ram_mib) < 0 or (p_room).slots < 1 then
+  if least(v_small.cpu_milli, v_small.disk_mib, v_small.ram_mib) < 0 or (p_room).slots < 1 or v_small.ram_mib < p_ram_mib then
     return null;
   end if;
   if p_shape.gpus > 0 then
-    v_small.vram_mib := least(1, p_shape.vram_mib);
+    v_small.vram_mib := least(greatest(1, p_vram_mib), p_shape.vram_mib);
     while v_small.gpus > 0 and cardinality(rehearsal._places(p_room, v_small, 1)) = 0 loop
       v_small.gpus := v_small.gpus - 1;
     end loop;

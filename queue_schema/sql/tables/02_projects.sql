@@ -67,6 +67,17 @@ comment on column fleet.projects.paused is 'Classes from which nothing is claime
 comment on column fleet.projects.webhook_secret is 'Signs webhooks (Standard Webhooks, whsec_...).';
 comment on column fleet.projects.created_at is 'When it was made.';
 
+create table fleet.paused_kinds (
+  project_id uuid not null references fleet.projects,
+  kind       text not null,
+  priority   fleet.priority not null,
+  primary key (project_id, kind, priority)
+);
+comment on table fleet.paused_kinds is 'Kinds that a project paused, by class: for lanes to come; those that are there know it themselves.';
+comment on column fleet.paused_kinds.project_id is 'The project.';
+comment on column fleet.paused_kinds.kind is 'The kind.';
+comment on column fleet.paused_kinds.priority is 'The class.';
+
 create table fleet.api_keys (
   key_id     uuid primary key default gen_random_uuid(),
   project_id uuid not null references fleet.projects,
