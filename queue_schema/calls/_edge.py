@@ -70,7 +70,14 @@ def call(
     row = _execute(conn, statement, values)
     if returns is type(None):
         return None
-    return msgspec.json.decode(row, type=returns)
+    answer: T = _decoder(returns).decode(row)  # type: ignore[arg-type]  # a type is hashable
+    return answer
+
+
+@cache
+def _decoder(returns: Any) -> msgspec.json.Decoder[Any]:
+    """For one type; made anew in each call it took longer than the decoding."""
+    return msgspec.json.Decoder(returns)
 
 
 @cache
