@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-DRILLS := tests/bench tests/chaos tests/drills tests/acceptance/test_burst.py
+DRILLS := tests/bench tests/chaos tests/drills tests/acceptance/test_burst.py tests/acceptance/test_gpu.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test drills hosts check bench release format schema lock clean
@@ -29,7 +29,7 @@ up: $(STAMP)  ## Start a whole fleet on this machine
 test: $(STAMP)  ## Run all tests, two files at a time (ARGS="-k name" narrows, ARGS="-n 0": one at a time)
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(addprefix --ignore ,tests/ansible $(DRILLS)) $(ARGS)
 
-drills: $(STAMP)  ## Outages, a fail-over, a restore, schedules of faults, a hundred pictures, every part of the bench: what takes longer
+drills: $(STAMP)  ## Outages, a fail-over, a restore, schedules of faults, bursts, every part of the bench: what takes longer
 	ARGOSY_TEST_SERVER=$(or $(ARGOSY_TEST_SERVER),embedded) $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(DRILLS)
 
 hosts: $(STAMP)  ## Test the playbooks on machines that boot systemd, in containers (skipped where Docker does not run)

@@ -33,22 +33,6 @@ def test_two_agents_and_200_jobs(fleet: Fleet):
     assert set(nodes_of(fleet)) == {"node-1", "node-2"}
 
 
-def test_1000_jobs_in_one_burst_with_the_agent_killed_in_the_middle(fleet: Fleet):
-    """All end once; the agent comes back by itself."""
-    agent = fleet.agent("node-1", slots=16)
-    fleet.client.submit_many([JobSpec(kind="noop") for _ in range(1000)])
-    fleet.until(
-        lambda: (
-            fleet.conn.execute("select count(*) from fleet.jobs where outcome is not null").fetchone()[0]
-            > 300
-        )
-    )
-    agent.signal(signal.SIGKILL)
-    fleet.until(fleet.all_ended, 240)
-
-    fleet.assert_each_ended_once(1000)
-
-
 def test_a_node_that_joins_takes_work_and_one_that_drains_leaves_none_behind(fleet: Fleet):
     """Q4: no restart, nobody else is told."""
     fleet.agent("node-1", slots=2)

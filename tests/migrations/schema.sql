@@ -1745,7 +1745,7 @@ CREATE FUNCTION fleet._retire_lanes(p_limit integer) RETURNS void
 CREATE FUNCTION fleet._room_then(p_node bigint, p_session uuid, p_at timestamp with time zone) RETURNS fleet.room
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <2bff57a5fac67746c57cbdd29c500cf7>;
+    AS <075a1ebec86af5040245ee9aa556b50f>;
 
 --
 -- Name: _roomy(fleet.room, bigint[], fleet.priority[]); Type: FUNCTION; Schema: fleet; Owner: -

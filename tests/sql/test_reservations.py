@@ -282,6 +282,26 @@ def test_urgent_work_asks_preemptible_work_to_give_way(conn, clock, project: Pro
     assert project.row(asked.job_id)["retries_used"] == 0
 
 
+def test_nobody_gives_way_on_a_device_that_is_out_of_work(conn, clock, project: Project):
+    """The urgent job could not start there: it waits for the node where it can."""
+    well, sick = (Agent(conn, node, gpus=[40 * GIB, 40 * GIB]) for node in ("well", "sick"))
+    project.gpu_job(39 * GIB, gpus=2)
+    running = {well: well.claim()}
+    for _ in range(2):
+        project.gpu_job(39 * GIB, priority="low", preemptible=True)
+    running[sick] = sick.claim()
+    assert [len(jobs) for jobs in running.values()] == [1, 2]
+    conn.execute("update fleet.devices set fault = 'fell off the bus' where idx = 0 and uuid like 'sick/%'")
+    project.gpu_job(39 * GIB, priority="urgent", gpus=2)
+    clock.advance(5)
+    for agent, jobs in running.items():
+        agent.beat(*[job.token for job in jobs])
+
+    done = chores.reserve(conn)
+
+    assert (done.kept, done.preempted) == (1, 0)
+
+
 def test_many_nodes_keep_many_places(conn, clock, project: Project):
     """One place a node; the node that is free first goes first."""
     agents = [Agent(conn, f"node-{at}", gpus=[80 * GIB]) for at in range(3)]

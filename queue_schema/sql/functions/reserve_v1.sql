@@ -195,7 +195,7 @@ declare
   v_room fleet.room;
 begin
   select array_agg(d.idx order by d.idx = -1, d.idx), array_agg(d.kind order by d.idx = -1, d.idx),
-         array_agg(d.takes_vram order by d.idx = -1, d.idx),
+         array_agg(d.takes_vram and d.fault is null order by d.idx = -1, d.idx),
          array_agg((d.total_mib - d.headroom_mib - greatest(0, d.total_mib - coalesce(d.free_mib, d.total_mib) - d.booked)
                     - d.booked + d.back)::integer order by d.idx = -1, d.idx)
     into v_room.idx, v_room.kind, v_room.takes, v_room.claimable
