@@ -1430,7 +1430,7 @@ CREATE FUNCTION fleet._key(p_key uuid) RETURNS jsonb
 CREATE FUNCTION fleet._key_named(p_prefix text) RETURNS uuid
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <0e63520c7658b13b8ade26d771297c50>;
+    AS <20f38b667d84020c32ac077ea6705b85>;
 
 --
 -- Name: _lanes_for(uuid, fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2800,7 +2800,7 @@ CREATE FUNCTION fleet.retry_v1(p_project uuid, p_jobs uuid[]) RETURNS jsonb
 CREATE FUNCTION fleet.revoke_key_v1(p_prefix text) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <a5ec7f4a268933b717f1525f3c2eb765>;
+    AS <261951423051bd99b020b746207a9a41>;
 
 --
 -- Name: rotate_key_v1(text, double precision); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2809,7 +2809,7 @@ CREATE FUNCTION fleet.revoke_key_v1(p_prefix text) RETURNS jsonb
 CREATE FUNCTION fleet.rotate_key_v1(p_prefix text, p_overlap_s double precision) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <c0cbed4eeadbd3497ff4bcc32386f1d1>;
+    AS <5a6071d0b0ac768cb6ad26f36b728d7f>;
 
 --
 -- Name: state_of(uuid); Type: FUNCTION; Schema: fleet; Owner: -

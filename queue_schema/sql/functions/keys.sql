@@ -90,7 +90,10 @@ as $$
    where k.key_id = p_key
 $$;
 
--- _key_named: the one key whose prefix begins so.
+-- _key_named: the one key whose prefix begins so; at least four of its digits are said, so that nobody's unset variable names the
+-- only key there is.
+--
+-- Errors   JQ002 bad_request, JQ005 not_found, JQ006 conflict
 create function fleet._key_named(p_prefix text)
   returns uuid
   language plpgsql
@@ -100,7 +103,10 @@ as $$
 declare
   v_keys uuid[] := array(select k.key_id from fleet.api_keys as k where starts_with(k.prefix, p_prefix));
 begin
-  if cardinality(v_keys) = 0 then
+  if p_prefix ~ '^argosy_.{4}' is not true then
+    raise exception using errcode = 'JQ002', message = format('%s names no key', quote_nullable(p_prefix)), column = 'prefix',
+      hint = 'Write the beginning of one: argosy_ and at least four of its digits.';
+  elsif cardinality(v_keys) = 0 then
     raise exception using errcode = 'JQ005', message = format('no key starts with %s', p_prefix), column = 'prefix',
       hint = 'List keys to find its prefix.';
   elsif cardinality(v_keys) > 1 then
@@ -130,7 +136,7 @@ $$;
 -- revoke_key_v1: a key is useless from now on.
 --
 -- Caller   fleet_admin
--- Errors   JQ005 not_found, JQ006 conflict
+-- Errors   JQ002 bad_request, JQ005 not_found, JQ006 conflict
 create function fleet.revoke_key_v1(p_prefix text)
   returns jsonb
   language plpgsql
@@ -141,9 +147,9 @@ as $$
 declare
   v_key uuid;
 begin
-  perform fleet._audit('revoke_key', jsonb_build_object('prefix', p_prefix));
   perform set_config('synchronous_commit', 'on', true);
   v_key := fleet._key_named(p_prefix);
+  perform fleet._audit('revoke_key', (select jsonb_build_object('prefix', k.prefix) from fleet.api_keys as k where k.key_id = v_key));
   update fleet.api_keys as k set revoked_at = coalesce(k.revoked_at, fleet.now()) where k.key_id = v_key;
   return fleet._key(v_key);
 end
@@ -166,13 +172,13 @@ declare
   v_old  fleet.api_keys;
   v_made jsonb;
 begin
-  perform fleet._audit('rotate_key', jsonb_build_object('prefix', p_prefix, 'overlap_s', p_overlap_s));
   perform set_config('synchronous_commit', 'on', true);
   if p_overlap_s is null or not p_overlap_s between 0 and 365 * 86400 then
     raise exception using errcode = 'JQ002', message = format('both keys work for 0 s to a year, not for %s s', p_overlap_s),
       column = 'overlap_s', hint = 'Long enough for whoever has the old one to take the new one.';
   end if;
   select k.* into strict v_old from fleet.api_keys as k where k.key_id = fleet._key_named(p_prefix) for update;
+  perform fleet._audit('rotate_key', jsonb_build_object('prefix', v_old.prefix, 'overlap_s', p_overlap_s));
   if not fleet._in_force(v_old, fleet.now()) then
     raise exception using errcode = 'JQ006', message = format('the key %s is not in force any more', v_old.prefix),
       column = 'prefix', hint = 'Create a new one.';
