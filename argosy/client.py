@@ -327,7 +327,8 @@ class Client:
 
 
 def _of_submission(key: str | None) -> dict[str, str]:
-    return {"Idempotency-Key": key or f"sdk-{uuid4().hex}", **trace.headers()}
+    # An empty one is somebody's unset variable: the API refuses it, where a fresh one would submit twice.
+    return {"Idempotency-Key": f"sdk-{uuid4().hex}" if key is None else key, **trace.headers()}
 
 
 def _unsent(source: Path | bytes) -> Blob:

@@ -105,7 +105,8 @@ def _one(
     }
     for plain in ("name", "priority", "run_at", "start_by", "timeout_s", "retries", "webhook"):
         stated[plain] = getattr(spec, plain)
-    said = {key: value for key, value in stated.items() if value not in (None, {}, [], False)}
+    # By identity and by kind: 0 retries are said, and `0 in (None, False)` is true.
+    said = {key: value for key, value in stated.items() if value is not None and value not in ({}, [])}
     return {"kind": spec.kind, "ref": refs[id(spec)], **said}
 
 

@@ -13,6 +13,8 @@ import pytest
 
 import argosy
 from argosy import config
+from argosy.job import Job
+from argosy.spec import JobSpec
 from queue_schema.errors import BadRequest
 from queue_schema.shapes import Artifact
 from queue_schema.states import Scope
@@ -214,6 +216,37 @@ def test_a_submission_is_repeated_without_being_doubled(
 
     assert job.created is False
     assert [each.id for each in client.jobs()] == [job.id]
+
+
+def test_zeros_are_said(api: Api, client: argosy.Client) -> None:
+    """A job that must not be repeated is not, whatever its kind's default; a limit of 0 s is refused."""
+    api.conn.execute("update fleet.kinds set retries = 3 where kind = 'noop'")
+    once, many = client.submit("noop", retries=0), client.submit_many([JobSpec(kind="noop", retries=0)])[0]
+    [kept] = client.schedules.create("nightly", "0 3 * * *", [JobSpec(kind="noop", retries=0)]).jobs
+
+    assert _retries(api, once) == _retries(api, many) == kept["retries"] == 0
+    assert _retries(api, client.submit("noop")) == 3
+    with pytest.raises(argosy.BadRequest) as caught:
+        client.submit("noop", timeout_s=0)
+    assert caught.value.field == "timeout_s"
+
+
+def _retries(api: Api, job: Job) -> int:
+    row = api.conn.execute("select retries from fleet.jobs where job_id = %s", (job.id,)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_an_empty_idempotency_key_is_no_key(client: argosy.Client) -> None:
+    """It is somebody's unset variable: a key of our own instead would submit twice what should be done once."""
+    with pytest.raises(argosy.BadRequest) as caught:
+        client.submit("noop", idempotency_key="")
+
+    assert (caught.value.field, caught.value.fix) == (
+        "Idempotency-Key",
+        "Use 1 to 200 visible ASCII characters, no blanks.",
+    )
+    assert list(client.jobs()) == []
 
 
 def test_a_broken_download_is_taken_up_where_it_broke(
