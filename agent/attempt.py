@@ -166,7 +166,9 @@ class Attempt(threading.Thread):
         except NoRoom as exc:
             return Released(self._lease.job_id, self._lease.token, str(exc), started=False)
         except TransferAborted:
-            nothing = verdict.Facts(ending=self._lease.ending, last=None, exit_code=0)
+            nothing = verdict.Facts(
+                ending=self._lease.ending, last=None, exit_code=0, shared=self._shares_runner()
+            )
             judged = verdict.judge(self._claimed, nothing)
             assert not isinstance(judged, Result)
             return judged
@@ -325,7 +327,7 @@ class Attempt(threading.Thread):
                         media_type=output.media_type,
                         job_id=self._lease.job_id,
                         token=self._lease.token,
-                        wanted=lambda: self._lease.ending is not Ending.LOST,
+                        wanted=self._may_store,
                     )
             except NotOwn as exc:
                 raise UserMistake(f"output {output.name!r} is not a file of this job: {exc}") from exc
@@ -334,15 +336,26 @@ class Attempt(threading.Thread):
 
     def _peak_mib(self) -> int | None:
         """What we saw of host memory; says nothing of a job that was booked on GPUs, or shared its runner."""
-        if self._work is not None and self._work.shared:
+        if self._shares_runner():
             return None
         devices = self._claimed.grant.devices
         return self._lease.peak_ram_mib or None if not devices or RAM_IDX in devices else None
 
+    def _shares_runner(self) -> bool:
+        return self._work is not None and self._work.shared
+
+    def _in_time(self) -> bool:
+        if time.monotonic() - self._lease.claimed_at <= self._claimed.timeout_s:
+            return True
+        self._lease.end(Ending.TIMEOUT)
+        return False
+
     def _may_go_on(self) -> bool:
-        if time.monotonic() - self._lease.claimed_at > self._claimed.timeout_s:
-            self._lease.end(Ending.TIMEOUT)
-        return self._lease.ending is None
+        return self._in_time() and self._lease.ending is None
+
+    def _may_store(self) -> bool:
+        """The work is done: who only wants its place back gets it with the result."""
+        return self._in_time() and self._lease.ending not in (Ending.CANCEL, Ending.LOST)
 
     def _go_on(self) -> None:
         if not self._may_go_on():

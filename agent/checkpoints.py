@@ -42,7 +42,7 @@ class Checkpoints:
                     media_type="application/octet-stream",
                     job_id=lease.job_id,
                     token=lease.token,
-                    wanted=lambda: lease.ending is not Ending.LOST,
+                    wanted=lambda: lease.ending not in (Ending.CANCEL, Ending.LOST),
                 )
             self._name(lease, sha256, size, message.step)
             log.info("checkpoint.kept", size=size, **facts)

@@ -134,7 +134,7 @@ def _by_agent(claimed: Claimed, facts: Facts, ending: Ending) -> Failed | Releas
             return Failed(
                 *ids,
                 Cause.TIMEOUT,
-                f"still running after its limit of {claimed.timeout_s} s",
+                f"not finished within its limit of {claimed.timeout_s} s",
                 None,
                 facts.peak_mib,
             )

@@ -98,6 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
         data = self.rfile.read(int(self.headers["Content-Length"]))
         sha256 = self.path.rpartition("/")[2]
         self.server.puts.append((sha256, self.headers["Content-Type"]))
+        self.server.hold.wait(10)
         if self.server.fail_next:
             self.server.fail_next -= 1
             self._answer(503, b"not now")

@@ -87,7 +87,7 @@ def test_a_job_ends_at_its_time_limit(fleet: Fleet):
 
     assert fleet.one("select array_agg(cause::text) from fleet.attempts") == ["timeout"]
     assert fleet.one("select extract(epoch from ended_at - started_at) between 0.9 and 3 from fleet.attempts")
-    assert "still running after its limit of 1 s" in fleet.one("select text from fleet.logs")
+    assert "not finished within its limit of 1 s" in fleet.one("select text from fleet.logs")
 
 
 def test_a_mistake_in_the_parameters_is_the_users(fleet: Fleet):

@@ -7,16 +7,19 @@ import signal
 import sys
 import textwrap
 from pathlib import Path
+from threading import Thread
+from uuid import uuid4
 
 import pytest
 
 from agent import processes
-from agent.leases import Ending
+from agent.leases import Ending, Lease
 from agent.sampling import booked_mib
 from queue_schema.shapes import Artifact, CheckpointRef, ClaimedInput, Completion, Failed, Grant, Released
 from queue_schema.states import Cause
 from tests.agent.conftest import Bench
 from tests.support.waiting import alive, eventually
+from workloads.protocol import Checkpoint
 
 STUBBORN = """
     import os, signal, sys, time
@@ -97,6 +100,68 @@ def test_outputs_are_stored_before_the_completion(bench: Bench, blobs):
     assert isinstance(artifact, Artifact)
     assert blobs.files[artifact.sha256] == b"hello"
     assert artifact.size == 5
+
+
+LEAVES_ONE = "open('outputs/a.txt', 'w').write('hello')"
+
+
+def test_a_cancel_does_not_wait_for_a_store_that_hangs(bench: Bench, blobs):
+    """Nobody wants the outputs of a cancelled job: its place is free long before the store is given up."""
+    bench.shop.transfer._client.timeout = 0.5
+    blobs.hold.clear()
+    lease = bench.start("command", python(LEAVES_ONE))
+    eventually(lambda: blobs.puts)
+    bench.shop.leases.end([lease.token], Ending.CANCEL)
+
+    outcome = bench.outcome(lease, within_s=2.0)
+    assert isinstance(outcome, Failed)
+    assert outcome.cause is Cause.CANCELLED
+    assert blobs.files == {}
+
+
+def test_a_cancel_does_not_wait_for_a_checkpoint_either(bench: Bench, blobs, tmp_path):
+    """As for outputs; and a drain, which wants it, does."""
+    bench.shop.transfer._client.timeout = 0.5
+    blobs.hold.clear()
+    path = tmp_path / "state.bin"
+    path.write_text("so far")
+    lease = Lease(uuid4(), uuid4(), None, 0.0)
+    keeping = Thread(
+        target=bench.shop.checkpoints.keep,
+        args=(lease, Checkpoint(5, str(path))),
+        kwargs={"within": tmp_path},
+    )
+    keeping.start()
+    eventually(lambda: blobs.puts)
+    lease.end(Ending.DRAIN)
+    eventually(lambda: len(blobs.puts) > 1)
+    lease.end(Ending.CANCEL)
+
+    keeping.join(2.0)
+    assert not keeping.is_alive()
+
+
+def test_the_time_limit_holds_while_outputs_are_stored(bench: Bench, blobs):
+    """A store that hangs does not keep a job on its place beyond its limit."""
+    bench.shop.transfer._client.timeout = 0.5
+    blobs.hold.clear()
+    lease = bench.start("command", python(LEAVES_ONE), timeout_s=2)
+    eventually(lambda: blobs.puts)
+
+    outcome = bench.outcome(lease, within_s=4.0)
+    assert isinstance(outcome, Failed)
+    assert (outcome.cause, outcome.message) == (Cause.TIMEOUT, "not finished within its limit of 2 s")
+
+
+def test_a_drain_waits_for_outputs_on_their_way(bench: Bench, blobs):
+    """Who only wants the place back gets it with the result."""
+    blobs.hold.clear()
+    lease = bench.start("command", python(LEAVES_ONE))
+    eventually(lambda: blobs.puts)
+    bench.shop.leases.end([lease.token], Ending.DRAIN)
+    blobs.hold.set()
+
+    assert isinstance(bench.outcome(lease), Completion)
 
 
 def test_inputs_reach_the_job_read_only(bench: Bench, blobs):

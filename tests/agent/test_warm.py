@@ -18,7 +18,7 @@ from agent.leases import Ending, Lease
 from agent.together import sorted_out
 from queue_schema.shapes import ClaimedInput, Completion, Failed, Grant, Released
 from queue_schema.states import Cause
-from tests.agent.conftest import Bench
+from tests.agent.conftest import Bench, Blobs
 from tests.support.waiting import alive, eventually
 
 ROOM_MIB = 2048
@@ -305,6 +305,19 @@ def test_a_runner_that_dies_blames_none_of_its_batch(bench: Bench):
     os.kill(runner.pid, 11)
 
     assert [type(bench.outcome(lease)) for lease in leases] == [Released] * 3
+
+
+def test_a_batch_that_is_late_with_its_files_blames_none(bench: Bench, blobs: Blobs):
+    """A store that hangs, and jobs that had each other to wait for: they come again one by one."""
+    bench.shop.transfer._client.timeout = 0.5
+    blobs.hold.clear()
+    argv = {"argv": ["sh", "-c", "echo hello > outputs/a.txt"]}
+    claims = [bench.claimed("command", argv, timeout_s=2) for _ in range(2)]
+    leases = [Lease(each.job_id, each.token, each, time.monotonic()) for each in claims]
+    bench.begin(*leases)
+    eventually(lambda: blobs.puts)
+
+    assert [type(bench.outcome(lease)) for lease in leases] == [Released] * 2
 
 
 def test_one_that_cannot_begin_leaves_the_others_to_it(bench: Bench):
