@@ -7,11 +7,11 @@ not wait for the next beat. It ends nobody itself: it says what is to end, and `
 from __future__ import annotations
 
 import os
-import select
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing.connection import wait
 
 import structlog
 from psycopg import sql
@@ -96,31 +96,34 @@ class Keeper(threading.Thread):
         """Beat, listen, and join again when the session is gone, until stopped."""
         backoff = Backoff(most_s=3.0)
         while not self._stopping:
-            self._beat_now = False
-            self._moved_at = began = time.monotonic()
             try:
-                self._line.do(self._round)
-                self._reached()
-                backoff.reset()
-                wait_s = max(0.05, self._membership.terms.heartbeat_s - (time.monotonic() - began))
-            except SessionLost:
-                log.warning("session.lost", session=str(self._membership.session.session_id))
-                self._membership.mark_lost(self._membership.session)
-                continue
-            except DatabaseAway as exc:
-                self._measures.failed("heartbeat", "away")
-                self._missed(str(exc))
-                wait_s = backoff.next_s()
-            except FleetError as exc:
-                self._measures.failed("heartbeat", exc.code)
-                log.error("keeper.refused", code=exc.code, error=str(exc), fix=exc.fix)  # noqa: TRY400  # expected: the text says it all
-                wait_s = backoff.next_s()
+                self._wait(self._beat(backoff))
             except Exception:
                 log.exception("keeper.failed")  # a keeper that dies loses every job of the node
                 self._line.close()
-                wait_s = backoff.next_s()
-            self._wait(wait_s)
+                time.sleep(backoff.next_s())  # to wait as ever may be what failed
         self._line.close()
+
+    def _beat(self, backoff: Backoff) -> float:
+        """Once round; answers how long to wait for the next."""
+        self._beat_now = False
+        self._moved_at = began = time.monotonic()
+        try:
+            self._line.do(self._round)
+            self._reached()
+            backoff.reset()
+            return max(0.05, self._membership.terms.heartbeat_s - (time.monotonic() - began))
+        except SessionLost:
+            log.warning("session.lost", session=str(self._membership.session.session_id))
+            self._membership.mark_lost(self._membership.session)
+            return 0.0
+        except DatabaseAway as exc:
+            self._measures.failed("heartbeat", "away")
+            self._missed(str(exc))
+        except FleetError as exc:
+            self._measures.failed("heartbeat", exc.code)
+            log.error("keeper.refused", code=exc.code, error=str(exc), fix=exc.fix)  # noqa: TRY400  # expected: the text says it all
+        return backoff.next_s()
 
     def _round(self, conn: Connection) -> None:
         if self._membership.lost:
@@ -182,7 +185,7 @@ class Keeper(threading.Thread):
             handles = [self._wake_r] if handle is None else [self._wake_r, handle]
             if left_s <= 0:
                 return
-            ready = select.select(handles, [], [], min(left_s, 1.0))[0]
+            ready = wait(handles, min(left_s, 1.0))
             if self._wake_r in ready:
                 with suppress(BlockingIOError):
                     os.read(self._wake_r, 4096)

@@ -6,10 +6,10 @@ A first signal starts it, a second hurries it, a third ends every runner at once
 from __future__ import annotations
 
 import os
-import select
 import signal
 import time
 from contextlib import suppress
+from multiprocessing.connection import wait
 from types import FrameType
 
 import structlog
@@ -53,7 +53,7 @@ class Signals:
             if left_s <= 0:
                 break
             # Never longer than a second: the kernel may wake another thread with the signal.
-            select.select([self._read], [], [], left_s)
+            wait([self._read], left_s)
         return self.asked
 
     def _heard(self, _: int, __: FrameType | None) -> None:

@@ -10,13 +10,13 @@ import ctypes
 import mimetypes
 import os
 import resource
-import select
 import signal
 import stat
 import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import wait
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
@@ -139,7 +139,7 @@ def _watch(context: Context, params: CommandParams) -> tuple[int, list[str]]:
     tail = Tail()
     try:
         while program.poll() is None:
-            select.select([stderr] if tail.open else [], [], [], POLL_S)
+            wait([stderr] if tail.open else [], POLL_S)
             tail.copy_from(stderr)
             _note_peak(context, program.pid)
             if context.stop_requested():

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import select
 import selectors
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing.connection import wait
 from typing import Literal, Protocol
 
 import msgspec
@@ -133,7 +133,7 @@ class Reading(threading.Thread):
     def _read_rest(self, handles: set[int]) -> None:
         """What it had printed when it went idle; it waits, so that is all there is."""
         for handle in handles:
-            while select.select([handle], [], [], 0)[0] and self._read(handle):
+            while wait([handle], 0) and self._read(handle):
                 pass
             if lines := self._cut[handle].flush():
                 self._act[handle](lines)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import select
+import selectors
 import signal
 import threading
 import time
 from contextlib import suppress
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from uuid import UUID
 
@@ -70,18 +70,20 @@ class Runner:
         handle = self.channel.fileno()
         until = time.monotonic() + within_s
         try:
-            while rest:
-                left_s = until - time.monotonic()
-                if left_s <= 0 or not select.select([], [handle], [], left_s)[1]:
-                    raise RunnerGone("it does not read its channel")
-                with suppress(BlockingIOError):
-                    rest = rest[os.write(handle, rest) :]
+            with selectors.PollSelector() as selector:  # select(2) takes no handle from 1024 on
+                selector.register(handle, selectors.EVENT_WRITE)
+                while rest:
+                    left_s = until - time.monotonic()
+                    if left_s <= 0 or not selector.select(left_s):
+                        raise RunnerGone("it does not read its channel")
+                    with suppress(BlockingIOError):
+                        rest = rest[os.write(handle, rest) :]
         except (OSError, ValueError) as exc:
             raise RunnerGone(str(exc)) from exc
 
     def alive(self) -> bool:
         """Whether the process has not ended; asks nobody, and waits for nobody."""
-        return not select.select([self.sentinel], [], [], 0)[0]
+        return not wait([self.sentinel], 0)
 
     def family(self, seen: Table) -> list[Process]:
         """The living processes of this runner in one look at the process table."""

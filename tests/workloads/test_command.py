@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.support.crowded import crowded
 from workloads.protocol import Failure, Result, Stopped
 
 
@@ -38,6 +39,15 @@ def test_an_exit_code_is_told(perform, capfd):
     assert "exit code 3" in failure.message
     assert "gone wrong" in failure.message
     assert "gone wrong" in capfd.readouterr().err
+
+
+def test_a_crowded_runner_hears_its_program(perform):
+    """What it prints is passed on by handles of any number."""
+    argv = ["sh", "-c", "sleep 0.2; echo gone wrong >&2; exit 3"]  # so long that it is waited for
+    with crowded():
+        failure = perform("command", {"argv": argv}).last
+
+    assert "gone wrong" in failure.message
 
 
 def test_a_signal_is_told(perform):

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import socket
+
 import msgspec
 import pytest
 
+from tests.support.crowded import crowded
 from workloads import protocol as p
+from workloads.channel import SocketChannel
 
 FROM_RUNNER = [
     p.Progress(3, 10, "loss 0.1"),
@@ -39,3 +43,16 @@ def test_an_agents_line_is_not_a_runners():
     """The two directions do not mix."""
     with pytest.raises(msgspec.ValidationError):
         p.decode_from_runner(p.encode(p.Stop("drain")))
+
+
+def test_a_stop_is_heard_over_a_handle_of_any_number():
+    """A runner inherits its channel's number from a crowded forkserver."""
+    with crowded():
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            channel = SocketChannel(theirs.fileno())
+            assert theirs.fileno() >= 1024
+            assert not channel.stop_requested()
+            ours.sendall(p.encode(p.Stop("drain")))
+
+            assert channel.wait_for_stop(10.0)
