@@ -105,22 +105,26 @@ class Transport:
         query: Query | None = None,
         headers: Mapping[str, str] | None = None,
         read_s: float | None = None,
+        until: float | None = None,
     ) -> Iterator[httpx.Response]:
         """An answer that is read as it comes. Opening it is tried again as any call; a break in it is not.
+
+        With *until*, on the monotonic clock, no try begins after that.
 
         Raises:
             ArgosyError: It could not be opened.
             httpx.TransportError: It broke off; go on from where it was.
         """
-        timeout = httpx.Timeout(60.0 if read_s is None else read_s, connect=5.0)
+        read_s = 60.0 if read_s is None else read_s
+        timeout = httpx.Timeout(read_s, connect=min(5.0, read_s))
         request = self._http.build_request("GET", path, params=query, headers=headers, timeout=timeout)
         for tried in range(1, self._tries + 1):
+            last = tried == self._tries
             try:
                 answer = self._http.send(request, stream=True)
             except httpx.TransportError as exc:
-                if tried == self._tries:
+                if last or not self._pause(tried, None, until):
                     raise self._unreachable(exc) from exc
-                self._pause(tried, None)
                 continue
             try:
                 if answer.is_success:
@@ -129,15 +133,19 @@ class Transport:
                 answer.read()
             finally:
                 answer.close()
-            if answer.status_code not in _LATER or tried == self._tries:
+            if last or answer.status_code not in _LATER:
                 raise _error(answer)
-            self._pause(tried, answer.headers.get("retry-after"))
+            if not self._pause(tried, answer.headers.get("retry-after"), until):
+                raise _error(answer)
 
-    def _pause(self, tried: int, asked: str | None) -> None:
+    def _pause(self, tried: int, asked: str | None, until: float | None = None) -> bool:
+        """Rest before the next try; says whether there is time for one."""
         pause_s = min(0.2 * 2.0**tried, 5.0) * random.uniform(0.5, 1.0)  # noqa: S311  # jitter
         if asked is not None and asked.isdigit():
             pause_s = max(pause_s, min(float(asked), 30.0))
-        time.sleep(pause_s)
+        left_s = pause_s if until is None else until - time.monotonic()
+        time.sleep(max(0.0, min(pause_s, left_s)))
+        return pause_s <= left_s
 
     def _unreachable(self, exc: Exception) -> Unreachable:
         return Unreachable(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -12,7 +12,8 @@ import httpx
 import msgspec
 
 from argosy._http import ALIVE_S, Query
-from argosy.errors import ArgosyError, BadRequest, JobFailed, WaitTimeout
+from argosy._patience import Patience
+from argosy.errors import ArgosyError, Away, BadRequest, JobFailed, Unreachable
 from argosy.models import Attempt, JobEvent, JobInfo, LogChunk, Output
 from argosy.questions import Eta, Why
 from argosy.spec import OutputOf
@@ -94,20 +95,22 @@ class Job:
         return self._client.http.call("GET", self._path("attempts"), _Attempts).attempts
 
     def wait(self, timeout: float | None = None, *, check: bool = True) -> Job:
-        """Return when it has ended.
+        """Return when it has ended. While the API or its database is away, go on waiting.
 
         Args:
-            timeout: Seconds; None waits for ever.
+            timeout: Seconds; None waits for ever, but not for longer than ten minutes without any answer.
             check: Raise when it ended otherwise than as a success.
 
         Raises:
-            WaitTimeout: It has not ended in time; it goes on.
+            WaitTimeout: It has not ended in time, or nobody could say so; it goes on.
             JobFailed: It failed or was cancelled.
+            Unreachable: Without a timeout: nothing has answered for ten minutes.
+            Away: Without a timeout: the database has been away for ten minutes.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        for _ in self._events(deadline=deadline, after=None):
+        patience = Patience(self.id, timeout_s=timeout)
+        for _ in self._events(patience, after=None):
             pass
-        info = self.refresh()
+        info = patience.answer(self.refresh)
         if check and info.state != "succeeded":
             reason = (info.error.message if info.error else None) or info.cause or "no reason was given"
             raise JobFailed(
@@ -120,54 +123,53 @@ class Job:
         return self
 
     def events(self, *, after: int | None = None) -> Iterator[JobEvent]:
-        """What happened and happens to it, until it has ended; goes on by itself after a broken connection."""
-        return self._events(deadline=None, after=after)
+        """What happened and happens to it, until it has ended.
 
-    def _events(self, *, deadline: float | None, after: int | None) -> Iterator[JobEvent]:
+        Goes on by itself after a broken connection, and while the API or its database is away: for ten minutes
+        without any answer.
+        """
+        return self._events(Patience(self.id), after=after)
+
+    def _events(self, patience: Patience, *, after: int | None) -> Iterator[JobEvent]:
         last = after
         while True:
-            left_s = self._left(deadline)
+            left_s = patience.left_s()
             headers = {} if last is None else {"Last-Event-ID": str(last)}
+            read_s = ALIVE_S if left_s is None else min(ALIVE_S, left_s + 0.05)
             try:
-                read_s = ALIVE_S if left_s is None else min(ALIVE_S, left_s + 0.05)
-                with self._client.http.stream(self._path("events"), headers=headers, read_s=read_s) as answer:
+                with self._client.http.stream(
+                    self._path("events"), headers=headers, read_s=read_s, until=patience.deadline
+                ) as answer:
+                    patience.heard()
                     for event in _parse(answer.iter_lines()):
                         if event is None:
-                            self._left(deadline)
+                            patience.left_s()
                             continue
                         last = event.id if event.id is not None else last
                         yield event
                         if event.name == "end":
                             return
-                        self._left(deadline)
+                        patience.left_s()
             except httpx.TransportError:
-                self._left(deadline)
-            # The server closed it (it restarts, perhaps), or the line broke: go on after the last event.
-            time.sleep(0.2)
-
-    def _left(self, deadline: float | None) -> float | None:
-        if deadline is None:
-            return None
-        left_s = deadline - time.monotonic()
-        if left_s <= 0:
-            raise WaitTimeout(
-                f"job {self.id} has not ended yet", code="timeout", fix="It goes on; wait longer."
-            )
-        return left_s
+                pass  # go on after the last event, as when the server closed it
+            except (Unreachable, Away) as exc:
+                patience.not_answered(exc)
+                continue
+            patience.broken_off()
 
     def logs(self, *, follow: bool = False, after: int = 0) -> Iterator[LogChunk]:
-        """Its log, oldest first; with *follow* also what comes, until it has ended."""
+        """Its log, oldest first; with *follow* also what comes, until it has ended, as patiently as `events`."""
         while not follow:
-            query: Query = [("after", after), ("limit", 500)]
-            page = self._client.http.call("GET", self._path("logs"), _Logs, query=query)
+            page = self._logs(after)
             yield from page.chunks
             if page.next is None:
                 return
             after = page.next
+        patience = Patience(self.id)
         while True:
             # Asked first: what is written before the job ends is in the stream that is opened after.
-            ended = self.refresh().ended
-            query = [("after", after), ("follow", True)]
+            ended = patience.answer(self.refresh).ended
+            query: Query = [("after", after), ("follow", True)]
             try:
                 with self._client.http.stream(self._path("logs"), query=query, read_s=ALIVE_S) as answer:
                     for line in answer.iter_lines():
@@ -177,12 +179,23 @@ class Job:
                         after = chunk.log_id
                         yield chunk
             except httpx.TransportError:
-                time.sleep(0.2)
+                patience.broken_off()
                 continue
-            if ended or self.refresh().ended:
-                # A server that was stopped ends its streams, too: look once more for what it did not say.
-                yield from self.logs(after=after)
-                return
+            except (Unreachable, Away) as exc:
+                patience.not_answered(exc)
+                continue
+            if ended or patience.answer(self.refresh).ended:
+                break
+        # A server that was stopped ends its streams, too: look once more for what it did not say.
+        rest: int | None = after
+        while rest is not None:
+            page = patience.answer(partial(self._logs, rest))
+            yield from page.chunks
+            rest = page.next
+
+    def _logs(self, after: int) -> _Logs:
+        query: Query = [("after", after), ("limit", 500)]
+        return self._client.http.call("GET", self._path("logs"), _Logs, query=query)
 
     @property
     def outputs(self) -> dict[str, Output]:

@@ -34,7 +34,7 @@ _COLOURS = {
 
 
 def connect() -> Client:
-    """The fleet this shell is set up for. It waits a moment for an API that restarts, and no longer."""
+    """The fleet this shell is set up for. It waits a moment for an API that restarts; who waits for a job, longer."""
     return Client(tries=4)
 
 
