@@ -6,6 +6,7 @@ goes to the reporter and the settler.
 
 from __future__ import annotations
 
+import errno
 import queue
 import threading
 import time
@@ -290,7 +291,7 @@ class Attempt(threading.Thread):
         if sha256 is None:
             raise UserMistake(f"input {name!r} is not there: {source} has no such output")
         relative = _relative(name, "input")
-        path = self._folder / "inputs" / relative
+        path = _place(name, self._folder / "inputs" / relative)
         try:
             self._shop.cache.provide(
                 self._claimed.project_id, sha256, path, lambda to: self._download(sha256, to)
@@ -363,6 +364,23 @@ class Attempt(threading.Thread):
 
     def _failed(self, cause: Cause, message: str) -> Failed:
         return Failed(self._lease.job_id, self._lease.token, cause, message)
+
+
+def _place(name: str, path: Path) -> Path:
+    """Where an input goes, with the folders above it; what is in the way is another input."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.lstat()
+    except FileNotFoundError:
+        return path
+    except OSError as exc:
+        if exc.errno == errno.ENAMETOOLONG:
+            raise UserMistake(f"input name {name!r} is too long: a part of it may have 255 bytes") from exc
+        if exc.errno not in (errno.EEXIST, errno.ENOTDIR):
+            raise
+    raise UserMistake(
+        f"input {name!r} cannot be a file: another input has its name, or that of a folder above it"
+    )
 
 
 def _relative(name: str, what: str) -> PurePosixPath:

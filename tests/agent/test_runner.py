@@ -191,6 +191,22 @@ def test_an_input_that_nobody_made_is_the_owners_mistake(bench: Bench):
     assert "job 12 output x.png" in outcome.message
 
 
+@pytest.mark.parametrize(
+    "names", [["a", "a/b"], ["a", "a/b/c"], ["a/b", "a"], ["a", "./a"], ["é" * 128], ["x" * 256 + "/a"]]
+)
+def test_inputs_in_each_others_way_are_the_owners_mistake(bench: Bench, blobs, names: list[str]):
+    """A name that cannot be a file beside the others is told as the owner wrote it, without this host's paths."""
+    sha256 = blobs.add(b"photo")
+    inputs = [ClaimedInput(name, sha256, 5, "upload") for name in names]
+    lease = bench.start("noop", {}, inputs=inputs)
+
+    outcome = bench.outcome(lease)
+    assert isinstance(outcome, Failed)
+    assert outcome.cause is Cause.USER_ERROR
+    assert repr(names[-1]) in outcome.message
+    assert str(bench.shop.settings.state_dir) not in outcome.message
+
+
 def test_a_checkpoint_is_brought_along(bench: Bench, blobs):
     """A claimed checkpoint is downloaded and is not an input."""
     sha256 = blobs.add(b"half way")
