@@ -10,7 +10,6 @@ import signal
 import sys
 from typing import Any
 
-import httpx
 import procrastinate
 import psycopg
 import structlog
@@ -20,11 +19,13 @@ from psycopg_pool import ConnectionPool
 from queue_schema.calls.connection import Connection, keepalive
 from queue_schema.signals import with_trace
 from scheduler.chores import LOOK_S, SILENCE_S, build
-from scheduler.outside import Outside
 from scheduler.settings import SchedulerSettings
+from scheduler.webhooks import Deliveries, client_for
 
 log = structlog.get_logger()
 _RETRY_S = 1.0
+_CHORES = 4
+"""At a time."""
 _CHORE_S = 20.0
 """How long the database may work on a chore without a word. One that takes longer ends there all the same, and the next
 tick finds it done."""
@@ -52,26 +53,18 @@ def main() -> int:
         settings = SchedulerSettings.from_environment(os.environ, arguments.database_url)
     except ValueError as exc:
         parser.error(str(exc))
-    with (
-        ConnectionPool(
-            settings.database_url,
-            connection_class=Connection,
-            min_size=1,
-            max_size=4,
-            kwargs={"autocommit": True, **keepalive(SILENCE_S)},
-            check=_check,
-            # The pool doubles its pauses while a try to connect fails; whoever asks after it gave up makes it begin anew.
-            reconnect_timeout=SILENCE_S,
-            open=False,
-        ) as pool,
-        httpx.Client(
-            timeout=settings.webhook_timeout_s,
-            follow_redirects=False,
-            trust_env=False,  # a proxy of the environment would resolve names by itself
-            transport=Outside(httpx.HTTPTransport(), settings.webhook_networks),
-        ) as client,
-    ):
-        asyncio.run(_run(settings, pool, client))
+    with ConnectionPool(
+        settings.database_url,
+        connection_class=Connection,
+        min_size=1,
+        max_size=_CHORES + 1,  # and one for webhooks
+        kwargs={"autocommit": True, **keepalive(SILENCE_S)},
+        check=_check,
+        # The pool doubles its pauses while a try to connect fails; whoever asks after it gave up makes it begin anew.
+        reconnect_timeout=SILENCE_S,
+        open=False,
+    ) as pool:
+        asyncio.run(_run(settings, pool))
     return 0
 
 
@@ -82,22 +75,28 @@ def _check(conn: Connection) -> None:
     conn.patience_s = _CHORE_S
 
 
-async def _run(settings: SchedulerSettings, pool: ConnectionPool[Any], client: httpx.Client) -> None:
+async def _run(settings: SchedulerSettings, pool: ConnectionPool[Any]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     log.info("scheduler.started")
+    async with client_for(settings.webhook_networks) as client, asyncio.TaskGroup() as both:
+        both.create_task(Deliveries(pool, client, timeout_s=settings.webhook_timeout_s).run(stop))
+        both.create_task(_do_chores(settings, pool, stop))
+    log.info("scheduler.stopped")
+
+
+async def _do_chores(settings: SchedulerSettings, pool: ConnectionPool[Any], stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
-            await _work(build(settings, pool, client), stop)
+            await _work(build(settings, pool), stop)
         except (ConnectorException, psycopg.OperationalError) as exc:
             log.warning("scheduler.database_away", error=str(exc).strip(), retry_s=_RETRY_S)
             try:
                 await asyncio.wait_for(stop.wait(), _RETRY_S)
             except TimeoutError:
                 continue
-    log.info("scheduler.stopped")
 
 
 async def _work(app: procrastinate.App, stop: asyncio.Event) -> None:
@@ -105,7 +104,7 @@ async def _work(app: procrastinate.App, stop: asyncio.Event) -> None:
     async with app.open_async():
         worker = asyncio.create_task(
             app.run_worker_async(
-                concurrency=4,
+                concurrency=_CHORES,
                 fetch_job_polling_interval=1.0,
                 delete_jobs="always",
                 install_signal_handlers=False,

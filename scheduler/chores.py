@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import procrastinate
 import structlog
 from procrastinate.jobs import Status
@@ -19,7 +18,6 @@ from queue_schema.calls.connection import AsyncConnection, keepalive
 from queue_schema.migrate import CHORES_SCHEMA
 from scheduler.settings import SchedulerSettings
 from scheduler.ticks import make_due
-from scheduler.webhooks import deliver_due
 
 log = structlog.get_logger()
 
@@ -48,13 +46,12 @@ def _pool(**settings: Any) -> AsyncConnectionPool[Any]:
     return AsyncConnectionPool(**{**settings, "connection_class": AsyncConnection, "check": _check})
 
 
-def build(settings: SchedulerSettings, pool: ConnectionPool[Any], client: httpx.Client) -> procrastinate.App:
+def build(settings: SchedulerSettings, pool: ConnectionPool[Any]) -> procrastinate.App:
     """The procrastinate application with every chore registered.
 
     Args:
         settings: How this scheduler behaves.
         pool: Autocommit connections for the chores themselves.
-        client: For webhooks.
     """
     app = procrastinate.App(
         connector=procrastinate.PsycopgConnector(
@@ -139,11 +136,6 @@ def build(settings: SchedulerSettings, pool: ConnectionPool[Any], client: httpx.
             done = erasures.erase_on(conn, limit=BATCH)
         if done.done:
             log.info("erase.done", erasures=done.done, open=done.open)
-
-    @app.periodic(cron=EVERY_2_S)
-    @app.task(name="webhooks")
-    def webhooks(timestamp: int) -> None:
-        deliver_due(pool, client)
 
     @app.periodic(cron=HOURLY)
     @app.task(name="upkeep")

@@ -7,9 +7,13 @@ name that answers differently a moment later (DNS rebinding) gains nothing. TLS 
 from __future__ import annotations
 
 import ipaddress
+import math
 import socket
 from collections.abc import Sequence
+from functools import partial
 
+import anyio
+import anyio.to_thread
 import httpx
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -23,10 +27,10 @@ class NotOutside(httpx.TransportError):
     """The host is, or may be, inside."""
 
 
-class Outside(httpx.BaseTransport):
+class Outside(httpx.AsyncBaseTransport):
     """Passes on requests to where they may go, and refuses the others; a redirect that is followed comes by here, too."""
 
-    def __init__(self, inner: httpx.BaseTransport, allowed: Sequence[Network]) -> None:
+    def __init__(self, inner: httpx.AsyncBaseTransport, allowed: Sequence[Network]) -> None:
         """Build it.
 
         Args:
@@ -35,8 +39,10 @@ class Outside(httpx.BaseTransport):
         """
         self._inner = inner
         self._allowed = list(allowed)
+        # Names that take long must not keep other look-ups waiting; there is one at most for each request.
+        self._look_ups = anyio.CapacityLimiter(math.inf)
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send it to an address that was looked at.
 
         Raises:
@@ -44,7 +50,7 @@ class Outside(httpx.BaseTransport):
             httpx.ConnectError: The name has none.
         """
         url = request.url
-        address = self._checked(url.host, url.port or {"https": 443}.get(url.scheme, 80))
+        address = await self._checked(url.host, url.port or {"https": 443}.get(url.scheme, 80))
         pinned = httpx.Request(
             request.method,
             url.copy_with(host=str(address)),
@@ -52,15 +58,20 @@ class Outside(httpx.BaseTransport):
             stream=request.stream,
             extensions={**request.extensions, "sni_hostname": url.host},
         )
-        return self._inner.handle_request(pinned)
+        return await self._inner.handle_async_request(pinned)
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Close the connections."""
-        self._inner.close()
+        await self._inner.aclose()
 
-    def _checked(self, host: str, port: int) -> Address:
+    async def _checked(self, host: str, port: int) -> Address:
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            # A thread of anyio's: asyncio would take one of those in which chores run.
+            found = await anyio.to_thread.run_sync(
+                partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM),
+                abandon_on_cancel=True,
+                limiter=self._look_ups,
+            )
         except (OSError, UnicodeError) as exc:
             raise httpx.ConnectError(f"{host}: {exc}") from exc
         addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]

@@ -17,7 +17,7 @@ class SchedulerSettings:
     keep_days: int = 90
     """History and ended jobs older than this are dropped."""
     webhook_timeout_s: float = 10.0
-    """For one delivery, connect to answer."""
+    """For one delivery, from the look-up of the name to the head of the answer."""
     webhook_networks: tuple[Network, ...] = ()
     """Not of the internet, and yet webhooks may go there."""
 

@@ -20,7 +20,7 @@ from bench.chaos.checker import Journal, violations
 from queue_schema.calls import admin
 from queue_schema.states import Scope
 from tests.acceptance.conftest import LEASE_S, Fleet
-from tests.scheduler.test_scheduler import Receiver
+from tests.scheduler.conftest import Receiver
 from tests.support import wrong_clock
 
 pytestmark = [

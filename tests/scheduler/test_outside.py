@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
 from typing import Any
@@ -13,13 +14,13 @@ from scheduler.outside import NotOutside, Outside
 from scheduler.settings import SchedulerSettings
 
 
-class Wire(httpx.BaseTransport):
+class Wire(httpx.AsyncBaseTransport):
     """Keeps what would be sent."""
 
     def __init__(self) -> None:
         self.sent: list[httpx.Request] = []
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Say that it was sent."""
         self.sent.append(request)
         return httpx.Response(204)
@@ -28,8 +29,13 @@ class Wire(httpx.BaseTransport):
 def post(url: str, *networks: str) -> list[httpx.Request]:
     """Post to a URL; what went out."""
     wire = Wire()
-    with httpx.Client(transport=Outside(wire, [ipaddress.ip_network(each) for each in networks])) as client:
-        client.post(url, content=b"{}")
+
+    async def go() -> None:
+        outside = Outside(wire, [ipaddress.ip_network(each) for each in networks])
+        async with httpx.AsyncClient(transport=outside) as client:
+            await client.post(url, content=b"{}")
+
+    asyncio.run(go())
     return wire.sent
 
 
@@ -86,7 +92,7 @@ def test_the_connection_goes_to_the_address_that_was_looked_at(monkeypatch: pyte
     assert str(sent.url) == "https://93.184.215.14:8443/in?x=1"
     assert sent.headers["host"] == "hooks.example:8443"
     assert sent.extensions["sni_hostname"] == "hooks.example"
-    assert sent.read() == b"{}"
+    assert asyncio.run(sent.aread()) == b"{}"
 
 
 def test_a_network_that_was_named_may_be_reached():
