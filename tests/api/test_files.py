@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from queue_schema.shapes import Artifact
 from tests.api.serving import Agent, Api
@@ -81,6 +82,19 @@ def test_parts_of_a_file_can_be_asked_for(http: httpx.Client) -> None:
     assert get("bytes=0-1,4-5") == (200, b"0123456789", None)
     assert get("lines=1-2") == (200, b"0123456789", None)
     assert http.get(f"/v1/blobs/{sha256}", headers={"If-None-Match": f'"{sha256}"'}).status_code == 304
+
+
+@pytest.mark.parametrize(
+    ("tag", "status"),
+    [('"{}"', 206), ('W/"{}"', 200), ('"' + "0" * 64 + '"', 200), ("Fri, 27 Nov 2026", 200)],
+)
+def test_a_download_goes_on_only_with_the_same_file(http: httpx.Client, tag: str, status: int) -> None:
+    """RFC 9110, 13.1.5: whoever has the beginning of another file gets this one from its start."""
+    sha256 = http.post("/v1/blobs", content=b"0123456789").json()["sha256"]
+    headers = {"Range": "bytes=7-", "If-Range": tag.format(sha256)}
+    answer = http.get(f"/v1/blobs/{sha256}", headers=headers)
+
+    assert (answer.status_code, answer.content) == (status, b"789" if status == 206 else b"0123456789")
 
 
 def test_a_body_with_another_hash_is_not_kept(api: Api, http: httpx.Client) -> None:
