@@ -53,10 +53,9 @@ class KeyRing:
         until, principal = self._known.get(digest, (0.0, None))
         if principal is not None and until > time.monotonic():
             return principal
-        self._pace.let_try(address)
+        self._pace.let_try(address, digest)
         principal = await anyio.to_thread.run_sync(self._look_up, key, digest)
-        if principal is None:
-            self._pace.failed(address)
+        self._pace.looked_up(address, digest, ours=principal is not None)
         return principal
 
     def _look_up(self, key: str, digest: bytes) -> Principal | None:
@@ -71,6 +70,11 @@ class KeyRing:
                     self._known.clear()
                 self._known[digest] = (time.monotonic() + self._ttl_s, principal)
         return principal
+
+
+def address_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """Where a request comes from."""
+    return connection.client.host if connection.client else ""
 
 
 class KeyMiddleware(AbstractAuthenticationMiddleware):
@@ -91,8 +95,7 @@ class KeyMiddleware(AbstractAuthenticationMiddleware):
         services = connection.app.state.services
         ring: KeyRing = services.keys
         pace: Pace = services.pace
-        address = connection.client.host if connection.client else ""
-        principal = await ring.principal(key.strip(), address)
+        principal = await ring.principal(key.strip(), address_of(connection))
         if principal is None:
             raise NotAuthorizedException("the API key is unknown or revoked")
         pace.count(principal.key_id)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -16,17 +17,18 @@ from litestar.di import NamedDependency
 from litestar.exceptions import NotAuthorizedException
 from litestar.params import HeaderParameter
 
-from api.auth import needs
+from api.auth import address_of, needs
 from api.download import BINARY, RawAnswer, RawBody, file_response, headers_of, media_type_of
 from api.problems import StoreAway, responses
 from api.services import Running, Services, Sha256, Who, sha256_of
 from queue_schema import reads
 from queue_schema.calls import clients
 from queue_schema.calls.clients import Granted
-from queue_schema.errors import BadRequest, NotAllowed, NotFound
+from queue_schema.errors import BadRequest, NotAllowed, NotFound, SessionLost
 from queue_schema.shapes import Principal
 from queue_schema.states import Scope
 
+T = TypeVar("T")
 _REMOVAL_S = 10.0
 """How long an upload waits for the same file to be removed."""
 
@@ -202,6 +204,26 @@ def lease_of(
     return Lease(parsed[0], secret, parsed[1], parsed[2])
 
 
+async def _checked(
+    services: Services, request: Request[Any, Any, Any], lease: Lease, look: Callable[[], T]
+) -> T:
+    """The first look at a lease. An invented session is an unknown key: it costs the database as much.
+
+    Raises:
+        TooManyRequestsException: Too many from its address were none of ours.
+    """
+    address = address_of(request)
+    digest = hashlib.sha256(lease.session_id.bytes + lease.secret.encode()).digest()
+    services.pace.let_try(address, digest)
+    try:
+        found = await run_sync(look)
+    except SessionLost:
+        services.pace.looked_up(address, digest, ours=False)
+        raise
+    services.pace.looked_up(address, digest, ours=True)
+    return found
+
+
 def _grant(services: Services, lease: Lease, sha256: str, **written: Any) -> Granted:
     with services.pool.connection() as conn:
         return clients.grant(
@@ -229,7 +251,9 @@ async def agent_get(
 ) -> Response[Any]:
     """For agents: an input or checkpoint of the job whose lease the headers name, and nothing else."""
     sha256_of(sha256)
-    project_id = (await run_sync(lambda: _grant(services, lease, sha256))).project_id
+    project_id = (
+        await _checked(services, request, lease, lambda: _grant(services, lease, sha256))
+    ).project_id
     # The store is asked, not v_blobs: a checkpoint is for the next attempt alone, and so in no view.
     size = await services.store.size(project_id, sha256)
     return await file_response(
@@ -264,7 +288,7 @@ async def agent_put(
             with services.pool.connection() as conn:
                 return reads.project_of(conn, lease.job_id)
 
-    project_id = await run_sync(may_write)
+    project_id = await _checked(services, request, lease, may_write)
     async with services.store.receive(request.stream()) as incoming:
         incoming.must_be(sha256)
         facts = {"write": True, "size": incoming.size, "media_type": media_type}

@@ -23,7 +23,7 @@ class ApiSettings:
     requests_per_s: int = 200
     """Most requests of one key; more are answered with 429 and `Retry-After`. 0: no limit."""
     bad_keys_per_min: int = 60
-    """Most keys that are none of ours from one address, before none from there is looked up. 0: no limit."""
+    """Most keys and sessions of one address that are none of ours; more are not looked up. 0: no limit."""
     pool_size: int = 10
     """Connections to the database, for reads and writes together."""
     pool_timeout_s: float = 5.0

@@ -6,14 +6,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import psycopg
 import pytest
 
 from argosy import Client
+from queue_schema.calls import admin
 from queue_schema.states import Scope
-from tests.api.serving import Api, serving
+from tests.api.serving import Agent, Api, serving
 
 
 @pytest.fixture
@@ -54,6 +56,48 @@ def test_an_address_that_guesses_keys_is_not_looked_up_for_any_more(slow: Api):
     assert 1 <= int(guess(stranger, 9).headers["retry-after"]) <= 60
     assert slow.client("new").get("/v1/jobs").status_code == 429
     assert known.get("/v1/jobs").status_code == 200
+
+
+def test_strangers_slow_nobody_whose_key_was_good(
+    database_url: str, conn: psycopg.Connection[Any], tmp_path: Path
+):
+    """Even when it is to be looked up again; once it is revoked it is a stranger's."""
+    with serving(database_url, conn, tmp_path / "blobs", bad_keys_per_min=3, key_ttl_s=0.0) as api:
+        known = api.client()
+        assert known.get("/v1/jobs").status_code == 200
+        stranger = api.stranger()
+        assert [guess(stranger, number).status_code for number in range(4)] == [401, 401, 401, 429]
+        assert [known.get("/v1/jobs").status_code for _ in range(3)] == [200] * 3
+
+        admin.revoke_key(conn, admin.list_keys(conn)[0].prefix)
+        assert [known.get("/v1/jobs").status_code for _ in range(2)] == [401, 429]
+        api.close()
+
+
+def test_invented_sessions_are_strangers(slow: Api, agent: Agent):
+    """They cost the database as much as unknown keys; the session of an agent that works there goes on."""
+    made = slow.client("acme", Scope.SUBMIT).post("/v1/blobs", content=b"x").json()["sha256"]
+    submitted = slow.client("acme", Scope.SUBMIT).post(
+        "/v1/jobs", json={"kind": "noop", "inputs": {"x": {"sha256": made}}}
+    )
+    assert submitted.status_code == 201, submitted.text
+    headers = agent.headers(agent.one())
+    stranger = slow.stranger()
+
+    def ask(**changed: str) -> int:
+        names = {name.replace("_", "-"): value for name, value in changed.items()}
+        return stranger.get(f"/v1/agent/blobs/{made}", headers={**headers, **names}).status_code
+
+    assert ask() == 200
+    assert [ask(Argosy_Session=str(uuid4())) for _ in range(5)] == [401, 401, 401, 429, 429]
+    assert ask(Argosy_Secret="guessed") == 429
+    assert (
+        stranger.put(
+            f"/v1/agent/blobs/{made}", content=b"x", headers={**headers, "Argosy-Secret": "y"}
+        ).status_code
+        == 429
+    )
+    assert ask() == 200
 
 
 def guess(stranger: httpx.Client, number: int) -> httpx.Response:
