@@ -1,7 +1,7 @@
 """Files by content: written whole or not at all, one folder for each project.
 
 Knows nothing of who may see what; the database does (I15). A file lies at `<project>/<first two digits>/<sha256>`;
-while it comes in it lies under `tmp/`, and what a crash leaves there is removed at the next start.
+while it comes in it lies under `tmp/`, and what a crash leaves there is removed a day later.
 """
 
 from __future__ import annotations
@@ -162,11 +162,24 @@ class BlobStore:
         """
         before = datetime.now(UTC) - _ABANDONED
         with _errors_mapped():
+            if self._folder is not None:
+                return await asyncio.to_thread(_sweep_folder, self._folder / "tmp", before)
             listed = await obstore.list(self._store, prefix="tmp").collect_async()
             old = [meta["path"] for meta in listed if meta["last_modified"] < before]
             if old:
                 await obstore.delete_async(self._store, old)
         return len(old)
+
+
+def _sweep_folder(folder: Path, before: datetime) -> int:
+    """By its own names: obstore writes `<name>#1` until an upload is whole, and hides those when it lists a folder."""
+    swept = 0
+    for path in folder.iterdir() if folder.is_dir() else ():
+        with suppress(FileNotFoundError):  # another API sweeps, too, or the upload has just ended
+            if path.stat().st_mtime < before.timestamp():
+                path.unlink()
+                swept += 1
+    return swept
 
 
 def _key(project_id: UUID, sha256: str) -> str:
