@@ -72,19 +72,23 @@ class Fleet:
     def play(self, book: str, *words: str, fails: bool = False) -> Played:
         """Run a playbook, with everything it can tell."""
         began = time.monotonic()
+        running = self.begin(book, *words)
+        said, _ = running.communicate()
+        found = Played(running.returncode, said, time.monotonic() - began)
+        self.said.append(said)
+        assert (found.code != 0) is fails, said[-6000:]
+        return found
+
+    def begin(self, book: str, *words: str) -> subprocess.Popen[str]:
+        """Run a playbook, and do something else meanwhile."""
         program = Path(sys.executable).with_name("ansible-playbook")
-        done = subprocess.run(
+        return subprocess.Popen(
             [program, "-v", "-i", self._folder / "inventory.ini", book, *words],
             cwd=ROOT / "ansible",
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
         )
-        found = Played(done.returncode, done.stdout, time.monotonic() - began)
-        self.said.append(done.stdout)
-        assert (found.code != 0) is fails, done.stdout[-6000:]
-        return found
 
     @cached_property
     def client(self) -> Client:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import threading
 from pathlib import Path
 
@@ -53,8 +54,8 @@ def test_one_command_makes_a_fleet_that_finishes_a_job(fleet: Fleet):
 
     assert job.refresh().state == "succeeded"
     assert fleet.sql(LOGIN) == [
-        ["argosy_agent_gpu_1", "8"],
-        ["argosy_agent_gpu_2", "8"],
+        ["argosy_agent_gpu_1_dfe1f80e", "8"],  # two machines may be gpu-1 and gpu_1
+        ["argosy_agent_gpu_2_a4977e4c", "8"],
         ["argosy_api_fleet", "32"],
         ["argosy_scheduler_fleet", "32"],
     ]
@@ -192,6 +193,37 @@ def test_a_rollback_is_a_switch(fleet: Fleet):
 
     assert fleet.node("gpu-1")["version"] == "0.1.0"
     assert job.refresh().state == "succeeded"
+
+
+def test_an_upgrade_that_breaks_off_is_taken_up(fleet: Fleet, later: Path):
+    """A playbook may be run again at any time: a node that it drained, or stopped, works again after the next run."""
+    words = ("upgrade.yml", "--limit", "gpu-1", "-e", f"argosy_wheel={later}")
+    long = fleet.submit("sleep 600", node="gpu-1")
+    eventually(lambda: long.refresh().state == "running", 20)
+    broken_off = fleet.begin(*words)
+    eventually(lambda: fleet.node("gpu-1")["state"] == "draining", 60)
+    broken_off.send_signal(signal.SIGINT)
+    broken_off.communicate(timeout=30)
+    assert broken_off.returncode != 0
+    long.cancel()
+    fleet.play(*words)
+    assert (fleet.node("gpu-1")["state"], fleet.node("gpu-1")["version"]) == ("live", "99.0.0")
+
+    # Between the switch and the start.
+    host = fleet.hosts["gpu-1"]
+    was = json.dumps(
+        {"drained": False, "release": host.run("readlink", "/opt/argosy/agent/previous").strip()}
+    )
+    host.sh(f"echo '{was}' > /opt/argosy/agent/replacing")
+    host.run("systemctl", "stop", "argosy-agent")
+    fleet.client.drain("gpu-1")
+    fleet.play(*words)
+    job = fleet.submit("true", node="gpu-1")
+    job.wait(timeout=60)
+    assert fleet.node("gpu-1")["state"] == "live"
+    assert fleet.play(*words).changed["gpu-1"] == 0
+    fleet.play("rollback.yml", "--limit", "gpu-1")
+    assert fleet.node("gpu-1")["version"] == "0.1.0"
 
 
 def test_a_release_that_does_not_join_ends_the_upgrade_at_its_first_host(fleet: Fleet, broken: Path):
