@@ -2,10 +2,10 @@
 
 import os
 
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection
 
 from alembic import context
-from queue_schema.migrate import sqlalchemy_url
+from queue_schema.migrate import engine
 
 VERSION_TABLE = "fleet_version"
 
@@ -22,8 +22,7 @@ def main() -> None:
     if connection is not None:
         _run(connection)
         return
-    engine = create_engine(sqlalchemy_url(os.environ["ARGOSY_DATABASE_URL"]))
-    with engine.connect() as connection:
+    with engine(os.environ["ARGOSY_DATABASE_URL"]).connect() as connection:
         _run(connection)
 
 

@@ -20,6 +20,7 @@ from argosy.errors import (
     NotAuthenticated,
     NotConfigured,
     NotFound,
+    OutputsLeft,
     Unreachable,
     WaitTimeout,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "NotFound",
     "Output",
     "OutputOf",
+    "OutputsLeft",
     "Policy",
     "Progress",
     "Reason",

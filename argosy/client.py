@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import mimetypes
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -31,6 +33,8 @@ from argosy.spec import After, InputValue, JobSpec, as_json
 
 _CHUNK = 1024 * 1024
 _TRIES = 5
+_NO_PLACE = frozenset({errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EINVAL})
+"""The path is at fault, not the disk."""
 
 
 class _Submitted(msgspec.Struct):
@@ -278,24 +282,34 @@ class Client:
         return Blob(sha256, size)
 
     def get(self, sha256: str, path: str | Path) -> Path:
-        """Fetch a file by its hash. Nothing lies at *path* until it is there whole."""
+        """Fetch a file by its hash. Nothing lies at *path* until it is there whole.
+
+        Raises:
+            BadRequest: The path cannot be a file's.
+            ArgosyError: It cannot be written.
+        """
         return self.fetch(f"/v1/blobs/{quote(sha256, safe='')}", Path(path), sha256=sha256)
 
     def fetch(self, source: str, path: Path, *, sha256: str) -> Path:
         """Download *source*, check it, and only then name it *path*; a broken line is taken up where it broke."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name[:100]}.{uuid4().hex[:8]}.part")
         try:
-            digest = self._download(source, part)
-            if digest != sha256:
-                raise ArgosyError(
-                    f"{path.name} arrived with the sha256 {digest}, not {sha256}",
-                    code="hash_differs",
-                    fix="Try again.",
-                )
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                raise _not_writable(path, errno.EISDIR)  # before it is fetched in vain
+            part = path.with_name(f".{path.name[:40]}.{uuid4().hex[:8]}.part")
+            try:
+                digest = self._download(source, part)
+                if digest != sha256:
+                    raise ArgosyError(
+                        f"{path.name} arrived with the sha256 {digest}, not {sha256}",
+                        code="hash_differs",
+                        fix="Try again.",
+                    )
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+        except OSError as exc:
+            raise _not_writable(path, exc.errno or 0) from exc
         return path
 
     def _download(self, source: str, part: Path) -> str:
@@ -327,8 +341,20 @@ class Client:
 
 
 def _of_submission(key: str | None) -> dict[str, str]:
+    if key is not None and not all("!" <= each <= "~" for each in key):  # no header could carry it
+        raise BadRequest(
+            "not a usable key",
+            code="bad_request",
+            field="idempotency_key",
+            fix="Use 1 to 200 visible ASCII characters, no blanks.",
+        )
     # An empty one is somebody's unset variable: the API refuses it, where a fresh one would submit twice.
     return {"Idempotency-Key": f"sdk-{uuid4().hex}" if key is None else key, **trace.headers()}
+
+
+def _not_writable(path: Path, number: int) -> ArgosyError:
+    kind = BadRequest if number in _NO_PLACE else ArgosyError
+    return kind(f"{path}: {os.strerror(number)}", code="not_writable", field="path")
 
 
 def _unsent(source: Path | bytes) -> Blob:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -51,6 +53,26 @@ class BadRequest(ArgosyError):
     """An argument is not usable."""
 
     status = 400
+
+
+class OutputsLeft(BadRequest):
+    """Some outputs cannot be files here; all others were fetched."""
+
+    _SHOWN = 5
+
+    def __init__(self, left: Mapping[str, str], paths: Sequence[Path]) -> None:
+        shown = list(left.values())[: self._SHOWN]
+        more = [f"and {len(left) - self._SHOWN} more"] if len(left) > self._SHOWN else []
+        super().__init__(
+            f"not fetched: {'; '.join(shown + more)}",
+            code="outputs_left",
+            field="name",
+            fix="Fetch it as a file of another name: `argosy blob get SHA256 PATH`.",
+        )
+        self.left = dict(left)
+        """Why, by the output's name."""
+        self.paths = list(paths)
+        """The others."""
 
 
 class NotAuthenticated(ArgosyError):

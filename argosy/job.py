@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -13,7 +14,7 @@ import msgspec
 
 from argosy._http import ALIVE_S, Query
 from argosy._patience import Patience
-from argosy.errors import ArgosyError, Away, BadRequest, JobFailed, Unreachable
+from argosy.errors import ArgosyError, Away, BadRequest, JobFailed, OutputsLeft, Unreachable
 from argosy.models import Attempt, JobEvent, JobInfo, LogChunk, Output
 from argosy.questions import Eta, Why
 from argosy.spec import OutputOf
@@ -207,11 +208,12 @@ class Job:
         """Fetch its files (or those *names*) into *folder*, checked by their hashes.
 
         Raises:
-            BadRequest: A name would lead out of the folder.
+            OutputsLeft: Some names cannot be files there, or would lead out of it; all others were fetched.
             ArgosyError: It has no output of that name.
         """
         there = self.outputs
-        paths = []
+        paths: list[Path] = []
+        left: dict[str, str] = {}
         for name in there if names is None else names:
             if name not in there:
                 raise ArgosyError(
@@ -220,10 +222,14 @@ class Job:
                     field="name",
                     fix=f"It has: {', '.join(there) or 'none'}.",
                 )
-            path = Path(folder) / _inside(name)
             source = self._path(f"outputs/{quote(name, safe='')}")
-            self._client.fetch(source, path, sha256=there[name].sha256)
-            paths.append(path)
+            try:
+                path = Path(folder) / _inside(name)
+                paths.append(self._client.fetch(source, path, sha256=there[name].sha256))
+            except BadRequest as exc:
+                left[name] = Exception.__str__(exc)
+        if left:
+            raise OutputsLeft(left, paths)
         return paths
 
     def _path(self, leaf: str = "") -> str:
@@ -247,7 +253,8 @@ class _Logs(msgspec.Struct):
 def _inside(name: str) -> PurePosixPath:
     """*name* as a path that stays below the folder it is joined to; the job chose it, and it may be hostile."""
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in name or ":" in name:
+    means_more = os.name == "nt" and any(each in name for each in "\\:")
+    if path.is_absolute() or ".." in path.parts or not path.parts or means_more:
         raise BadRequest(f"{name!r} is no name for a file here", code="bad_name", field="name")
     return path
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from procrastinate.schema import SchemaManager
 from psycopg import sql
-from sqlalchemy import create_engine, event, make_url
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from alembic import command
@@ -25,9 +28,23 @@ _LOCK_WAIT_S = 2
 _PAUSE_S = 1.5
 
 
-def sqlalchemy_url(url: str) -> str:
-    """The same database for SQLAlchemy, by way of psycopg 3."""
-    return make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+def engine(database_url: str) -> Engine:
+    """The same database for SQLAlchemy: read by psycopg, whose addresses it would not all understand."""
+    return create_engine("postgresql+psycopg://", connect_args=conninfo_to_dict(database_url))
+
+
+@contextmanager
+def _connecting(database_url: str) -> Iterator[Engine]:
+    """Errors of the database are psycopg's, whoever asked it."""
+    opened = engine(database_url)
+    try:
+        yield opened
+    except DBAPIError as exc:
+        if isinstance(exc.orig, psycopg.Error):
+            raise exc.orig from exc
+        raise
+    finally:
+        opened.dispose()
 
 
 def _config() -> Config:
@@ -53,29 +70,27 @@ def upgrade(database_url: str, *, patience_s: float = 60.0) -> None:
         DatabaseBusy: It could not have what it must change.
         psycopg.OperationalError: The server is not to be reached.
     """
-    engine = create_engine(sqlalchemy_url(database_url))
-    event.listen(engine, "connect", _wait_but_shortly)
-    config = _config()
     until = time.monotonic() + patience_s
     while True:
         try:
-            with engine.connect() as connection:
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
-                connection.commit()
+            _to_head(database_url)
             break
-        except (DBAPIError, psycopg.Error) as exc:
-            cause = exc.orig if isinstance(exc, DBAPIError) else exc
-            if not isinstance(cause, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected):
-                raise
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as exc:
             if time.monotonic() > until:
-                raise DatabaseBusy(
-                    f"no lock within {patience_s:.0f} s: {cause.diag.context or cause}"
-                ) from exc
+                raise DatabaseBusy(f"no lock within {patience_s:.0f} s: {exc.diag.context or exc}") from exc
             time.sleep(_PAUSE_S)  # for those who have waited behind it
-    engine.dispose()
     _close_database(database_url)
     _install_chores(database_url)
+
+
+def _to_head(database_url: str) -> None:
+    config = _config()
+    with _connecting(database_url) as opened:
+        event.listen(opened, "connect", _wait_but_shortly)
+        with opened.connect() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
 
 
 def _wait_but_shortly(connection: psycopg.Connection[Any], _: object) -> None:
@@ -84,12 +99,14 @@ def _wait_but_shortly(connection: psycopg.Connection[Any], _: object) -> None:
 
 
 def versions(database_url: str) -> tuple[str | None, str]:
-    """The version the database has (None before the first), and the newest there is."""
-    engine = create_engine(sqlalchemy_url(database_url))
-    with engine.connect() as connection:
+    """The version the database has (None before the first), and the newest there is.
+
+    Raises:
+        psycopg.OperationalError: The server is not to be reached.
+    """
+    with _connecting(database_url) as opened, opened.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": "fleet_version"})
         current = context.get_current_revision()
-    engine.dispose()
     newest = ScriptDirectory.from_config(_config()).get_current_head()
     assert newest is not None
     return current, newest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -30,6 +31,10 @@ reached, 5 refused (the key is missing, unknown, or does not allow it).
 Address and key: ARGOSY_URL and ARGOSY_API_KEY, else what `argosy up` wrote to client.json in its folder (ARGOSY_HOME,
 else ~/.argosy, for root /var/lib/argosy).
 """
+
+
+_NO_TEXT = re.compile("[\ud800-\udfff]")
+"""What Python makes of bytes of the command line that are not UTF-8; it also comes as an escape in JSON."""
 
 
 class _Heavy(NamedTuple):
@@ -154,6 +159,12 @@ def main() -> None:
     except ArgosyError as error:
         complain(error, as_json="--json" in arguments)
         sys.exit(exit_code(error))
+    except UnicodeEncodeError as error:
+        word = next((word for word in arguments if error.object in word), error.object)
+        if not _NO_TEXT.search(word):
+            raise
+        complain(ArgosyError(f"{word!r} is not UTF-8", code="not_utf8"), as_json="--json" in arguments)
+        sys.exit(1)
     except BrokenPipeError:
         # `argosy job logs | head`: whoever read has had enough. Nothing must be flushed into the closed pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

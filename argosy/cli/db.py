@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import psycopg
 import typer
+from psycopg.conninfo import conninfo_to_dict
 from rich.console import Console
 
 from argosy import config, logins
@@ -35,9 +36,18 @@ def owner_url(said: str | None) -> str:
     """The database to administer: what was said, else the running embedded one of ARGOSY_HOME.
 
     Raises:
-        ArgosyError: Neither is there.
+        ArgosyError: Neither is there, or what was said is no address.
     """
     if said:
+        try:
+            conninfo_to_dict(said)
+        except psycopg.ProgrammingError as exc:
+            raise ArgosyError(  # what was said may hold a password
+                "this is no address of a PostgreSQL database",
+                code="bad_database_url",
+                field="database_url",
+                fix="Write postgresql://USER@HOST/DATABASE.",
+            ) from exc
         return said
     folder = config.home() / "postgres"
     postmaster = folder / "postmaster.pid"
@@ -52,14 +62,21 @@ def owner_url(said: str | None) -> str:
     return f"postgresql://postgres@/argosy?host={socket}"
 
 
+def unreachable(exc: psycopg.OperationalError) -> ArgosyError:
+    """The server does not answer, or does not let us in."""
+    return ArgosyError(
+        f"cannot reach the database: {' '.join(str(exc).split())}",
+        code="no_database",
+        fix="Check the address and the server.",
+    )
+
+
 @contextmanager
 def _reached() -> Iterator[None]:
     try:
         yield
     except psycopg.OperationalError as exc:
-        raise ArgosyError(
-            f"cannot reach the database: {exc}", code="no_database", fix="Check the address and the server."
-        ) from exc
+        raise unreachable(exc) from exc
     except migrate.DatabaseBusy as exc:
         raise ArgosyError(
             str(exc),

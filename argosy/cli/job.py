@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from argosy.cli import bulk, output, questions, values
 from argosy.cli.output import AsJson, connect, emit, say
 from argosy.cli.words import Priority, State
-from argosy.errors import ArgosyError, JobFailed
+from argosy.errors import ArgosyError, JobFailed, OutputsLeft
 from argosy.job import Job
 from argosy.models import JobEvent
 
@@ -267,14 +267,20 @@ def download(
     name: Annotated[list[str] | None, typer.Option("-n", "--name", help="Only this output.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch the files a job made, checked by their hashes."""
+    """Fetch the files a job made, checked by their hashes; 1 if the name of one cannot be a file here."""
     with connect() as client:
         job = client.job(job_id)
-        paths = job.download(folder, names=name)
+        left: OutputsLeft | None = None
+        try:
+            paths = job.download(folder, names=name)
+        except OutputsLeft as exc:
+            left, paths = exc, exc.paths
     if as_json:
         emit({"job_id": job.id, "paths": [str(path) for path in paths]})
-    elif paths:
+    else:
         for path in paths:
             say(str(path))
-    else:
+    if left is not None:
+        raise left
+    if not paths and not as_json:
         raise ArgosyError(f"job {job.id} has no outputs; it is {job.state}", code="no_outputs")

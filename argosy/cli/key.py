@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from argosy.cli.db import DatabaseUrl, owner_url
+from argosy.cli.db import DatabaseUrl, owner_url, unreachable
 from argosy.errors import ArgosyError, NotFound
 from queue_schema import errors
 from queue_schema.calls import admin
@@ -32,9 +32,7 @@ def connected(database_url: str | None) -> Iterator[psycopg.Connection[Any]]:
         with psycopg.connect(owner_url(database_url), autocommit=True) as conn:
             yield conn
     except psycopg.OperationalError as exc:
-        raise ArgosyError(
-            f"cannot reach the database: {exc}", code="no_database", fix="Check the address and the server."
-        ) from exc
+        raise unreachable(exc) from exc
     except errors.FleetError as exc:
         kind = NotFound if isinstance(exc, errors.NotFound) else ArgosyError
         raise kind(str(exc), code=exc.code, field=exc.field, fix=exc.fix) from exc

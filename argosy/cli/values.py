@@ -102,9 +102,9 @@ def moment(text: str | None, option: str) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(text)
-    except ValueError as exc:
+        return found if found.tzinfo else found.astimezone()
+    except (ValueError, OverflowError) as exc:  # the first and the last year have zones where it is another
         raise typer.BadParameter(f"{text!r} is no time like 2030-12-31T18:00", param_hint=option) from exc
-    return found if found.tzinfo else found.astimezone()
 
 
 def jobs(path: Path) -> list[dict[str, Any]]:

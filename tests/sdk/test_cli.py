@@ -133,6 +133,66 @@ def test_exit_codes(api: Api, agent: Agent, run: Run, later: Later) -> None:
     assert "Exit codes" in run("--help").out
 
 
+def test_what_cannot_be_is_one_line(run: Run, tmp_path: Path) -> None:
+    """It names the argument, or what was given; a traceback is for mistakes of ours."""
+    (tmp_path / "a.txt").write_text("hello")
+    sha256 = run("blob", "put", str(tmp_path / "a.txt")).out.split()[0]
+    (tmp_path / "params.json").write_text('{"name": "\\ud83d"}')
+    cases = [
+        (run("blob", "get", sha256, str(tmp_path)), f"path: {tmp_path}: Is a directory"),
+        (run("blob", "get", sha256, str(tmp_path / "a.txt" / "b")), "path: "),
+        (run("blob", "get", sha256, "/proc/no/such"), "path: /proc/no/such: "),
+        (run("job", "submit", "noop", "--idempotency-key", "ключ"), "idempotency_key: "),
+        (run("job", "submit", "noop", "--idempotency-key", "a b"), "idempotency_key: "),
+        (run("job", "submit", "noop", "--idempotency-key", ""), "Idempotency-Key: "),
+        (run("job", "submit", "noop", "-p", "name=\udcff"), "'name=\\udcff' is not UTF-8"),
+        (run("job", "submit", "noop", "--params", str(tmp_path / "params.json")), "'\\ud83d' is not UTF-8"),
+        (run("job", "show", "\udcff"), "'\\udcff' is not UTF-8"),
+        (run("job", "list", "--name", "\udcff"), "'\\udcff' is not UTF-8"),
+        (run("key", "list", "--database-url", "foo"), "database_url: "),
+        (run("db", "upgrade", "--database-url", "foo"), "database_url: "),
+        (run("db", "upgrade", "--database-url", "postgresql://127.0.0.1:1/x"), "cannot reach the database: "),
+    ]
+
+    for told, begins in cases:
+        assert (told.code, told.out) == (1, ""), told.err
+        assert len(told.err.strip().splitlines()) == 1, told.err
+        assert told.err.startswith(f"argosy: {begins}")
+    assert (told := run("job", "submit", "noop", "--run-at", "0001-01-01T00:00:00")).code == 2, told.err
+    assert "--run-at" in told.err
+    assert run("job", "list", "--json").json == []
+
+
+def test_a_mistake_of_ours_shows_where_it_is(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even one that looks like somebody's bad text is turned into a line."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        "→".encode("ascii")
+
+    monkeypatch.setattr("argosy.client.Client.nodes", fail)
+    with pytest.raises(UnicodeEncodeError):
+        run("node", "list")
+
+
+def test_a_download_says_what_it_left(api: Api, agent: Agent, run: Run, tmp_path: Path) -> None:
+    """Exit 1, and the paths of all it could fetch."""
+    run("job", "submit", "noop")
+    claimed = agent.one()
+    sha256 = hashlib.sha256(b"x").hexdigest()
+    httpx.put(
+        f"{api.url}/v1/agent/blobs/{sha256}", content=b"x", headers=agent.headers(claimed)
+    ).raise_for_status()
+    agent.complete(claimed, [Artifact(name, sha256, 1, "text/plain") for name in ("a", "n" * 300, "z")])
+    told = run("job", "download", str(claimed.job_id), str(tmp_path / "out"))
+    as_json = run("job", "download", str(claimed.job_id), str(tmp_path / "out"), "--json")
+
+    paths = [str(tmp_path / "out" / name) for name in ("a", "z")]
+    assert (told.code, told.out.split()) == (1, paths)
+    assert "File name too long" in told.err
+    assert (as_json.code, as_json.json["paths"]) == (1, paths)
+    assert json.loads(as_json.err)["error"]["code"] == "outputs_left"
+
+
 def test_errors_are_json_for_programs(run: Run) -> None:
     """With --json, stdout stays empty and stderr has the code, the field and the fix."""
     told = run("job", "submit", "noop", "--need", "vram=1", "--json")

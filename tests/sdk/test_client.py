@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ import pytest
 
 import argosy
 from argosy import config
+from argosy import job as job_module
 from argosy.job import Job
 from argosy.spec import JobSpec
 from queue_schema.errors import BadRequest
@@ -182,7 +184,7 @@ def test_a_hostile_output_name_stays_in_its_folder(
     api: Api, client: argosy.Client, agent: Agent, tmp_path: Path
 ) -> None:
     """A job names its outputs as it likes; a download writes only below the folder it was given."""
-    for name in ("../evil", "/etc/evil", "a/../../evil", "..", "c:evil", "a\\evil"):
+    for name in ("../evil", "/etc/evil", "a/../../evil", ".."):
         job = client.submit("noop")
         claimed = agent.one()
         sha256 = _store(api, agent, claimed, b"x")
@@ -195,6 +197,35 @@ def test_a_hostile_output_name_stays_in_its_folder(
             job.download(tmp_path / "in" / "here")
 
     assert list(tmp_path.rglob("*evil*")) == []
+
+
+@pytest.mark.parametrize("name", ["c:d", "a\\b"])
+def test_what_leads_elsewhere_on_windows_is_a_name_elsewhere(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drive or a folder there, a file here."""
+    assert str(job_module._inside(name)) == name
+    monkeypatch.setattr(job_module, "os", SimpleNamespace(name="nt"))
+    with pytest.raises(argosy.BadRequest):
+        job_module._inside(name)
+
+
+def test_an_output_that_cannot_be_a_file_keeps_none_back(
+    api: Api, client: argosy.Client, agent: Agent, tmp_path: Path
+) -> None:
+    """The others are fetched; then it is said which were left, and why."""
+    job = client.submit("noop")
+    claimed = agent.one()
+    sha256 = _store(api, agent, claimed, b"x")
+    names = ["a.txt", "c:d", "in/the/way", "n" * 300, "z.txt"]
+    agent.complete(claimed, [Artifact(name, sha256, 1, "text/plain") for name in names])
+    (tmp_path / "in").write_text("a file")
+    with pytest.raises(argosy.OutputsLeft, match=r"not fetched: .*/in/the/way: Not a directory; ") as caught:
+        job.download(tmp_path)
+
+    assert set(caught.value.left) == {"in/the/way", "n" * 300}
+    assert {path.name for path in caught.value.paths} == {"a.txt", "c:d", "z.txt"}
+    assert {path.name for path in tmp_path.iterdir()} == {"a.txt", "c:d", "z.txt", "in", "blobs"}
 
 
 def test_a_submission_is_repeated_without_being_doubled(
