@@ -25,7 +25,7 @@ from api.problems import HANDLERS
 from api.services import Services, principal_of, services_of
 from api.settings import ApiSettings
 from api.store import BlobStore
-from api.strict import StrictRequest
+from api.strict import StrictRequest, refuse_nul
 from api.submissions import Submissions
 from api.sweeper import sweep_for_ever
 from queue_schema.calls.connection import Connection, keepalive
@@ -102,6 +102,7 @@ def build(settings: ApiSettings, signals: Signals | None = None) -> Litestar:
             "who": Provide(principal_of, sync_to_thread=False),
         },
         middleware=[DefineMiddleware(KeyMiddleware, exclude="^/schema", exclude_from_auth_key="open")],
+        before_request=refuse_nul,
         before_send=[harden],
         exception_handlers=HANDLERS,
         openapi_config=_openapi(),

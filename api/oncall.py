@@ -65,8 +65,8 @@ class BulkRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Another project than the key's, or `*` for all; needs the scope admin."""
     dry_run: bool = False
     """Only count them."""
-    limit: int = 500
-    """Most jobs of this batch, 1 to 1,000."""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 500
+    """Most jobs of this batch."""
     after: UUID | None = None
     """`next` of the batch before."""
 

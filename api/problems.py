@@ -94,6 +94,8 @@ _CODES = {
     429: "too_many_requests",
 }
 
+_BODY = "data"
+"""Litestar's name for it. What is wrong inside of one is found by `strict`."""
 _TROUBLES = {
     "53100": ("database_full", "the database has no room left on its disk; nothing was changed"),
     "53300": ("database_busy", "the database has no connection left"),
@@ -174,16 +176,19 @@ def _store(_: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
     return _away("store_away", "the file store is not to be reached")
 
 
-def _http(_: Request[Any, Any, Any], exc: HTTPException) -> Response[bytes]:
+def _http(request: Request[Any, Any, Any], exc: HTTPException) -> Response[bytes]:
     if isinstance(exc, InternalServerException) and "disconnected" in exc.detail:
         return answer(400, code="disconnected", detail="the client went away before its request was whole")
     if exc.status_code >= 500:
-        return _unforeseen(_, exc)
+        return _unforeseen(request, exc)
     status, field, detail, fix = exc.status_code, None, exc.detail or "the request failed", None
     if isinstance(exc, ValidationException) and isinstance(exc.extra, list) and exc.extra:
         first = exc.extra[0]
-        field, detail = first.get("key"), str(first.get("message") or detail)
+        field, detail = _as_spelled(request, first.get("key")), str(first.get("message") or detail)
         fix = "Correct this argument; /schema shows what it may be."
+        if field == _BODY:
+            field, detail = None, "the JSON body is missing"
+            fix = "Send one, if only {}; /schema shows what it may be."
     headers = dict(exc.headers or {})
     if isinstance(exc, NotAuthorizedException):
         headers["WWW-Authenticate"] = "Bearer"
@@ -195,6 +200,17 @@ def _http(_: Request[Any, Any, Any], exc: HTTPException) -> Response[bytes]:
     return answer(
         status, code=_CODES.get(status, "bad_request"), detail=detail, field=field, fix=fix, headers=headers
     )
+
+
+def _as_spelled(request: Request[Any, Any, Any], argument: str | None) -> str | None:
+    """By the name that clients use, where the handler's own is another."""
+    handler = request.scope.get("route_handler")
+    if handler is None or argument not in handler.parsed_fn_signature.parameters:
+        return argument
+    alias: str | None = getattr(
+        handler.parsed_fn_signature.parameters[argument].kwarg_definition, "name", None
+    )
+    return alias or argument
 
 
 def _unforeseen(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:

@@ -39,6 +39,17 @@ class StrictRequest(Request[Any, Any, Any]):
         return decode(await self.body(), Any if field is None else field.annotation)
 
 
+async def refuse_nul(request: Request[Any, Any, Any]) -> None:
+    """What stands in the path and the query, before its handler sees it.
+
+    Raises:
+        BadRequest: PostgreSQL could not hold it; the field says what.
+    """
+    for name, value in (*request.path_params.items(), *request.query_params.multi_items()):
+        if isinstance(value, str) and "\x00" in value:
+            raise _nul(name)
+
+
 def decode(body: bytes, shape: Any) -> Any:
     """*body* as *shape*.
 
@@ -55,7 +66,7 @@ def decode(body: bytes, shape: Any) -> Any:
         raise BadRequest(f"the body is no JSON: {exc}", fix="Send UTF-8 encoded JSON.") from exc
     # A raw NUL is no JSON at all; the escape is the one way in, and rare enough to look closer only then.
     if b"\\u0000" in body:
-        _refuse_nul(value)
+        _refuse_nuls(value)
     return value
 
 
@@ -71,12 +82,16 @@ def _shaped_wrong(text: str) -> BadRequest:
     return BadRequest(detail, field=path or None, fix=fix)
 
 
-def _refuse_nul(value: Any) -> None:
+def _refuse_nuls(value: Any) -> None:
     for path, text in _strings(msgspec.to_builtins(value), ""):
         if "\x00" in text:
-            raise BadRequest(
-                "PostgreSQL cannot hold the character U+0000", field=path, fix="Leave it out, or send base64."
-            )
+            raise _nul(path)
+
+
+def _nul(field: str) -> BadRequest:
+    return BadRequest(
+        "PostgreSQL cannot hold the character U+0000", field=field, fix="Leave it out, or send base64."
+    )
 
 
 def _strings(value: Any, path: str) -> Iterator[tuple[str, str]]:

@@ -96,6 +96,47 @@ def test_no_body_breaks_the_api(shared: httpx.Client, path: str, body: bytes) ->
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "field"),
+    [
+        ("GET", "/v1/jobs?state=done", "state"),
+        ("GET", "/v1/jobs?limit=x", "limit"),
+        ("GET", "/v1/jobs?name=%00", "name"),
+        ("GET", "/v1/jobs?tag=a:%00", "tag"),
+        ("GET", "/v1/needs?kind=a&kind=%00", "kind"),
+        ("GET", "/v1/schedules/%00", "name"),
+        ("POST", "/v1/schedules/%00/pause", "name"),
+        ("POST", "/v1/nodes/%00/drain", "node"),
+    ],
+)
+def test_a_mistake_in_an_address_is_named_as_it_is_spelled(
+    shared: httpx.Client, method: str, path: str, field: str
+) -> None:
+    """By the name in the address, whatever its handler calls it; a NUL, too."""
+    answer = shared.request(method, path)
+    assert (answer.status_code, answer.json()["field"]) == (400, field), answer.text
+    assert answer.json()["fix"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/jobs", "/v1/jobs/batch", "/v1/jobs/cancel", "/v1/fleet/halt", "/v1/pause"]
+)
+def test_a_missing_body_is_said_to_be_missing(shared: httpx.Client, path: str) -> None:
+    """It is no field."""
+    problem = shared.post(path).json()
+    assert (problem["status"], problem["detail"], problem["field"]) == (400, "the JSON body is missing", None)
+    assert problem["fix"]
+
+
+@pytest.mark.parametrize("limit", [0, -99_999_999_999, 1001, 2**31, 10**30, 1.5])
+@pytest.mark.parametrize("verb", ["cancel", "requeue"])
+def test_a_batch_that_cannot_be_is_refused(shared: httpx.Client, verb: str, limit: float) -> None:
+    """Before the database sees it, to whom a number too large is another function's."""
+    answer = shared.post(f"/v1/jobs/{verb}", json={"where": {"states": ["running"]}, "limit": limit})
+    assert (answer.status_code, answer.json()["field"]) == (400, "limit"), answer.text
+    assert answer.json()["fix"]
+
+
+@pytest.mark.parametrize(
     ("path", "status"),
     [
         ("/v1/jobs?limit=0", 400),
@@ -114,7 +155,7 @@ def test_no_body_breaks_the_api(shared: httpx.Client, path: str, body: bytes) ->
         ("/v1/jobs/" + "f" * 500, 400),
         ("/v1/jobs/" + "0" * 32 + "/logs?after=-1", 400),
         ("/v1/jobs/" + "0" * 32 + "/logs?after=9223372036854775808", 400),
-        ("/v1/jobs/" + "0" * 32 + "/outputs/%00", 404),
+        ("/v1/jobs/" + "0" * 32 + "/outputs/%00", 400),
         ("/v1/nowhere", 404),
         ("/v1/blobs/" + "A" * 64, 400),
         ("/v1/blobs/" + "0" * 64, 404),
