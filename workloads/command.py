@@ -94,7 +94,7 @@ def collect_outputs(context: Context) -> None:
     Links are not followed: they could name any file of the host.
 
     Raises:
-        UserError: Too many.
+        UserError: Too many, or in a folder that cannot be read.
     """
     for count, name in enumerate(_files_below(context.work_dir / "outputs"), 1):
         if count > MOST_OUTPUTS:
@@ -103,7 +103,11 @@ def collect_outputs(context: Context) -> None:
 
 
 def _files_below(folder: Path) -> Iterator[str]:
-    for root, folders, names in os.walk(folder):
+    def not_read(exc: OSError) -> None:
+        name = Path(exc.filename).relative_to(folder.parent)
+        raise UserError(f"a folder cannot be read ({exc.strerror}): {name}") from exc
+
+    for root, folders, names in os.walk(folder, onerror=not_read):
         folders.sort()
         for name in sorted(names):
             path = Path(root, name)
@@ -193,7 +197,12 @@ def _end(program: subprocess.Popen[bytes]) -> None:
 
 
 def _ended(code: int) -> str:
-    return f"ended with exit code {code}" if code > 0 else f"was killed by {signal.Signals(-code).name}"
+    if code > 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:  # of the real-time signals Python names the first and the last
+        return f"was ended by signal {-code}"
 
 
 def _oom_kills() -> int:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+import pytest
 
 from tests.support.crowded import crowded
 from workloads.protocol import Failure, Result, Stopped
@@ -56,6 +59,39 @@ def test_a_signal_is_told(perform):
 
     assert failure.cause == "user_error"
     assert "SIGKILL" in failure.message
+
+
+def test_a_signal_without_a_name_is_told(perform):
+    """Of the real-time signals Python names two."""
+    failure = perform("command", {"argv": ["sh", "-c", "kill -35 $$"]}).last
+
+    assert failure.message == "'sh' was ended by signal 35"
+
+
+DEEP = "cd outputs; d=$(printf '%0250d' 0); for i in $(seq 17); do mkdir $d; cd -P $d; done"
+CLOSED = "mkdir -m 0 outputs/closed"
+
+
+@pytest.mark.parametrize(
+    ("code", "folder", "why"),
+    [
+        (DEEP, "outputs/0000", "File name too long"),
+        pytest.param(
+            CLOSED,
+            "outputs/closed",
+            "Permission denied",
+            marks=pytest.mark.skipif(os.geteuid() == 0, reason="root reads it"),
+        ),
+    ],
+)
+def test_a_folder_that_cannot_be_read_is_no_empty_one(perform, code, folder, why):
+    """What may lie in it would be lost without a word: the job is told."""
+    failure = perform("command", {"argv": ["sh", "-c", code]}).last
+
+    assert isinstance(failure, Failure)
+    assert failure.cause == "user_error"
+    assert folder in failure.message
+    assert why in failure.message
 
 
 def test_a_missing_program_names_the_field(perform):
