@@ -25,6 +25,7 @@ from agent.sampling import Sampler
 from agent.settings import AgentSettings
 from agent.shutdown import Signals
 from agent.spool import Settlement
+from agent.state import write_whole
 from queue_schema.errors import BadRequest, FleetError, NodeNameTaken
 from queue_schema.shapes import Join
 
@@ -98,13 +99,15 @@ def clear_leftovers(records: Records, isolation: Isolation, state_dir: Path) -> 
 def forget_another_node(state_dir: Path, node: str) -> None:
     """Under another name this machine is not told what was erased under the old one: it begins without copies."""
     path = state_dir / "node"
-    was = path.read_text() if path.exists() else node
-    if was != node:
+    was = path.read_text() if path.exists() else None
+    if was == node:
+        return
+    if was is not None:
         log.warning("node.renamed", was=was, now=node)
         for folder in ("cache", "models"):
             for each in (state_dir / folder).glob("*"):
                 clear(each)
-    path.write_text(node)
+    write_whole(path, node)
 
 
 def hold_spooled(leases: Leases, settlements: list[Settlement]) -> None:

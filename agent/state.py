@@ -10,6 +10,17 @@ from uuid import uuid4
 from agent.settings import SettingsError
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Whatever happens meanwhile, the file holds what it held, or all of *text*."""
+    part = path.with_suffix(".part")
+    part.touch(mode=0o600)
+    with part.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
 class StateDir:
     """A folder that belongs to one agent at a time."""
 
@@ -39,13 +50,7 @@ class StateDir:
             found = ""
         if not found:
             found = str(uuid4())
-            part = path.with_suffix(".part")
-            part.touch(mode=0o600)
-            with part.open("w") as file:
-                file.write(found)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
+            write_whole(path, found)
         return found
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from agent.boot import forget_another_node
 from agent.files.cache import Cache
 from agent.files.models import Models
 from queue_schema.calls import clients, erasures
@@ -169,6 +170,21 @@ def test_a_node_with_a_new_name_begins_without_copies(fleet: Fleet, blobs: Blobs
     renamed = fleet.agent("--node", "host-b")
 
     assert on_disk(renamed) == []
+
+
+def test_a_power_cut_leaves_the_old_name_or_the_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Half a name would cost all copies; and the same name again is not written at all."""
+    forget_another_node(tmp_path, "host-a")
+
+    def cut(_: int) -> None:
+        raise OSError("the power is gone")
+
+    monkeypatch.setattr(os, "fsync", cut)
+    forget_another_node(tmp_path, "host-a")
+    with pytest.raises(OSError, match="the power is gone"):
+        forget_another_node(tmp_path, "host-b")
+
+    assert (tmp_path / "node").read_text() == "host-a"
 
 
 def test_a_node_confirms_when_nothing_remembers(fleet: Fleet, blobs: Blobs):
