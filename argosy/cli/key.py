@@ -112,7 +112,10 @@ def _state(one: admin.KeyInfo) -> str:
 
 @key.command()
 def rotate(
-    prefix: Annotated[str, typer.Argument(help="The first part of the key, as `list` shows it.")],
+    prefix: Annotated[
+        str,
+        typer.Argument(help="The first part of the key, as `list` shows it, or argosy_ and 4 digits of it."),
+    ],
     *,
     overlap_hours: Annotated[
         float, typer.Option(help="How long the old key goes on working; 0: not at all.")
@@ -131,7 +134,10 @@ def rotate(
 
 @key.command()
 def revoke(
-    prefix: Annotated[str, typer.Argument(help="The first part of the key, as `list` shows it.")],
+    prefix: Annotated[
+        str,
+        typer.Argument(help="The first part of the key, as `list` shows it, or argosy_ and 4 digits of it."),
+    ],
     *,
     database_url: DatabaseUrl = None,
     as_json: Json = False,

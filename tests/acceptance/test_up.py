@@ -195,7 +195,10 @@ def test_keys_are_made_listed_and_revoked(shell: Shell):
             break
     else:
         pytest.fail("the revoked key still works")
-    assert shell.run("key", "revoke", "nonsense").returncode == 3
+    assert shell.run("key", "revoke", "argosy_00000000").returncode == 3
+    nothing = shell.run("key", "revoke", "")
+    assert nothing.returncode == 1
+    assert "argosy key list" in nothing.stderr
 
 
 def test_psql_opens_on_the_fleets_database(shell: Shell):

@@ -257,3 +257,14 @@ def test_a_laptop_without_the_server_is_told_what_to_install(
     assert "pip install 'argosy[server]'" in told.err
     assert "psycopg" in told.err
     assert " db " in run("--help").out
+
+
+def test_no_key_is_revoked_by_a_variable_that_is_not_set(run: Run, database_url: str) -> None:
+    """Each key begins with nothing; the way out is said."""
+    told = run("key", "revoke", "", ARGOSY_DATABASE_URL=database_url)
+    assert told.code == 1
+    assert "argosy key list" in told.err
+    assert run("job", "list").code == 0
+    assert [
+        key["revoked_at"] for key in run("key", "list", "--json", ARGOSY_DATABASE_URL=database_url).json
+    ] == [None]

@@ -52,7 +52,7 @@ def test_a_rotation_never_lengthens_a_key(conn: psycopg.Connection[Any], clock: 
     with pytest.raises(Conflict, match="not in force"):
         admin.rotate_key(conn, prefix(old.key), overlap_s=0)
     with pytest.raises(NotFound):
-        admin.rotate_key(conn, "argosy_nobody", overlap_s=0)
+        admin.rotate_key(conn, "argosy_00000000", overlap_s=0)
 
 
 def test_a_revoked_key_is_not_brought_back_by_a_rotation(conn: psycopg.Connection[Any]):
@@ -108,6 +108,28 @@ def test_a_time_that_cannot_be_is_refused(conn: psycopg.Connection[Any], seconds
         admin.create_key(conn, "acme", name="web", scopes=[Scope.READ], for_s=seconds)
     assert refused.value.field == "for_s"
     assert admin.list_keys(conn) == []
+
+
+@pytest.mark.parametrize("said", ["", "argosy_", "argosy_0", "argosy_%", "web", "argosy_0123456789ab_secret"])
+def test_what_begins_no_key_is_refused(conn: psycopg.Connection[Any], said: str):
+    """Every key begins with nothing: a variable that is not set must not revoke the only one."""
+    admin.create_key(conn, "acme", name="web", scopes=[Scope.READ])
+    for verb in (partial(admin.revoke_key, conn, said), partial(admin.rotate_key, conn, said, overlap_s=0)):
+        with pytest.raises(BadRequest) as refused:
+            verb()
+        assert (refused.value.field, bool(refused.value.fix)) == ("prefix", True)
+        assert "secret" not in str(refused.value)
+    assert [one.revoked_at for one in admin.list_keys(conn)] == [None]
+
+
+def test_the_audit_says_which_key_it_was(conn: psycopg.Connection[Any]):
+    """However few of its digits were typed."""
+    made = admin.create_key(conn, "acme", name="web", scopes=[Scope.READ])
+    admin.rotate_key(conn, made.key[:11], overlap_s=60)
+    admin.revoke_key(conn, made.key[:11])
+
+    said = {one.act: one.said.get("prefix") for one in desk.audit(conn, limit=10)}
+    assert (said["rotate_key"], said["revoke_key"]) == (prefix(made.key),) * 2
 
 
 def test_what_operators_do_is_written_down(conn: psycopg.Connection[Any], project: Project, agent: Agent):
