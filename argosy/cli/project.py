@@ -75,7 +75,9 @@ def _show(limits: admin.ProjectLimits, *, as_json: bool) -> None:
     table = Table(show_header=False)
     table.add_row("project", limits.project)
     table.add_row("weight", f"{limits.weight:g}")
-    table.add_row("running", f"{limits.running} of {limits.max_running or 'any number'}")
-    table.add_row("booked VRAM", f"{limits.vram_mib} MiB of {limits.max_vram_mib or 'any amount'}")
+    running = "any number" if limits.max_running is None else limits.max_running
+    vram = "any amount" if limits.max_vram_mib is None else f"{limits.max_vram_mib} MiB"
+    table.add_row("running", f"{limits.running} of {running}")
+    table.add_row("booked VRAM", f"{limits.vram_mib} MiB of {vram}")
     table.add_row("trusted pools", " ".join(limits.trusted_pools) if limits.trusted_pools else "any")
     Console().print(table)

@@ -268,3 +268,15 @@ def test_no_key_is_revoked_by_a_variable_that_is_not_set(run: Run, database_url:
     assert [
         key["revoked_at"] for key in run("key", "list", "--json", ARGOSY_DATABASE_URL=database_url).json
     ] == [None]
+
+
+def test_a_cap_of_nothing_is_shown(run: Run, database_url: str) -> None:
+    """It is a cap, and the strictest."""
+    caps = ("--max-running", "0", "--max-vram-mib", "0")
+    shown = run("project", "set", "acme", *caps, ARGOSY_DATABASE_URL=database_url).out
+    assert "0 of 0" in shown
+    assert "0 MiB of 0 MiB" in shown
+    free = ("--max-running", "none", "--max-vram-mib", "none")
+    shown = run("project", "set", "acme", *free, ARGOSY_DATABASE_URL=database_url).out
+    assert "0 of any number" in shown
+    assert "0 MiB of any amount" in shown
