@@ -280,3 +280,20 @@ def test_a_cap_of_nothing_is_shown(run: Run, database_url: str) -> None:
     shown = run("project", "set", "acme", *free, ARGOSY_DATABASE_URL=database_url).out
     assert "0 of any number" in shown
     assert "0 MiB of any amount" in shown
+
+
+def test_labels_leave_the_pools_alone(agent: Agent, run: Run, database_url: str) -> None:
+    """What is not named stays: whose data a node may see is not lost by the way."""
+
+    def label(*words: str) -> str:
+        told = run("label", "node-1", *words, ARGOSY_DATABASE_URL=database_url)
+        assert told.code == 0, told.err
+        [node] = run("node", "list", "--json").json
+        assert f"pools: {' '.join(node['pools']) or 'none'}" in told.err + told.out
+        return " ".join(node["pools"])
+
+    assert label("--pool", "trusted", "--pool", "fast") == "trusted fast"
+    assert label("disk=ssd") == "trusted fast"
+    assert label("disk=ssd", "--pool", "fast") == "fast"
+    assert label("--pool", "none") == ""
+    assert run("label", "nobody", "a=b", ARGOSY_DATABASE_URL=database_url).code == 3
