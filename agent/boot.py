@@ -10,7 +10,7 @@ import psutil  # type: ignore[import-untyped]
 import pynvml
 import structlog
 
-from agent import __version__, processes
+from agent import __version__, owner, processes
 from agent.backoff import Backoff
 from agent.devices import DeviceSource
 from agent.devices.absent import AbsentGpus
@@ -82,6 +82,17 @@ def declare(
         slots=settings.slots,
         labels=sampler.facts() | means.facts() | dict(settings.labels),
     )
+
+
+def tell_owner(state_dir: Path, declared: Join) -> None:
+    """Which GPUs there are to keep off; a driver that is away has none to tell of, and those of its last life stay."""
+    gpus = [device.idx for device in declared.devices if device.kind == "gpu"]
+    if not gpus and "gpu_fault" in declared.labels:
+        return
+    try:
+        owner.tell_gpus(state_dir, gpus)
+    except OSError as exc:  # a full disk is told of as a fault of the node
+        log.warning("owner.not_told", error=str(exc))
 
 
 def clear_leftovers(records: Records, isolation: Isolation, state_dir: Path) -> None:

@@ -285,13 +285,15 @@ class Node:
 
     def _declared(self) -> Join:
         kinds = self._settings.kinds or known_kinds()
-        return boot.declare(
+        declared = boot.declare(
             self._settings,
             self._sampler,
             self._isolation.means,
             instance=self._state.instance(),
             kinds=kinds,
         )
+        boot.tell_owner(self._settings.state_dir, declared)
+        return declared
 
     def _gpus_came_back(self) -> None:
         declared = self._declared()

@@ -8,6 +8,7 @@ fleet is needed, and it holds over restarts and outages.
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import sys
 import time
@@ -21,9 +22,12 @@ from agent.devices.health import Fault, Then
 from agent.settings import SettingsError
 
 FILE = "owner.json"
+GPUS = "gpus.json"
+"""Those that the agent of this folder has, for whoever keeps one off: there may be no driver to ask just then."""
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SPAN = re.compile(r"(\d\d?):(\d\d)-(\d\d?):(\d\d)")
 _WEEK_MIN = 7 * 24 * 60
+_YEAR_MIN = 366 * 24 * 60
 
 
 class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -127,10 +131,28 @@ def write(path: Path, wish: Wish | None) -> None:
     if wish is None:
         path.unlink(missing_ok=True)
         return
+    _replace(path, msgspec.json.encode(wish))
+
+
+def _replace(path: Path, content: bytes) -> None:
     part = path.with_suffix(".part")
-    part.write_bytes(msgspec.json.encode(wish))
+    part.write_bytes(content)
     part.chmod(0o644)  # the owner's shell and the agent may be different users
     part.replace(path)
+
+
+def tell_gpus(state_dir: Path, gpus: Sequence[int]) -> None:
+    """Let owners know which GPUs this agent has; written only when that is news."""
+    if _gpus(state_dir) != list(gpus):
+        _replace(state_dir / GPUS, msgspec.json.encode(list(gpus)))
+
+
+def _gpus(state_dir: Path) -> list[int] | None:
+    """None: no agent has said it here yet."""
+    try:
+        return msgspec.json.decode((state_dir / GPUS).read_bytes(), type=list[int])
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return None
 
 
 def main(verb: str, argv: Sequence[str]) -> int:
@@ -144,14 +166,52 @@ def main(verb: str, argv: Sequence[str]) -> int:
             action="append",
             help="index, as nvidia-smi counts; again for more; all without",
         )
-        parser.add_argument("--for", dest="minutes", type=float, help="minutes; until let-in without")
+        parser.add_argument("--for", dest="minutes", type=_minutes, help="minutes; until let-in without")
     said = parser.parse_args(argv)
-    if not said.state_dir.is_dir():
-        sys.stderr.write(f"agent: --state-dir {said.state_dir} is no folder of an agent\n")
+    try:
+        _must_be_folder(said.state_dir)
+        wish = _wish(said.state_dir, said.gpu, said.minutes) if verb == "keep-off" else None
+        write(said.state_dir / FILE, wish)
+    except SettingsError as exc:
+        sys.stderr.write(f"agent: {exc}\n")
         return 2
-    wish = None
-    if verb == "keep-off":
-        until = None if said.minutes is None else time.time() + 60 * said.minutes
-        wish = Wish(said.gpu, until)
-    write(said.state_dir / FILE, wish)
+    except OSError as exc:
+        sys.stderr.write(f"agent: {exc}; say it as root, or as the user of the agent\n")
+        return 2
+    sys.stdout.write(_holds(wish) + "\n")
     return 0
+
+
+def _must_be_folder(state_dir: Path) -> None:
+    if not state_dir.is_dir():
+        raise SettingsError(f"--state-dir {state_dir} is no folder of an agent")
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
+    if not 0 < minutes <= _YEAR_MIN:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of minutes, more than 0 and a year ({_YEAR_MIN}) at most"
+        )
+    return minutes
+
+
+def _wish(state_dir: Path, gpus: list[int] | None, minutes: float | None) -> Wish:
+    known = _gpus(state_dir)
+    for idx in gpus or []:
+        if idx < 0 or (known is not None and idx not in known):
+            has = ", ".join(str(each) for each in known or []) or "none that is known"
+            raise SettingsError(f"--gpu {idx}: the agent of this folder has no such GPU; it has {has}")
+    return Wish(sorted(set(gpus)) if gpus else None, None if minutes is None else time.time() + 60 * minutes)
+
+
+def _holds(wish: Wish | None) -> str:
+    if wish is None:
+        return "Jobs may use the whole machine, in its hours."
+    what = "the whole machine" if wish.gpus is None else f"GPU {', '.join(str(idx) for idx in wish.gpus)}"
+    if wish.until is None:
+        return f"Kept off {what}, until let-in."
+    return f"Kept off {what}, until {datetime.fromtimestamp(wish.until).astimezone():%Y-%m-%d %H:%M}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.owner import FILE, Hours, Owner, Wish, write
+from agent.owner import FILE, Hours, Owner, Wish, main, tell_gpus, write
 from agent.settings import SettingsError
 from argosy.mock.gpus import MockNode
 from queue_schema.shapes import Need
@@ -79,6 +80,57 @@ def test_a_wish_nobody_can_read_gives_nothing_away(tmp_path: Path):
     assert "cannot be read" in Owner(tmp_path, "").keeps([0])[0]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--gpu", "99"], "the agent of this folder has no such GPU; it has 0, 1"),
+        (["--gpu", "0", "--gpu", "-1"], "has no such GPU"),
+        (["--for", "-5"], "no number of minutes"),
+        (["--for", "0"], "no number of minutes"),
+        (["--for", "nan"], "no number of minutes"),
+        (["--for", "inf"], "no number of minutes"),
+        (["--for", "1e300"], "no number of minutes"),
+    ],
+)
+def test_a_wish_that_cannot_be_is_refused(tmp_path: Path, capsys, words: list[str], said: str):
+    """It says why, and what held before holds on."""
+    tell_gpus(tmp_path, [0, 1])
+    write(tmp_path / FILE, Wish([1]))
+    try:
+        code = main("keep-off", ["--state-dir", str(tmp_path), *words])
+    except SystemExit as exc:  # argparse
+        code = exc.code
+
+    assert code == 2
+    assert said in capsys.readouterr().err
+    assert Owner(tmp_path, "").keeps([0, 1]) == {1: "its owner has it"}
+
+
+def test_what_holds_now_is_said(tmp_path: Path, capsys):
+    """A second wish takes the place of the first: whoever says it sees that."""
+    folder = ["--state-dir", str(tmp_path)]
+    assert (
+        main("keep-off", [*folder, "--gpu", "1", "--gpu", "0"]) == 0
+    )  # no agent has said yet which there are
+    assert capsys.readouterr().out == "Kept off GPU 0, 1, until let-in.\n"
+    assert main("keep-off", [*folder, "--for", "90"]) == 0
+    assert re.fullmatch(
+        r"Kept off the whole machine, until \d{4}-\d\d-\d\d \d\d:\d\d\.\n", capsys.readouterr().out
+    )
+    assert main("let-in", folder) == 0
+    assert capsys.readouterr().out == "Jobs may use the whole machine, in its hours.\n"
+    assert Owner(tmp_path, "").keeps([0]) == {}
+
+
+@pytest.mark.parametrize("folder", ["/proc", "/nowhere"])
+def test_a_folder_that_takes_no_wish_is_said_in_a_line(capsys, folder: str):
+    """Not even root may write to the first."""
+    assert main("keep-off", ["--state-dir", folder]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("agent: ")
+    assert folder in line
+
+
 def say(fleet: Fleet, *words: str) -> None:
     """As the owner, in a shell on the machine."""
     command = [
@@ -97,6 +149,8 @@ def test_give_me_my_gpu_now(fleet: Fleet, mock: MockNode):
     """The job there is handed back without blame and goes on elsewhere; nothing is claimed for it until it is let in."""
     fleet.agent(*QUICK, "--stop-s", "1", environment=mock.environment)
     job, idx = running(fleet, ON_A_GPU)
+    with pytest.raises(subprocess.CalledProcessError):
+        say(fleet, "keep-off", "--gpu", "99")
     say(fleet, "keep-off", "--gpu", str(idx))
 
     eventually(lambda: shown(fleet, idx) == "its owner has it")
