@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -10,11 +9,7 @@ from uuid import UUID
 import msgspec
 
 from queue_schema.calls._edge import Connection, Json, act, call
-from queue_schema.errors import BadRequest
 from queue_schema.states import Priority, Scope
-
-_BEGINNING = re.compile(r"argosy_[0-9a-f]{4,12}")
-"""Nothing, as an unset variable gives it, is how every key begins."""
 
 
 class NewKey(msgspec.Struct, frozen=True):
@@ -88,7 +83,7 @@ def rotate_key(conn: Connection, prefix: str, *, overlap_s: float) -> NewKey:
         NotFound: No key starts with that prefix.
         Conflict: Several do, or it is not in force any more.
     """
-    return act(conn, "rotate_key_v1", NewKey, p_prefix=_whole_prefix(conn, prefix), p_overlap_s=overlap_s)
+    return act(conn, "rotate_key_v1", NewKey, p_prefix=prefix, p_overlap_s=overlap_s)
 
 
 def set_project(conn: Connection, project: str, **fields: float | list[str] | None) -> ProjectLimits:
@@ -116,20 +111,7 @@ def revoke_key(conn: Connection, prefix: str) -> KeyInfo:
         NotFound: No key starts with that prefix.
         Conflict: Several do.
     """
-    return act(conn, "revoke_key_v1", KeyInfo, p_prefix=_whole_prefix(conn, prefix))
-
-
-def _whole_prefix(conn: Connection, beginning: str) -> str:
-    """Of the one key that begins so, for the audit to say which it was; else what was said, for the verb to refuse."""
-    if not _BEGINNING.fullmatch(beginning):
-        # Not repeated: it may be a whole key.
-        raise BadRequest(
-            "this is not how a key begins",
-            field="prefix",
-            fix="Give argosy_ and at least 4 of its 12 digits, as `argosy key list` shows them.",
-        )
-    found = [one.prefix for one in list_keys(conn) if one.prefix.startswith(beginning)]
-    return found[0] if len(found) == 1 else beginning
+    return act(conn, "revoke_key_v1", KeyInfo, p_prefix=prefix)
 
 
 def label_node(conn: Connection, node: str, *, labels: dict[str, str], pools: Sequence[str]) -> None:

@@ -1430,7 +1430,7 @@ CREATE FUNCTION fleet._key(p_key uuid) RETURNS jsonb
 CREATE FUNCTION fleet._key_named(p_prefix text) RETURNS uuid
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <20f38b667d84020c32ac077ea6705b85>;
+    AS <155d56a98fd9430cbcba8e527597c7f7>;
 
 --
 -- Name: _lanes_for(uuid, fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -

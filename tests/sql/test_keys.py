@@ -86,21 +86,6 @@ def test_the_public_part_of_a_key_opens_nothing(conn: psycopg.Connection[Any]):
     assert clients.authenticate(conn, made.key) is not None
 
 
-@pytest.mark.parametrize("named", ["", "argosy_", "argosy_123", "a", "%"])
-def test_a_key_is_named_by_some_of_its_digits(conn: psycopg.Connection[Any], named: str):
-    """An unset variable in somebody's script does not revoke the only key there is."""
-    made = admin.create_key(conn, "acme", name="web", scopes=[Scope.READ])
-
-    for act in (admin.revoke_key, partial(admin.rotate_key, overlap_s=0)):
-        with pytest.raises(BadRequest) as refused:
-            act(conn, named)
-        assert refused.value.field == "prefix"
-    assert clients.authenticate(conn, made.key) is not None
-
-    admin.revoke_key(conn, made.key[:12])
-    assert desk.audit(conn, limit=1)[0].said == {"prefix": prefix(made.key)}
-
-
 @pytest.mark.parametrize("seconds", [0.0, -1.0, 11 * 365 * DAY_S])
 def test_a_time_that_cannot_be_is_refused(conn: psycopg.Connection[Any], seconds: float):
     """With the field, and nothing is made."""

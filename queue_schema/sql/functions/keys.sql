@@ -103,9 +103,9 @@ as $$
 declare
   v_keys uuid[] := array(select k.key_id from fleet.api_keys as k where starts_with(k.prefix, p_prefix));
 begin
-  if p_prefix ~ '^argosy_.{4}' is not true then
-    raise exception using errcode = 'JQ002', message = format('%s names no key', quote_nullable(p_prefix)), column = 'prefix',
-      hint = 'Write the beginning of one: argosy_ and at least four of its digits.';
+  if p_prefix ~ '^argosy_[0-9a-f]{4,12}$' is not true then  -- not repeated: it may be a whole key
+    raise exception using errcode = 'JQ002', message = 'this is not how a key begins', column = 'prefix',
+      hint = 'Give argosy_ and at least 4 of its 12 digits, as `argosy key list` shows them.';
   elsif cardinality(v_keys) = 0 then
     raise exception using errcode = 'JQ005', message = format('no key starts with %s', p_prefix), column = 'prefix',
       hint = 'List keys to find its prefix.';
