@@ -104,6 +104,8 @@ def collect_outputs(context: Context) -> None:
 
 def _files_below(folder: Path) -> Iterator[str]:
     def not_read(exc: OSError) -> None:
+        if isinstance(exc, FileNotFoundError):
+            return  # the job took it away: it leaves nothing there
         name = Path(exc.filename).relative_to(folder.parent)
         raise UserError(f"a folder cannot be read ({exc.strerror}): {name}") from exc
 

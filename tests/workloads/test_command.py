@@ -94,6 +94,14 @@ def test_a_folder_that_cannot_be_read_is_no_empty_one(perform, code, folder, why
     assert why in failure.message
 
 
+def test_who_takes_outputs_away_leaves_none(perform):
+    """A folder that is not there has nothing to lose."""
+    result = perform("command", {"argv": ["rmdir", "outputs"]}).last
+
+    assert isinstance(result, Result)
+    assert result.outputs == []
+
+
 def test_a_missing_program_names_the_field(perform):
     """What cannot be started is reported against argv."""
     failure = perform("command", {"argv": ["no-such-program"]}).last
