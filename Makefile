@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-DRILLS := tests/bench tests/chaos tests/drills tests/acceptance/test_burst.py tests/acceptance/test_gpu.py
+DRILLS := tests/bench tests/chaos tests/drills $(addprefix tests/acceptance/,test_burst.py test_gpu.py test_mock.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test drills hosts check bench release format schema lock clean

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from argosy import Client
 from argosy.local.children import Child
 from argosy.local.fleet import LocalFleet, LocalFleetSettings
+from tests.acceptance.shell import below
 from tests.support.ports import free_port
 
 LEASE_S = 6.0
@@ -95,3 +98,14 @@ def fleet(database_url: str, conn: psycopg.Connection[Any], tmp_path: Path) -> I
     finally:
         running.client.close()
         running.local.stop()
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """Short, since a UNIX socket lives below; emptied of processes and files after the test."""
+    folder = Path(f"/tmp/argosy-up-{os.getpid()}")
+    folder.mkdir()
+    yield folder / "home"
+    for process in below(folder):
+        process.kill()
+    shutil.rmtree(folder, ignore_errors=True)

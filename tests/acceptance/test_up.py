@@ -5,101 +5,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
-from argosy.mock.library import find_compiler
+from tests.acceptance.shell import Shell, below
 from tests.support.ports import free_port
-from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
 SYSTEM_PYTHON = Path("/usr/bin/python3.11")
-
-
-class Shell:
-    """The `argosy` command with a folder of its own."""
-
-    def __init__(self, home: Path, python: Sequence[str] = (sys.executable,), **environ: str) -> None:
-        self.home = home
-        self._command = [*python, "-m", "argosy.cli.app"]
-        self._environ = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("ARGOSY_")},
-            "ARGOSY_HOME": str(home),
-            # Nothing here draws: without torch an agent is ready in a second.
-            "ARGOSY_AGENT_PRELOAD": "workloads.runner,workloads.command",
-            **environ,
-        }
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """One command, to its end."""
-        return subprocess.run(
-            [*self._command, *words],
-            env=self._environ,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    def json(self, *words: str) -> Any:
-        """One command that must succeed, with --json."""
-        done = self.run(*words, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    @contextmanager
-    def up(self, *words: str) -> Iterator[subprocess.Popen[str]]:
-        """A running fleet; stopped with Ctrl-C unless it is gone by then."""
-        process = subprocess.Popen(
-            [*self._command, "up", "--port", str(free_port()), "--json", *words],
-            env=self._environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            assert line, process.communicate()[1]
-            self.said = json.loads(line)
-            yield process
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-            process.communicate(timeout=90)
-
-
-def below(home: Path) -> list[psutil.Process]:
-    """Every process that works in this folder."""
-    found = []
-    for process in psutil.process_iter(["cmdline", "environ"]):
-        line = " ".join(process.info["cmdline"] or [])
-        if str(home) in line or str(home) in str((process.info["environ"] or {}).get("ARGOSY_API_BLOB_ROOT")):
-            found.append(process)
-    return found
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """Short, since a UNIX socket lives below; emptied of processes and files after the test."""
-    folder = Path(f"/tmp/argosy-up-{os.getpid()}")
-    folder.mkdir()
-    yield folder / "home"
-    for process in below(folder):
-        process.kill()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_it_comes_up_runs_a_job_stops_and_goes_on_where_it_was(home: Path):
@@ -233,26 +152,3 @@ def test_it_runs_without_being_root(home: Path):
     with shell.up() as process:
         assert shell.run("job", "submit", "noop", "--wait").returncode == 0
     assert process.returncode == 0
-
-
-@pytest.mark.skipif(find_compiler() is None, reason="stand-in GPUs need a C compiler")
-def test_a_mock_fleet_works_and_can_be_broken(home: Path):
-    """Nodes of stand-in GPUs: a real model runs on one, a fault is seen in the list, and goes."""
-    shell = Shell(home)
-    with shell.up("--mock", "2xA100,L4:16GiB"):
-        eventually(lambda: len(shell.json("node", "list")) == 2, 60)
-        nodes = {node["node"]: node for node in shell.json("node", "list")}
-        assert [(d["kind"], d["total_mib"]) for d in nodes["mock-1"]["devices"][:2]] == [("gpu", 81_920)] * 2
-        assert [(d["name"], d["total_mib"]) for d in nodes["mock-2"]["devices"][:1]] == [
-            ("NVIDIA L4", 16_384)
-        ]
-        done = shell.json(
-            "job", "submit", "diffusion.generate", "-p", "prompt=a portrait of a person", "-p", "steps=2",
-            "--need", "device=gpu", "--wait",
-        )  # fmt: skip
-        assert done["state"] == "succeeded"
-
-        assert shell.run("mock", "gpu", "1", "fault", "xid=79").returncode == 0
-        eventually(lambda: "XID 79" in shell.run("node", "list").stdout, 60)
-        assert shell.run("mock", "gpu", "1", "heal").returncode == 0
-        eventually(lambda: "XID 79" not in shell.run("node", "list").stdout, 60)
