@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 from tests.agent.test_isolation import SPY
 from tests.ansible.conftest import DIFFERENCE
 from tests.ansible.hosts import Host
-from tests.ansible.playing import BUILD, Fleet
+from tests.ansible.playing import BUILD, ROOT, Fleet
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(900)
@@ -34,6 +36,27 @@ def secrets_of(host: Host) -> list[str]:
     if "client.json" in host.sh("ls /etc/argosy"):
         found.append(json.loads(host.run("cat", "/etc/argosy/client.json"))["api_key"])
     return found
+
+
+def test_no_two_nodes_have_one_login():
+    """Whatever signs their names have, and however long they are; a name that is one already stays readable."""
+    names = ["gpu_1_eu", "gpu-1.eu", "gpu-1-eu", "GPU_1_EU", f"{'n' * 60}1", f"{'n' * 60}2"]
+    program = [
+        str(Path(sys.executable).with_name("ansible")),
+        "all",
+        "--inventory",
+        ",".join(names),
+        "--connection",
+        "local",
+    ]
+    program += ["--extra-vars", "@roles/argosy/defaults/main.yml", "--extra-vars", "argosy_program=scheduler"]
+    program += ["--module-name", "debug", "--args", "var=argosy_login"]
+    said = subprocess.run(program, cwd=ROOT / "ansible", capture_output=True, text=True, check=True).stdout
+    logins = re.findall(r'"argosy_login": "(\w+)"', said)
+
+    assert len(set(logins)) == len(names), said
+    assert "argosy_scheduler_gpu_1_eu" in logins
+    assert max(map(len, logins)) <= 63
 
 
 def test_a_rehearsal_on_empty_machines_leaves_no_trace(fleet: Fleet):
