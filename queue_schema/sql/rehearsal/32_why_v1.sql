@@ -88,11 +88,7 @@ as $$
      where j.job_id = p_job
   ),
   cap as (
-    select c.max_running, c.max_vram_mib, c.running - coalesce(b.running, 0) as running, c.vram_mib - coalesce(b.vram_mib, 0) as vram_mib
-      from job as j
-      join rehearsal.caps as c on c.project_id = j.project_id
-      left join lateral (select sum(r.running) as running, sum(r.vram_mib) as vram_mib
-                           from rehearsal.cap_returns as r where r.project_id = c.project_id) as b on true
+    select c.* from job as j cross join lateral rehearsal._cap_now(j.project_id) as c where c.project_id is not null
   ),
   hold (place, cause, message, change) as (
     select 1, 'dependency', concat(format('it waits for %s other jobs', j.waits_for), ', and reads an output of ' || r.job_id),
