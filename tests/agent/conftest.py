@@ -4,6 +4,8 @@ import ctypes
 import hashlib
 import os
 import shutil
+import sys
+import textwrap
 import threading
 import time
 from collections.abc import Iterator
@@ -316,3 +318,8 @@ def proxy(database_url: str) -> Iterator[Proxy]:
     found = Proxy(database_url)
     yield found
     found.close()
+
+
+def python(code: str) -> dict[str, object]:
+    """Parameters of a command that is a piece of Python."""
+    return {"argv": [sys.executable, "-c", textwrap.dedent(code)]}

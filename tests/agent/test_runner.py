@@ -5,21 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import textwrap
 from pathlib import Path
-from threading import Thread
-from uuid import uuid4
 
 import pytest
 
 from agent import processes
-from agent.leases import Ending, Lease
+from agent.leases import Ending
 from agent.sampling import booked_mib
-from queue_schema.shapes import Artifact, CheckpointRef, ClaimedInput, Completion, Failed, Grant, Released
+from queue_schema.shapes import ClaimedInput, Completion, Failed, Grant, Released
 from queue_schema.states import Cause
-from tests.agent.conftest import Bench
+from tests.agent.conftest import Bench, python
 from tests.support.waiting import alive, eventually
-from workloads.protocol import Checkpoint
 
 STUBBORN = """
     import os, signal, sys, time
@@ -55,10 +51,6 @@ RUNAWAY = """
 """
 
 
-def python(code: str) -> dict[str, object]:
-    return {"argv": [sys.executable, "-c", textwrap.dedent(code)]}
-
-
 def written_pid(bench: Bench, lease, name: str) -> int:
     """The pid a job wrote to a file of its work folder."""
     path = bench.shop.folder(lease) / "job" / name
@@ -87,135 +79,6 @@ def test_a_command_leaves_log_lines_by_stream(bench: Bench):
     lines = {chunk.stream: chunk.text for chunk in news.take().logs}
     assert lines["stdout"] == "one\ntwo\n"
     assert "three\n" in lines["stderr"]
-
-
-def test_outputs_are_stored_before_the_completion(bench: Bench, blobs):
-    """Files a job leaves are in the store, by hash, when its completion is told."""
-    code = "import os; os.makedirs('outputs', exist_ok=True); open('outputs/a.txt','w').write('hello')"
-    lease = bench.start("command", python(code))
-
-    outcome = bench.outcome(lease)
-    assert isinstance(outcome, Completion), outcome
-    [artifact] = [each for each in outcome.artifacts if each.name.endswith("a.txt")]
-    assert isinstance(artifact, Artifact)
-    assert blobs.files[artifact.sha256] == b"hello"
-    assert artifact.size == 5
-
-
-LEAVES_ONE = "open('outputs/a.txt', 'w').write('hello')"
-
-
-def test_a_cancel_does_not_wait_for_a_store_that_hangs(bench: Bench, blobs):
-    """Nobody wants the outputs of a cancelled job: its place is free long before the store is given up."""
-    bench.shop.transfer._client.timeout = 0.5
-    blobs.hold.clear()
-    lease = bench.start("command", python(LEAVES_ONE))
-    eventually(lambda: blobs.puts)
-    bench.shop.leases.end([lease.token], Ending.CANCEL)
-
-    outcome = bench.outcome(lease, within_s=2.0)
-    assert isinstance(outcome, Failed)
-    assert outcome.cause is Cause.CANCELLED
-    assert blobs.files == {}
-
-
-def test_a_cancel_does_not_wait_for_a_checkpoint_either(bench: Bench, blobs, tmp_path):
-    """As for outputs; and a drain, which wants it, does."""
-    bench.shop.transfer._client.timeout = 0.5
-    blobs.hold.clear()
-    path = tmp_path / "state.bin"
-    path.write_text("so far")
-    lease = Lease(uuid4(), uuid4(), None, 0.0)
-    keeping = Thread(
-        target=bench.shop.checkpoints.keep,
-        args=(lease, Checkpoint(5, str(path))),
-        kwargs={"within": tmp_path},
-    )
-    keeping.start()
-    eventually(lambda: blobs.puts)
-    lease.end(Ending.DRAIN)
-    eventually(lambda: len(blobs.puts) > 1)
-    lease.end(Ending.CANCEL)
-
-    keeping.join(2.0)
-    assert not keeping.is_alive()
-
-
-def test_the_time_limit_holds_while_outputs_are_stored(bench: Bench, blobs):
-    """A store that hangs does not keep a job on its place beyond its limit."""
-    bench.shop.transfer._client.timeout = 0.5
-    blobs.hold.clear()
-    lease = bench.start("command", python(LEAVES_ONE), timeout_s=2)
-    eventually(lambda: blobs.puts)
-
-    outcome = bench.outcome(lease, within_s=4.0)
-    assert isinstance(outcome, Failed)
-    assert (outcome.cause, outcome.message) == (Cause.TIMEOUT, "not finished within its limit of 2 s")
-
-
-def test_a_drain_waits_for_outputs_on_their_way(bench: Bench, blobs):
-    """Who only wants the place back gets it with the result."""
-    blobs.hold.clear()
-    lease = bench.start("command", python(LEAVES_ONE))
-    eventually(lambda: blobs.puts)
-    bench.shop.leases.end([lease.token], Ending.DRAIN)
-    blobs.hold.set()
-
-    assert isinstance(bench.outcome(lease), Completion)
-
-
-def test_inputs_reach_the_job_read_only(bench: Bench, blobs):
-    """An input is a read-only file below the work folder; the request names session, job and token."""
-    sha256 = blobs.add(b"photo")
-    inputs = [ClaimedInput("a/photo.bin", sha256, 5, "upload")]
-    code = "import os; p='inputs/a/photo.bin'; print(open(p).read(), oct(os.stat(p).st_mode & 0o777))"
-    lease = bench.start("command", python(code), inputs=inputs)
-
-    outcome = bench.outcome(lease)
-    assert isinstance(outcome, Completion), outcome
-    [text] = [c.text for c in bench.shop.reporter._news[lease.token].take().logs if c.stream == "stdout"]
-    assert text == "photo 0o444\n"
-    assert blobs.headers[0]["Argosy-Token"] == str(lease.token)
-    assert blobs.headers[0]["Argosy-Job"] == str(lease.job_id)
-
-
-def test_an_input_that_nobody_made_is_the_owners_mistake(bench: Bench):
-    """An input without a hash fails the job at once, naming the input and where it was to come from."""
-    inputs = [ClaimedInput("photo", None, None, "job 12 output x.png")]
-    lease = bench.start("noop", {}, inputs=inputs)
-
-    outcome = bench.outcome(lease)
-    assert isinstance(outcome, Failed)
-    assert outcome.cause is Cause.USER_ERROR
-    assert "'photo'" in outcome.message
-    assert "job 12 output x.png" in outcome.message
-
-
-@pytest.mark.parametrize(
-    "names", [["a", "a/b"], ["a", "a/b/c"], ["a/b", "a"], ["a", "./a"], ["é" * 128], ["x" * 256 + "/a"]]
-)
-def test_inputs_in_each_others_way_are_the_owners_mistake(bench: Bench, blobs, names: list[str]):
-    """A name that cannot be a file beside the others is told as the owner wrote it, without this host's paths."""
-    sha256 = blobs.add(b"photo")
-    inputs = [ClaimedInput(name, sha256, 5, "upload") for name in names]
-    lease = bench.start("noop", {}, inputs=inputs)
-
-    outcome = bench.outcome(lease)
-    assert isinstance(outcome, Failed)
-    assert outcome.cause is Cause.USER_ERROR
-    assert repr(names[-1]) in outcome.message
-    assert str(bench.shop.settings.state_dir) not in outcome.message
-
-
-def test_a_checkpoint_is_brought_along(bench: Bench, blobs):
-    """A claimed checkpoint is downloaded and is not an input."""
-    sha256 = blobs.add(b"half way")
-    lease = bench.start("noop", {"seconds": 60}, checkpoint=CheckpointRef(sha256, 8, 500))
-    bench.running(lease)
-
-    assert (bench.shop.folder(lease) / "checkpoint").read_bytes() == b"half way"
-    lease.end(Ending.DRAIN)
-    assert isinstance(bench.outcome(lease), Released)
 
 
 def test_cancel_ends_the_whole_group(bench: Bench):
