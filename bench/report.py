@@ -90,6 +90,7 @@ def _page(found: dict[str, float], details: Details, shown: Sequence[str]) -> st
     ]
     parts = [
         f"| {name} | {part['size']} | {part['measured_at']} | {part['took_s']} | {part['load_1m_before']} | {part['cpus']} |"
+        f" {part.get('server', {}).get('huge_pages_status', '-')} |"
         for name, part in sorted(details.items())
     ]
     plots = [f"![{name}]({name}.svg)\n" for name in shown]
@@ -113,8 +114,11 @@ def _page(found: dict[str, float], details: Details, shown: Sequence[str]) -> st
             *plots,
             "## When, and how busy the machine was",
             "",
-            "| part | size | measured at | took s | load before | cores |",
-            "| --- | --- | --- | --- | --- | --- |",
+            "The server takes huge pages where the machine has some to give (`sysctl vm.nr_hugepages=620`, as root), and so it should",
+            "with hundreds of connections (docs/install.md).",
+            "",
+            "| part | size | measured at | took s | load before | cores | huge pages |",
+            "| --- | --- | --- | --- | --- | --- | --- |",
             *parts,
             "",
         ]

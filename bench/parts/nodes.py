@@ -10,9 +10,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
-import threading
+import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from multiprocessing.synchronize import Event
 from typing import Any
 
 import psycopg
@@ -25,6 +28,7 @@ from bench.rounds import quantile
 from bench.server import Conn, Server
 from bench.simulate import CHORES
 from bench.sizes import Size
+from bench.workers import WorkerDied
 from tests.support.verbs import Project
 
 FEW = 100
@@ -34,6 +38,7 @@ SPARE_S = 10.0
 REFILL_S = 1.0
 CATCH_UP_S = 3.0
 """Before the calls are counted; the CPU of these seconds is counted."""
+_STOP_S = 30.0
 
 
 def measure(server: Server, size: Size) -> Findings:
@@ -56,13 +61,11 @@ def _fleet(server: Server, size: Size, nodes: int, measured_s: float) -> dict[st
 
     async def during() -> None:
         await asyncio.sleep(size.nodes_warm_s)
-        gc.collect()
-        gc.freeze()  # a pass over the herd would hold up every call for a fifth of a second
         with server.connect("bench_nodes") as old:
             old.execute("begin isolation level repeatable read")
             old.execute("select count(*) from fleet.settings")
             cpu, cpu_from = server.cpu_s(), time.monotonic()
-            # That pass, and reading the times of five hundred backends, have held up all calls: they are let catch up.
+            # To read the times of five hundred backends has held up all calls: they are let catch up.
             await asyncio.sleep(CATCH_UP_S)
             herd.tally, start = Tally(), time.monotonic()
             await asyncio.sleep(measured_s)
@@ -70,24 +73,50 @@ def _fleet(server: Server, size: Size, nodes: int, measured_s: float) -> dict[st
             cores = (server.cpu_s() - cpu) / (time.monotonic() - cpu_from)
             found.update(_detail(herd.tally, nodes, size.node_run_s, seconds, cores))
 
-    stop = threading.Event()
-    others = [
-        threading.Thread(target=_feed, args=(url, nodes, size.node_run_s, stop)),
-        *(threading.Thread(target=_chore, args=(url, period_s, chore, stop)) for period_s, chore in CHORES),
-    ]
-    for thread in others:
-        thread.start()
+    # A pass over the herd would hold up every call for a third of a second, several times a minute.
+    gc.disable()
     try:
-        uvloop.run(herd.run(during))
+        with _busy(url, nodes, size.node_run_s):
+            uvloop.run(herd.run(during))
     finally:
-        stop.set()
-        for thread in others:
-            thread.join()
+        gc.enable()
         server.drop("bench_nodes")
     return found
 
 
-def _feed(url: str, nodes: int, run_s: float, stop: threading.Event) -> None:
+@contextmanager
+def _busy(url: str, nodes: int, run_s: float) -> Iterator[None]:
+    """Work keeps coming and the chores are done; in a process of their own, for here they would hold up the herd.
+
+    Raises:
+        WorkerDied: They were not done to the end.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    stop = spawn.Event()
+    others = spawn.Process(target=_others, args=(url, nodes, run_s, stop), daemon=True)
+    others.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        others.join(_STOP_S)
+        others.kill()
+    if others.exitcode != 0:
+        raise WorkerDied(f"who submits and does the chores: exit {others.exitcode}")
+
+
+def _others(url: str, nodes: int, run_s: float, stop: Event) -> None:
+    with ThreadPoolExecutor() as threads:
+        doing = [
+            threads.submit(_feed, url, nodes, run_s, stop),
+            *(threads.submit(_chore, url, period_s, chore, stop) for period_s, chore in CHORES),
+        ]
+        for done in as_completed(doing):
+            stop.set()
+            done.result()
+
+
+def _feed(url: str, nodes: int, run_s: float, stop: Event) -> None:
     """Submit as fast as the fleet works off, some seconds ahead of it, spread over projects; until told to stop."""
     rate = SLOTS * nodes / run_s
     ahead = SLOTS * nodes + rate * SPARE_S
@@ -104,7 +133,7 @@ def _feed(url: str, nodes: int, run_s: float, stop: threading.Event) -> None:
                 return
 
 
-def _chore(url: str, period_s: float, chore: Callable[[Conn], object], stop: threading.Event) -> None:
+def _chore(url: str, period_s: float, chore: Callable[[Conn], object], stop: Event) -> None:
     with psycopg.connect(url, autocommit=True) as conn:
         while not stop.wait(period_s):
             chore(conn)
