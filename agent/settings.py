@@ -12,6 +12,8 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from queue_schema.knobs import meanings
+
 PREFIX = "ARGOSY_AGENT_"
 
 
@@ -30,6 +32,7 @@ class AgentSettings:
     state_dir: Path
     """Spool, cache, work folders and this agent's identity; one per agent, on a local disk."""
     node: str = field(default_factory=socket.gethostname)
+    """Its name in the fleet, of one machine alone; the host's name if none is said."""
     ram_mib: int | None = None
     """Host memory for jobs; None means what the machine has, minus a reserve."""
     slots: int = 4
@@ -105,6 +108,7 @@ class AgentSettings:
     metrics_host: str = "127.0.0.1"
     """Where: whoever can reach it may read it, no key is asked for."""
     log_level: str = "info"
+    """`debug`, `info`, `warning` or `error`."""
 
     def __post_init__(self) -> None:
         for name, low in (
@@ -172,13 +176,20 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> AgentSettings:
         SystemExit: `--help`, or an argument nobody knows.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m agent", description="The node daemon of an Argosy fleet."
+        prog="python -m agent",
+        description="The node daemon of an Argosy fleet. Each setting is an option or a variable of the environment. "
+        "Times are in seconds, memory in MiB.",
+        epilog="Its owner wants the machine: python -m agent keep-off --help, python -m agent let-in --help.",
     )
+    meant = meanings(AgentSettings)
     for item in fields(AgentSettings):
         flag = _SPELLED.get(item.name, "--" + item.name.replace("_", "-"))
         many = str(item.type).startswith("tuple")
         parser.add_argument(
-            flag, dest=item.name, action="append" if many else "store", help=f"or {PREFIX}{item.name.upper()}"
+            flag,
+            dest=item.name,
+            action="append" if many else "store",
+            help=f"{meant[item.name]} ({PREFIX}{item.name.upper()})".replace("%", "%%"),
         )
     said = vars(parser.parse_args(argv))
     values: dict[str, Any] = {}

@@ -18,6 +18,7 @@ from litestar import Litestar
 from api.app import build
 from api.observed import Observed
 from api.settings import ApiSettings, from_environment
+from queue_schema.knobs import variables
 from queue_schema.signals import Signals, prepare, with_trace
 
 log = structlog.get_logger("api")
@@ -62,7 +63,12 @@ class Server(uvicorn.Server):
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve. Exit code 2 for settings that make no sense, 1 when it could not start."""
-    parser = argparse.ArgumentParser(prog="python -m api", description="The HTTP API of Argosy.")
+    parser = argparse.ArgumentParser(
+        prog="python -m api",
+        description="The HTTP API of Argosy.",
+        epilog=variables(ApiSettings, "ARGOSY_API_"),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--database-url", help="PostgreSQL; else ARGOSY_API_DATABASE_URL")
     parser.add_argument("--blob-root", help="a folder or an obstore URL; else ARGOSY_API_BLOB_ROOT")
     parser.add_argument("--host")

@@ -29,8 +29,8 @@ IdempotencyKey = Annotated[
     str | None,
     HeaderParameter(
         name="Idempotency-Key",
-        description="Up to 200 characters of your choice. The same submission again with the same key changes "
-        "nothing and gets the first answer.",
+        description="1 to 200 characters of your choice, of visible ASCII without blanks. For a day the same submission "
+        "with the same key changes nothing and gets the first answer.",
     ),
 ]
 Traceparent = Annotated[str | None, HeaderParameter(name="traceparent", description="W3C trace context.")]
@@ -56,21 +56,20 @@ class JobPage(msgspec.Struct, frozen=True):
     """Give this as `cursor` for the page after; none when this was the last."""
 
 
+_PHOTOS = {f"photo-{number}.jpg": {"sha256": f"{number:064x}"} for number in range(1, 5)}
 _ONE = [
     Example(
         summary="A command",
         value={"kind": "command", "params": {"argv": ["nvidia-smi"]}, "need": {"gpus": 1, "vram_mib": 2048}},
     ),
     Example(
-        summary="Training on an uploaded file, high priority, at most two hours",
+        summary="Training on uploaded photos, high priority, at most two hours",
         value={
             "kind": "diffusion.train_lora",
             "name": "anna",
             "priority": "high",
             "params": {"steps": 800},
-            "inputs": {
-                "photos.zip": {"sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}
-            },
+            "inputs": _PHOTOS,
             "timeout_s": 7200,
             "tags": {"customer": "42"},
         },
@@ -81,7 +80,7 @@ _WORKFLOW = [
         summary="Train, then generate with what the training made",
         value={
             "jobs": [
-                {"ref": "train", "kind": "diffusion.train_lora", "params": {"steps": 800}},
+                {"ref": "train", "kind": "diffusion.train_lora", "params": {"steps": 800}, "inputs": _PHOTOS},
                 {
                     "kind": "diffusion.generate",
                     "params": {"prompt": "a portrait"},

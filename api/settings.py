@@ -13,13 +13,17 @@ class ApiSettings:
     """How one API process behaves. ARGOSY_API_* in the environment."""
 
     database_url: str = field(repr=False)
+    """PostgreSQL, as a member of fleet_api."""
     blob_root: str
     """A folder, or a URL that obstore understands (`s3://bucket/prefix`)."""
     host: str = "127.0.0.1"
+    """The address it listens on; 0.0.0.0: all there are."""
     port: int = 8080
+    """The port; 0: any that is free."""
     max_blob_bytes: int = 2048 * MIB
     """Largest file one request may carry."""
     max_json_bytes: int = 8 * MIB
+    """Largest body of any other request."""
     requests_per_s: int = 200
     """Most requests of one key; more are answered with 429 and `Retry-After`. 0: no limit."""
     bad_keys_per_min: int = 60
@@ -29,6 +33,7 @@ class ApiSettings:
     pool_timeout_s: float = 5.0
     """How long a request waits for a connection before it is answered with 503."""
     statement_timeout_s: float = 30.0
+    """How long the database may work on one statement of a request."""
     key_ttl_s: float = 5.0
     """How long a checked API key is believed; a revoked one works no longer than this."""
     poll_s: float = 0.3

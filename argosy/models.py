@@ -110,8 +110,8 @@ class LogChunk(msgspec.Struct, frozen=True):
 class JobEvent(msgspec.Struct, frozen=True):
     """One thing that happened to a job, as it happened.
 
-    `name` is `submitted`, `ready`, `claimed`, `progress`, `released`, `lost`, `retrying`, `checkpoint`,
-    `cancelling`, `succeeded`, `failed`, `cancelled`, or `end`, which comes last.
+    `name` is `submitted`, `ready`, `claimed`, `progress`, `released`, `lost`, `retrying`, `checkpoint`, `amended`,
+    `raised`, `preempting`, `cancelling`, `succeeded`, `failed`, `cancelled`, or `end`, which comes last.
     """
 
     name: str

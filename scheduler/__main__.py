@@ -17,6 +17,7 @@ from procrastinate.exceptions import ConnectorException
 from psycopg_pool import ConnectionPool
 
 from queue_schema.calls.connection import Connection, keepalive
+from queue_schema.knobs import variables
 from queue_schema.signals import with_trace
 from scheduler.chores import LOOK_S, SILENCE_S, build
 from scheduler.settings import SchedulerSettings
@@ -34,9 +35,15 @@ tick finds it done."""
 def main() -> int:
     """Run chores until SIGTERM or SIGINT; a database that is away is waited for."""
     parser = argparse.ArgumentParser(
-        prog="python -m scheduler", description="Run the chores of an Argosy fleet."
+        prog="python -m scheduler",
+        description="Run the chores of an Argosy fleet.",
+        epilog=variables(SchedulerSettings, "ARGOSY_SCHEDULER_"),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--database-url", help="as role fleet_scheduler (or ARGOSY_DATABASE_URL)")
+    parser.add_argument(
+        "--database-url",
+        help="as a member of fleet_scheduler (or ARGOSY_SCHEDULER_DATABASE_URL, or ARGOSY_DATABASE_URL)",
+    )
     arguments = parser.parse_args()
     structlog.configure(
         processors=[

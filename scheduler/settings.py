@@ -14,12 +14,13 @@ class SchedulerSettings:
     """How one scheduler behaves."""
 
     database_url: str = field(repr=False)
+    """PostgreSQL, as a member of fleet_scheduler; else that of ARGOSY_DATABASE_URL."""
     keep_days: int = 90
-    """History and ended jobs older than this are dropped."""
+    """Ended jobs, their files and their history older than this are dropped, and so are files that no job names."""
     webhook_timeout_s: float = 10.0
     """For one delivery, from the look-up of the name to the head of the answer."""
     webhook_networks: tuple[Network, ...] = ()
-    """Not of the internet, and yet webhooks may go there."""
+    """Not of the internet, and yet webhooks may go there, as in 10.0.0.0/8,fd00::/8."""
 
     @classmethod
     def from_environment(
@@ -35,16 +36,19 @@ class SchedulerSettings:
         )
         if not url:
             raise ValueError("no database: give --database-url or set ARGOSY_DATABASE_URL")
-        keep = environ.get("ARGOSY_SCHEDULER_KEEP_DAYS", "90")
-        if not keep.isdecimal() or int(keep) < 1:
-            raise ValueError(
-                f"ARGOSY_SCHEDULER_KEEP_DAYS must be a whole number of days from 1 on, got {keep!r}"
-            )
         return cls(
             database_url=url,
-            keep_days=int(keep),
+            keep_days=_whole(environ, "ARGOSY_SCHEDULER_KEEP_DAYS", 90, "days"),
+            webhook_timeout_s=_whole(environ, "ARGOSY_SCHEDULER_WEBHOOK_TIMEOUT_S", 10, "seconds"),
             webhook_networks=_networks(environ.get("ARGOSY_SCHEDULER_WEBHOOK_NETWORKS", "")),
         )
+
+
+def _whole(environ: Mapping[str, str], name: str, usual: int, unit: str) -> int:
+    said = environ.get(name, str(usual))
+    if not said.isdecimal() or int(said) < 1:
+        raise ValueError(f"{name} must be a whole number of {unit} from 1 on, got {said!r}")
+    return int(said)
 
 
 def _networks(text: str) -> tuple[Network, ...]:

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from agent import hiding, settings
-from agent.settings import SettingsError
+from agent.settings import AgentSettings, SettingsError
+from api.settings import ApiSettings
+from queue_schema.knobs import meanings
+from scheduler.settings import SchedulerSettings
 
 MUST = ["--database-url", "postgresql://u:hunter2@h/d", "--api-url", "http://api", "--state-dir", "/tmp/x"]
 
@@ -25,6 +28,24 @@ def test_labels_and_kinds_may_be_repeated_or_listed():
 
     assert said.labels == (("zone", "a"), ("rack", "3"))
     assert said.kinds == ("noop", "command")
+
+
+def test_the_help_says_what_each_setting_means(capsys: pytest.CaptureFixture[str]):
+    """With its default and its variable."""
+    with pytest.raises(SystemExit):
+        settings.read(["--help"], {})
+    said = " ".join(capsys.readouterr().out.split())
+
+    assert (
+        "--drain-s DRAIN_S How long running jobs may go on after SIGTERM to the agent. [30.0] (ARGOSY_AGENT_DRAIN_S)"
+        in said
+    )
+
+
+@pytest.mark.parametrize("of", [AgentSettings, ApiSettings, SchedulerSettings])
+def test_no_setting_is_without_a_meaning(of: type):
+    """For its help; defaults alone stand in brackets."""
+    assert [name for name, meaning in meanings(of).items() if meaning.lstrip()[:1] in ("", "[")] == []
 
 
 def test_a_secret_is_not_in_the_repr():

@@ -170,7 +170,12 @@ def test_it_waits_for_a_database_that_goes_away(
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"), [("ARGOSY_SCHEDULER_KEEP_DAYS", "soon"), ("ARGOSY_DATABASE_URL", "")]
+    ("variable", "value"),
+    [
+        ("ARGOSY_SCHEDULER_KEEP_DAYS", "soon"),
+        ("ARGOSY_SCHEDULER_WEBHOOK_TIMEOUT_S", "0"),
+        ("ARGOSY_DATABASE_URL", ""),
+    ],
 )
 def test_a_bad_setting_is_named(variable: str, value: str):
     """The text says which and what was wrong."""
