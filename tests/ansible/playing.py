@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -83,12 +84,31 @@ class Fleet:
         """Run a playbook, and do something else meanwhile."""
         program = Path(sys.executable).with_name("ansible-playbook")
         return subprocess.Popen(
-            [program, "-v", "-i", self._folder / "inventory.ini", book, *words],
+            # Who runs the tests in the background may have SIGINT ignored, and what is ignored stays so.
+            [
+                "env",
+                "--default-signal=INT",
+                program,
+                "-v",
+                "-i",
+                self._folder / "inventory.ini",
+                book,
+                *words,
+            ],
             cwd=ROOT / "ansible",
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def break_off(self, book: str, *words: str, at: str) -> None:
+        """Run a playbook, and press Ctrl-C when it begins a task."""
+        running = self.begin(book, *words)
+        said = read_to(running, f"TASK [agent : {at}]")
+        running.send_signal(signal.SIGINT)
+        said += read_to(running)
+        self.said.append(said)
+        assert running.wait() != 0, said[-6000:]
 
     @cached_property
     def client(self) -> Client:
@@ -131,6 +151,18 @@ class Fleet:
         """What the fleet knows of a node."""
         [row] = self.sql(f"select to_jsonb(n) from fleet.v_nodes as n where node = '{name}'")
         return dict(json.loads(row[0]))
+
+
+def read_to(running: subprocess.Popen[str], begins: str | None = None) -> str:
+    """What a playbook says, up to a line that begins with these words; up to its end where there are none."""
+    assert running.stdout is not None
+    said = ""
+    for line in running.stdout:
+        said += line
+        if begins is not None and line.startswith(begins):
+            return said
+    assert begins is None, f"{begins}: it never says so: {said[-6000:]}"
+    return said
 
 
 def requirements() -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -16,12 +15,15 @@ import pytest
 from tests.agent.test_isolation import SPY
 from tests.ansible.conftest import DIFFERENCE
 from tests.ansible.hosts import Host
-from tests.ansible.playing import BUILD, ROOT, Fleet
+from tests.ansible.playing import BUILD, ROOT, Fleet, read_to
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(900)
 UPGRADED = "fleet,gpu-1" if os.environ.get("ARGOSY_TEST_ANSIBLE") == "all" else "gpu-1"
 LINKS = "readlink /opt/argosy/agent/current /opt/argosy/agent/previous || true"
+SWITCHED = "Write its settings"
+"""The first task between the switch of the link and the start."""
+ADMIN = "/usr/local/sbin/argosy-admin"
 LOGIN = "select rolname, rolconnlimit from pg_roles where rolname ~ '^argosy_' order by 1"
 
 
@@ -36,6 +38,11 @@ def secrets_of(host: Host) -> list[str]:
     if "client.json" in host.sh("ls /etc/argosy"):
         found.append(json.loads(host.run("cat", "/etc/argosy/client.json"))["api_key"])
     return found
+
+
+def state_of(host: Host) -> str:
+    """What systemd says of the agent."""
+    return host.run("systemctl", "is-active", "argosy-agent", check=False)
 
 
 def test_no_two_nodes_have_one_login():
@@ -91,6 +98,18 @@ def test_a_second_run_changes_nothing(fleet: Fleet):
         played = fleet.play("site.yml", *words)
 
         assert set(played.changed.values()) == {0}, played.output
+
+
+def test_the_administrator_finds_the_api_where_it_went(fleet: Fleet):
+    """At another address and port, and back again; the key stays."""
+    server = fleet.hosts["fleet"]
+    key = secrets_of(server)[-1]
+    moved = ("-e", f"argosy_api_host={server.address}", "-e", "argosy_api_port=8081")
+    for words, url in ((moved, f"http://{server.address}:8081"), ((), "http://127.0.0.1:8080")):
+        fleet.play("site.yml", "--limit", "fleet", *words)
+
+        assert "gpu-1" in server.run(ADMIN, "node", "list", "--json")
+        assert json.loads(server.run("cat", "/etc/argosy/client.json")) == {"url": url, "api_key": key}
 
 
 def test_a_host_without_a_driver_is_told_so(fleet: Fleet):
@@ -219,43 +238,84 @@ def test_a_rollback_is_a_switch(fleet: Fleet):
 
 
 def test_an_upgrade_that_breaks_off_is_taken_up(fleet: Fleet, later: Path):
-    """A playbook may be run again at any time: a node that it drained, or stopped, works again after the next run."""
+    """Ctrl-C while it waits for a job: the next run lets the node work again, and the one after has nothing to do."""
     words = ("upgrade.yml", "--limit", "gpu-1", "-e", f"argosy_wheel={later}")
     long = fleet.submit("sleep 600", node="gpu-1")
     eventually(lambda: long.refresh().state == "running", 20)
-    broken_off = fleet.begin(*words)
-    eventually(lambda: fleet.node("gpu-1")["state"] == "draining", 60)
-    broken_off.send_signal(signal.SIGINT)
-    broken_off.communicate(timeout=30)
-    assert broken_off.returncode != 0
+    fleet.break_off(*words, at="Wait until nothing runs there")
+    left = (state_of(fleet.hosts["gpu-1"]), fleet.node("gpu-1")["state"], fleet.node("gpu-1")["version"])
     long.cancel()
     fleet.play(*words)
-    assert (fleet.node("gpu-1")["state"], fleet.node("gpu-1")["version"]) == ("live", "99.0.0")
 
-    # Between the switch and the start.
-    host = fleet.hosts["gpu-1"]
-    was = json.dumps(
-        {"drained": False, "release": host.run("readlink", "/opt/argosy/agent/previous").strip()}
-    )
-    host.sh(f"echo '{was}' > /opt/argosy/agent/replacing")
-    host.run("systemctl", "stop", "argosy-agent")
-    fleet.client.drain("gpu-1")
-    fleet.play(*words)
-    job = fleet.submit("true", node="gpu-1")
-    job.wait(timeout=60)
-    assert fleet.node("gpu-1")["state"] == "live"
+    assert left == ("active", "draining", "0.1.0")
+    assert (fleet.node("gpu-1")["state"], fleet.node("gpu-1")["version"]) == ("live", "99.0.0")
     assert fleet.play(*words).changed["gpu-1"] == 0
+
+
+def test_a_rollback_that_breaks_off_goes_on_the_same_way(fleet: Fleet):
+    """Ctrl-C between the switch of the link and the start; and who drained the node before finds it drained."""
+    host = fleet.hosts["gpu-1"]
+    new, old = host.sh(LINKS).split()
+    fleet.client.drain("gpu-1")
+    fleet.break_off("rollback.yml", "--limit", "gpu-1", at=SWITCHED)
+    left = state_of(host)
     fleet.play("rollback.yml", "--limit", "gpu-1")
-    assert fleet.node("gpu-1")["version"] == "0.1.0"
+    drained = fleet.node("gpu-1")["state"]
+    fleet.client.drain("gpu-1", on=False)
+
+    assert (left, drained) == ("inactive", "draining")
+    assert (state_of(host), fleet.node("gpu-1")["version"]) == ("active", "0.1.0")
+    assert host.sh(LINKS).split() == [old, new]
+
+
+def test_a_rollback_undoes_an_upgrade_that_broke_off(fleet: Fleet, broken: Path):
+    """Whatever links it had switched, the node has what it had, a way back as well, and works."""
+    host = fleet.hosts["gpu-1"]
+    links = host.sh(LINKS)
+    words = ("upgrade.yml", "--limit", "gpu-1", "-e", f"argosy_wheel={broken}")
+    fleet.break_off(*words, at=SWITCHED)
+    left = (state_of(host), fleet.node("gpu-1")["draining"])
+    fleet.play("rollback.yml", "--limit", "gpu-1")
+
+    assert left == ("inactive", True)
+    assert host.sh(LINKS) == links
+    assert (state_of(host), fleet.node("gpu-1")["state"]) == ("active", "live")
+
+
+def test_a_drain_that_fails_leaves_the_agent_as_it_was(fleet: Fleet, later: Path):
+    """Where nobody can say what runs there it is not stopped; it takes work again, and the playbook fails."""
+    server, host = fleet.hosts["fleet"], fleet.hosts["gpu-1"]
+    long = fleet.submit("sleep 600", node="gpu-1")
+    eventually(lambda: long.refresh().state == "running", 20)
+    before = (pid_of(host), host.sh(LINKS))
+    words = ("--limit", "gpu-1", "-e", f"argosy_wheel={later}", "-e", "argosy_empty_s=4")
+    running = fleet.begin("upgrade.yml", *words)
+    said = read_to(running, "TASK [agent : Wait until nothing runs there]")
+    server.run("systemctl", "stop", "argosy-api")
+    try:
+        said += read_to(running, "fatal:")
+    finally:
+        server.run("systemctl", "start", "argosy-api")
+    said += read_to(running)
+    fleet.said.append(said)
+
+    assert running.wait() != 0, said[-6000:]
+    assert "gpu-1 could not be drained, and is as it was before" in said
+    assert (pid_of(host), host.sh(LINKS)) == before
+    assert (long.refresh().state, fleet.node("gpu-1")["state"]) == ("running", "live")
+    assert host.sh("ls /opt/argosy/agent/replacing 2>/dev/null || true") == ""
+    long.cancel()
 
 
 def test_a_release_that_does_not_join_ends_the_upgrade_at_its_first_host(fleet: Fleet, broken: Path):
-    """That one has what it had, and works; the playbook says why; the others are not touched."""
+    """That one has what it had, and works, even after a break; the playbook says why; the others are not touched."""
     first, other = fleet.hosts["gpu-1"], fleet.hosts["gpu-2"]
     releases = {host: host.sh(LINKS) for host in (first, other)}
+    words = ("upgrade.yml", "--limit", "argosy_agents", "-e", f"argosy_wheel={broken}")
+    fleet.break_off(*words, at=SWITCHED)
     pid, beside = pid_of(other), fleet.submit("sleep 20", node="gpu-2")
     eventually(lambda: beside.refresh().state == "running", 20)
-    played = fleet.play("upgrade.yml", "--limit", "argosy_agents", "-e", f"argosy_wheel={broken}", fails=True)
+    played = fleet.play(*words, fails=True)
     after = [fleet.submit("true", node=name) for name in ("gpu-1", "gpu-2")]
     for job in (beside, *after):
         job.wait(timeout=60)
