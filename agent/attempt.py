@@ -7,7 +7,6 @@ goes to the reporter and the settler.
 from __future__ import annotations
 
 import errno
-import queue
 import threading
 import time
 from pathlib import Path, PurePosixPath
@@ -15,9 +14,10 @@ from pathlib import Path, PurePosixPath
 import structlog
 
 from agent import verdict
+from agent.checkpoints import Newest
 from agent.devices.host import RAM_IDX
 from agent.files.own import NotOwn, opened
-from agent.files.transfer import FileMissing, TransferAborted, TransferError
+from agent.files.transfer import FileDamaged, FileMissing, FileTooLarge, TransferAborted, TransferError
 from agent.isolation import clear
 from agent.leases import Ending, Lease
 from agent.runners.reading import Stream
@@ -26,7 +26,7 @@ from agent.spool import Settlement
 from agent.together import Together
 from agent.work import Job, NoRoom, Work
 from agent.workshop import Workshop
-from queue_schema.shapes import Artifact, Claimed, Failed, Released
+from queue_schema.shapes import Artifact, CheckpointRef, Claimed, Failed, Released
 from queue_schema.states import Cause
 from workloads.protocol import (
     Checkpoint,
@@ -70,7 +70,8 @@ class Attempt(threading.Thread):
         self._home = shop.home(lease)
         self._inputs: list[PurePosixPath] = []
         self._work: Work | None = None
-        self._events: queue.SimpleQueue[Checkpoint | None] = queue.SimpleQueue()
+        self._resumes = self._claimed.checkpoint is not None
+        self._checkpoints = Newest()
         self._last: Result | Failure | Stopped | None = None
         self._broken: str | None = None
         self._log = log.bind(job_id=str(lease.job_id), token=str(lease.token), attempt=self._claimed.attempt)
@@ -116,7 +117,7 @@ class Attempt(threading.Thread):
         if isinstance(message, Progress | Metrics):
             self._shop.reporter.tell(self._lease.job_id, self._lease.token, message)
         elif isinstance(message, Checkpoint):
-            self._events.put(message)
+            self._checkpoints.put(message, within=self._work_dir)
         elif isinstance(message, Span):
             self._lease.trail.told(message)
         else:
@@ -126,6 +127,8 @@ class Attempt(threading.Thread):
                 except Exception:  # noqa: BLE001  # whatever it is, the runner must be heard to its end
                     self._log.exception("attempt.not_looked")
             self._last = message
+            if isinstance(message, Result):
+                self._checkpoints.drop()
 
     def printed(self, stream: Stream, lines: list[str]) -> None:
         """Pass log lines on."""
@@ -148,7 +151,7 @@ class Attempt(threading.Thread):
 
     def heard(self) -> None:
         """Everything the runner had to say was heard."""
-        self._events.put(None)
+        self._checkpoints.end()
 
     def _look_who_has_it(self) -> None:
         """While the runner still shows what it holds: afterwards its memory would look like a stranger's."""
@@ -197,7 +200,7 @@ class Attempt(threading.Thread):
                 self._fetch(each.name, each.sha256, each.source)
         if self._claimed.checkpoint is not None:
             with self._lease.trail.step("fetch", {"argosy.checkpoint": self._claimed.checkpoint.step}):
-                self._fetch_checkpoint()
+                self._fetch_checkpoint(self._claimed.checkpoint)
         self._go_on()
 
     def _judged(self, work: Work) -> Failed | Released | Result | None:
@@ -213,9 +216,11 @@ class Attempt(threading.Thread):
                 work.fail(exc)
                 raise
         try:
-            while (message := self._events.get()) is not None:
+            while (message := self._checkpoints.take()) is not None:
                 with self._lease.trail.step("checkpoint", {"argosy.checkpoint": message.step}):
-                    self._shop.checkpoints.keep(self._lease, message, within=self._work_dir)
+                    self._shop.checkpoints.keep(
+                        self._lease, message, within=self._work_dir, needed=lambda: not self.succeeded()
+                    )
         except BaseException:
             if begins:
                 work.give_up()
@@ -280,8 +285,8 @@ class Attempt(threading.Thread):
             ],
             ram_mib=grant.ram_mib,
             cpu_milli=grant.cpu_milli,
-            checkpoint=None if claimed.checkpoint is None else str(self._folder / "checkpoint"),
-            checkpoint_step=claimed.checkpoint.step if claimed.checkpoint else 0,
+            checkpoint=str(self._folder / "checkpoint") if self._resumes else None,
+            checkpoint_step=claimed.checkpoint.step if claimed.checkpoint and self._resumes else 0,
             trace=self._lease.trail.run(),
         )
 
@@ -300,14 +305,16 @@ class Attempt(threading.Thread):
             raise UserMistake(f"input {name!r} from {source} cannot be had: {exc}") from exc
         self._inputs.append(relative)
 
-    def _fetch_checkpoint(self) -> None:
-        reference = self._claimed.checkpoint
-        if reference is None:
-            return
+    def _fetch_checkpoint(self, reference: CheckpointRef) -> None:
         try:
             self._download(reference.sha256, self._folder / "checkpoint")
-        except FileMissing as exc:
-            raise TransferError(f"the checkpoint of step {reference.step} is gone: {exc}") from exc
+        except (FileMissing, FileDamaged) as exc:
+            # It would not be there the next time either. What it saved is lost; the job need not be.
+            self._resumes = False
+            self._log.warning("checkpoint.unusable", step=reference.step, error=str(exc))
+            self.printed(
+                "agent", [f"starts from the beginning: the checkpoint of step {reference.step} is gone"]
+            )
 
     def _download(self, sha256: str, to: Path) -> int:
         return self._shop.transfer.download(
@@ -332,6 +339,8 @@ class Attempt(threading.Thread):
                     )
             except NotOwn as exc:
                 raise UserMistake(f"output {output.name!r} is not a file of this job: {exc}") from exc
+            except FileTooLarge as exc:
+                raise UserMistake(f"output {output.name!r} is larger than the store takes: {exc}") from exc
             artifacts.append(Artifact(str(_relative(output.name, "output")), sha256, size, output.media_type))
         return verdict.completion(self._claimed, result, artifacts, self._peak_mib())
 

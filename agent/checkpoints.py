@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -23,6 +25,49 @@ PATIENCE_S = 30.0
 """For naming it to the database. A checkpoint that is not named costs time, never the job."""
 
 
+class Newest:
+    """The checkpoints of one attempt on their way to the store. One waits at most, the newest.
+
+    While the store is away, more of them would fill the disk, and each would then be in the way of what counts.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._message: Checkpoint | None = None
+        self._within = Path()
+        self._ended = False
+
+    def put(self, message: Checkpoint, *, within: Path) -> None:
+        """One more; whatever waits goes."""
+        with self._changed:
+            self._drop()
+            self._message, self._within = message, within
+            self._changed.notify()
+
+    def drop(self) -> None:
+        """Nobody needs one any more."""
+        with self._changed:
+            self._drop()
+
+    def end(self) -> None:
+        """There will be no more."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+
+    def take(self) -> Checkpoint | None:
+        """Wait for the next; None: there will be no more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._message is not None or self._ended)
+            message, self._message = self._message, None
+            return message
+
+    def _drop(self) -> None:
+        if self._message is not None:
+            remove(Path(self._message.path), self._within)
+            self._message = None
+
+
 class Checkpoints:
     """Uploads, then names, then deletes the file."""
 
@@ -31,8 +76,15 @@ class Checkpoints:
         self._membership = membership
         self._transfer = transfer
 
-    def keep(self, lease: Lease, message: Checkpoint, *, within: Path) -> None:
-        """Store one checkpoint; a failure is logged and the attempt goes on."""
+    def keep(
+        self,
+        lease: Lease,
+        message: Checkpoint,
+        *,
+        within: Path,
+        needed: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Store one checkpoint while it is *needed*; a failure is logged and the attempt goes on."""
         path = Path(message.path)
         facts = {"token": str(lease.token), "step": message.step}
         try:
@@ -42,7 +94,9 @@ class Checkpoints:
                     media_type="application/octet-stream",
                     job_id=lease.job_id,
                     token=lease.token,
-                    wanted=lambda: lease.ending not in (Ending.CANCEL, Ending.LOST),
+                    wanted=lambda: (
+                        lease.ending not in (Ending.CANCEL, Ending.LOST, Ending.TIMEOUT) and needed()
+                    ),
                 )
             self._name(lease, sha256, size, message.step)
             log.info("checkpoint.kept", size=size, **facts)

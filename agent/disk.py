@@ -165,8 +165,9 @@ class Disk(threading.Thread):
             # What is in the home of a runner is that of all who share it.
             booked = sum(each.claimed.grant.disk_mib for each in sharing if each.claimed is not None)
             try:
-                # Others may have left files in its home that are still on their way to the store.
-                own = [Path(runner.folder) / "tmp", *(each.folder for each in sharing if each.folder)]
+                # Others may have left files in its home that are still on their way to the store. Inputs and a checkpoint
+                # are beside the job's own folder: it was given them, and mostly they are links to the cache.
+                own = [Path(runner.folder) / "tmp", *(each.folder / "job" for each in sharing if each.folder)]
                 held = used_mib(own, [each.pid for each in runner.family_now()])
                 files = count_files(own) if self._few_inodes else 0
             except OSError as exc:

@@ -16,7 +16,7 @@ import sysconfig
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -270,8 +270,15 @@ def _end_all_of(uids: range) -> bool:
 
 
 def clear(folder: Path) -> None:
-    """Remove an attempt's folder, whatever the job made of it: folders in folders without end, too."""
-    try:
+    """Remove an attempt's folder, whatever the job made of it: folders in folders without end, or closed ones."""
+    with suppress(RecursionError):
         shutil.rmtree(folder, ignore_errors=True)
-    except RecursionError:
-        subprocess.run(["rm", "-rf", "--one-file-system", "--", folder], check=False)
+    if not folder.exists():
+        return
+    # Who is not root cannot empty a folder that may not be written. No link is followed by either.
+    subprocess.run(["chmod", "-R", "u+rwx", "--", folder], check=False, capture_output=True)
+    done = subprocess.run(
+        ["rm", "-rf", "--one-file-system", "--", folder], check=False, capture_output=True, text=True
+    )
+    if folder.exists():
+        log.error("folder.stays", folder=str(folder), error=done.stderr.strip()[-200:])

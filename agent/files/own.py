@@ -44,7 +44,10 @@ def opened(path: Path, within: Path) -> Iterator[Path]:
                 raise NotOwn(f"{path} is no regular file")
             if facts.st_uid != owner:
                 raise NotOwn(f"{path} belongs to another user")
-            reading = os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                reading = os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
+            except OSError as exc:  # who is not root may not read what its owner closed
+                raise _not_own(path, exc) from exc
         finally:
             os.close(handle)
     try:

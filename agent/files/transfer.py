@@ -26,10 +26,13 @@ log = structlog.get_logger(__name__)
 
 _BLOCK = 2**20
 _GONE = frozenset({404, 410})
-_REFUSED = frozenset({400, 403, 413, 415, 422})
+_REFUSED = frozenset({400, 403, 415, 422})
+_TOO_LARGE = 413
 _NOT_NOW = frozenset({401, 409})
 """The session may be about to be renewed: worth some tries, not all of the patience."""
 _RENEWAL_S = 20.0
+_STORED_PER_S = 10 * 2**20
+"""Bytes: an upload is answered once the store has all of it safe, which takes a slow one that long."""
 
 
 class TransferError(Exception):
@@ -38,6 +41,14 @@ class TransferError(Exception):
 
 class FileMissing(TransferError):
     """The store has no such file."""
+
+
+class FileDamaged(TransferError):
+    """What the store has under this hash is something else, again and again."""
+
+
+class FileTooLarge(TransferError):
+    """The API takes no file of this size."""
 
 
 class TransferAborted(TransferError):
@@ -68,7 +79,8 @@ class Transfer:
         Raises:
             FileMissing: The store does not have it.
             TransferAborted: *wanted* became false.
-            TransferError: It could not be had in time, or came damaged again and again.
+            FileDamaged: It came damaged again and again.
+            TransferError: It could not be had in time.
         """
         part = to.with_name(to.name + ".part")
 
@@ -90,7 +102,7 @@ class Transfer:
                 os.fsync(file.fileno())
             if digest.hexdigest() != sha256:
                 log.warning("file.damaged", sha256=sha256, got=digest.hexdigest(), size=size)
-                raise _Again(f"file {sha256} came with the hash {digest.hexdigest()}")
+                raise _Damaged(f"file {sha256} came with the hash {digest.hexdigest()}")
             part.rename(to)
             return size
 
@@ -115,6 +127,7 @@ class Transfer:
 
         Raises:
             FileNotFoundError: There is no such file here.
+            FileTooLarge: The API takes no file of this size.
             TransferAborted: *wanted* became false.
             TransferError: It could not be stored in time.
         """
@@ -123,7 +136,11 @@ class Transfer:
         def once() -> tuple[str, int]:
             headers = self._headers(job_id, token)
             headers |= {"Content-Type": media_type, "Content-Length": str(size)}
-            answer = self._client.put(self._url + sha256, content=_blocks(path, wanted), headers=headers)
+            patience = httpx.Timeout(self._client.timeout)
+            patience.read = (patience.read or 0.0) + size / _STORED_PER_S
+            answer = self._client.put(
+                self._url + sha256, content=_blocks(path, wanted), headers=headers, timeout=patience
+            )
             self._check(answer, sha256)
             return sha256, size
 
@@ -141,7 +158,8 @@ class Transfer:
                 patience_s = min(self._patience_s, _RENEWAL_S) if soon else self._patience_s
                 wait_s = backoff.next_s()
                 if time.monotonic() + wait_s > began + patience_s:
-                    raise TransferError(f"gave up after {patience_s:g} s: {exc}") from exc
+                    given_up = FileDamaged if isinstance(exc, _Damaged) else TransferError
+                    raise given_up(f"gave up after {patience_s:g} s: {exc}") from exc
                 log.warning("file.again", error=str(exc), wait_s=round(wait_s, 2))
                 self._rest(wait_s, wanted)
 
@@ -168,6 +186,8 @@ class Transfer:
         text = f"file {sha256}: the API answered {answer.status_code}: {answer.text[:200]}"
         if answer.status_code in _GONE:
             raise FileMissing(text)
+        if answer.status_code == _TOO_LARGE:
+            raise FileTooLarge(text)
         if answer.status_code in _REFUSED:
             raise TransferError(text)
         raise (_AgainSoon if answer.status_code in _NOT_NOW else _Again)(text)
@@ -175,6 +195,10 @@ class Transfer:
 
 class _Again(Exception):
     """Not this time, but perhaps the next."""
+
+
+class _Damaged(_Again):
+    """It was not what its hash says."""
 
 
 class _AgainSoon(_Again):

@@ -61,6 +61,8 @@ class Blobs(ThreadingHTTPServer):
         self.puts: list[tuple[str, str | None]] = []
         self.headers: list[dict[str, str]] = []
         self.fail_next = 0
+        self.most: int | None = None
+        """Bytes of a file that is taken; larger ones are refused."""
         self.damage_next = 0
         self.hold = threading.Event()
         self.hold.set()
@@ -104,6 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.fail_next:
             self.server.fail_next -= 1
             self._answer(503, b"not now")
+        elif self.server.most is not None and len(data) > self.server.most:
+            self._answer(413, b"too large")
         elif hashlib.sha256(data).hexdigest() != sha256:
             self._answer(422, b"wrong hash")
         else:

@@ -17,6 +17,7 @@ from agent.files.cache import Cache
 from agent.files.models import Models
 from agent.spool import Spool
 from queue_schema.shapes import Completion, Need
+from tests.agent.conftest import Blobs
 from tests.agent.daemons import Fleet
 from tests.agent.test_faults import shown
 from tests.support.waiting import eventually
@@ -153,3 +154,18 @@ def test_a_result_that_finds_no_room_asks_for_some_once(tmp_path: Path, monkeypa
 
     Spool(tmp_path / "spool", make_room=give_up).put(result)
     assert Spool(tmp_path / "spool").load() == [result]
+
+
+def test_what_a_job_was_given_is_not_what_it_wrote(fleet: Fleet, blobs: Blobs):
+    """Inputs are links to the cache; a large one takes nothing of the job's own room."""
+    fleet.agent("--disk-allowance-mib", "4")
+    given = fleet.uploaded(blobs.add(bytes(24 * MIB)))
+    wait = {"argv": [sys.executable, "-c", "import time; time.sleep(2.5)"]}
+    job = fleet.submit("command", wait, inputs={"large": given}, need=Need(disk_mib=1))
+    writes = {
+        "argv": [sys.executable, "-c", "open('x', 'wb').write(bytes(24 << 20)); import time; time.sleep(30)"]
+    }
+    writer = fleet.submit("command", writes, need=Need(disk_mib=1))
+
+    fleet.ends(writer, "failed")
+    fleet.ends(job, "succeeded")
