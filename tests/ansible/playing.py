@@ -66,6 +66,10 @@ class Fleet:
         lines += ["argosy_postgresql=true", 'argosy_postgresql_clients=["172.16.0.0/12", "192.168.0.0/16"]']
         lines += [f"argosy_wheels={wheels}", "argosy_watchdog_s=6", "argosy_join_s=60", "argosy_slots=2"]
         lines += [
+            "argosy_database_options=connect_timeout=9",
+            """argosy_environment={'OTEL_SERVICE_NAME': 'a "fleet"'}""",
+        ]
+        lines += [
             'argosy_pip_options=["--no-compile"]'
         ]  # most of what installing takes, and each runs but shortly
         (folder / "inventory.ini").write_text("\n".join(lines) + "\n")
@@ -161,6 +165,7 @@ def read_to(running: subprocess.Popen[str], begins: str | None = None) -> str:
         said += line
         if begins is not None and line.startswith(begins):
             return said
+    running.stdout.close()
     assert begins is None, f"{begins}: it never says so: {said[-6000:]}"
     return said
 

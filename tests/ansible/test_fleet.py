@@ -92,6 +92,18 @@ def test_one_command_makes_a_fleet_that_finishes_a_job(fleet: Fleet):
     assert fleet.node("gpu-1")["labels"]["isolation"] == "user,tmp,network,cgroup"
 
 
+def test_programs_have_what_was_said_of_their_surroundings(fleet: Fleet):
+    """`argosy_environment` and `argosy_database_options`, as they were written."""
+    for host, unit in (("fleet", "argosy-api"), ("fleet", "argosy-scheduler"), ("gpu-1", "argosy-agent")):
+        pid = fleet.hosts[host].run("systemctl", "show", "--property=MainPID", "--value", unit).strip()
+        environment = fleet.hosts[host].run("cat", f"/proc/{pid}/environ").split("\0")
+
+        assert 'OTEL_SERVICE_NAME=a "fleet"' in environment, unit
+        assert any(
+            "_DATABASE_URL=" in each and each.endswith("&connect_timeout=9") for each in environment
+        ), unit
+
+
 def test_a_second_run_changes_nothing(fleet: Fleet):
     """Neither for real nor in a rehearsal."""
     for words in ((), ("--check", "--diff", "--limit", "gpu-1")):
