@@ -52,7 +52,8 @@ _CUSTOMER = [
 def create(data: Annotated[Wanted, Body(examples=_CUSTOMER)], who: Who, services: Running) -> Receipt:
     """Nobody can read them from now on. Jobs that would use them are cancelled; then files, words and copies on nodes go.
 
-    The answer is a receipt that is not done yet; look at it again until it is. Asked twice, the answer is the same.
+    The answer is a receipt that is not done yet; look at it again until it is. Asked again before that, it is the same
+    receipt.
     """
     for sha256 in data.files or []:
         sha256_of(sha256)

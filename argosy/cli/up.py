@@ -52,7 +52,7 @@ def up(
     ram_mib: Annotated[
         int | None,
         typer.Option(
-            min=256, help="Host memory each agent may give to jobs. [default: what the machine has]"
+            min=256, help="Host memory each agent may give to jobs. [default: most of the machine's]"
         ),
     ] = None,
     networked: Annotated[
