@@ -62,7 +62,7 @@ def step_generator(seed: int, step: int) -> torch.Generator:
 def even_times(count: int, times: int, rng: torch.Generator) -> Tensor:
     """Time steps spread evenly over the schedule: less noise in the gradient than independent ones."""
     places = torch.randperm(count, generator=rng) + torch.rand(count, generator=rng)
-    return (places / count * times).long()
+    return (places / count * times).long().clamp(max=times - 1)  # the last place may round up to the end
 
 
 def noise_like(latents: Tensor, rng: torch.Generator) -> Tensor:
