@@ -11,6 +11,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from workloads.diffusion.train_lora import Trainer
 from workloads.protocol import Checkpoint, Failure, Metrics, Progress, Result, Stopped
 
 SHORT = {"steps": 20, "prior": 2, "prior_batch": 2, "batch": 2, "rank": 4, "checkpoint_every": 10}
@@ -131,3 +132,35 @@ def test_a_checkpoint_of_another_training_is_refused(perform, photos):
 
     assert other.last.cause == "user_error"
     assert "lr" in other.last.message
+
+
+def _one_loss_becomes(monkeypatch, step, spoil):
+    """`spoil` makes another loss of that of a step, which counts from one, and of a weight that learns."""
+    true, steps = Trainer._loss, []
+
+    def loss(self, *args):
+        steps.append(true(self, *args))
+        weight = next(p for p in self.pipe.unet.parameters() if p.requires_grad)
+        return spoil(steps[-1], weight) if len(steps) == step else steps[-1]
+
+    monkeypatch.setattr(Trainer, "_loss", loss)
+
+
+def test_a_loss_that_is_no_number_ends_the_training(perform, photos, monkeypatch):
+    """At once, before it is in a checkpoint: hours of steps would make nothing."""
+    _one_loss_becomes(monkeypatch, 2, lambda loss, _: loss * float("nan"))
+    channel = perform("diffusion.train_lora", {**SHORT, "steps": 4, "checkpoint_every": 2}, inputs=photos)
+
+    assert channel.last.cause == "user_error"
+    assert channel.last.message == "the loss is not a number since step 2; lower `params.lr`"
+    assert channel.of(Checkpoint) == []
+
+
+def test_weights_that_are_no_numbers_are_no_checkpoint(perform, photos, monkeypatch):
+    """A gradient may be infinite where its loss is not, as that of a root at zero."""
+    _one_loss_becomes(monkeypatch, 2, lambda loss, weight: loss + (weight - weight.detach()).sqrt().sum())
+    channel = perform("diffusion.train_lora", {**SHORT, "steps": 4, "checkpoint_every": 2}, inputs=photos)
+
+    assert channel.last.cause == "user_error"
+    assert channel.last.message == "the weights are not numbers since step 2; lower `params.lr`"
+    assert channel.of(Checkpoint) == []

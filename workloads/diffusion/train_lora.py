@@ -7,6 +7,7 @@ training goes on from its last checkpoint as if nothing had happened: see `check
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -147,6 +148,7 @@ class Trainer:
 
         Raises:
             GivenBack: The agent asked; a checkpoint was sent.
+            UserError: The loss, or a weight, is not a number any more.
         """
         prior = self._prior(user, captions) if self.prior_batch else None
         weights = self._add_adapter()
@@ -163,8 +165,10 @@ class Trainer:
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-            recent.append(loss.item())
             done = step + 1
+            recent.append(loss.item())
+            if not math.isfinite(recent[-1]):
+                raise UserError(f"the loss is not a number since step {done}; lower `params.lr`")
             self.context.progress(done, self.steps, f"loss {recent[-1]:.4f}")
             if done % METRICS_EVERY == 0 or done == self.steps:
                 losses.append((done, round(sum(recent) / len(recent), 6)))
@@ -260,6 +264,9 @@ class Trainer:
         step: int,
         losses: list[tuple[int, float]],
     ) -> None:
+        # A gradient can be infinite where its loss is not: the next loss would tell, too late for this file.
+        if not all(weight.isfinite().all() for weight in weights):
+            raise UserError(f"the weights are not numbers since step {step}; lower `params.lr`")
         path = self.context.work_dir / "checkpoints" / f"step-{step:06}.safetensors"
         about = self._fingerprint()
         checkpoints.save(path, weights, optimiser, step=step, losses=losses, fingerprint=about)
