@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from workloads.diffusion.train_lora import Trainer
-from workloads.protocol import Checkpoint, Failure, Metrics, Progress, Result, Stopped
+from workloads.protocol import Checkpoint, Failure, Progress, Result, Span, Stopped
 
 SHORT = {"steps": 20, "prior": 2, "prior_batch": 2, "batch": 2, "rank": 4, "checkpoint_every": 10}
 PROMPTS = [f"a portrait of a person on a {b} background" for b in ("blue", "beach", "night")]
@@ -69,13 +69,13 @@ def test_foreign_weights_are_refused(perform, tmp_path):
 
 
 def test_a_stopped_training_goes_on_exactly(perform, photos, tmp_path):
-    """Ten steps, a stop, ten more: the same weights as twenty in one go."""
+    """Thirteen steps, a stop, seven more: the same weights and the same curve as of twenty in one go."""
     straight = perform("diffusion.train_lora", SHORT, inputs=photos)
     stopped = perform(
         "diffusion.train_lora",
         SHORT,
         inputs=photos,
-        until=lambda m: isinstance(m, Metrics) and m.step == 10,
+        until=lambda m: isinstance(m, Progress) and m.step == 13,
     )
     checkpoint = stopped.of(Checkpoint)[-1]
     resumed = perform(
@@ -87,13 +87,50 @@ def test_a_stopped_training_goes_on_exactly(perform, photos, tmp_path):
     )
 
     assert isinstance(stopped.last, Stopped)
-    assert checkpoint.step == 10
-    assert min(p.step for p in resumed.of(Progress) if p.step) == 11
+    assert checkpoint.step == 13
+    assert min(p.step for p in resumed.of(Progress) if p.step) == 14
     whole, parts = (load_file(_output(run, "lora.safetensors")) for run in (straight, resumed))
     assert whole.keys() == parts.keys()
     assert max((whole[k] - parts[k]).abs().max().item() for k in whole) < 1e-5
     losses = [json.loads(_output(run, "loss.json").read_text()) for run in (straight, resumed)]
     assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("again", ["last step", "samples"])
+def test_a_training_stopped_at_its_end_goes_on_with_the_samples(perform, photos, again):
+    """Asked at the last step, or while samples are drawn: no step is done again, and nobody else is drawn."""
+    params = {**SHORT, "steps": 2}
+
+    def until(message):
+        if again == "samples":
+            return isinstance(message, Span) and message.name == "train"
+        return isinstance(message, Progress) and message.step == 2
+
+    straight = perform("diffusion.train_lora", params, inputs=photos)
+    stopped = perform("diffusion.train_lora", params, inputs=photos, until=until, trace="00-1-2-01")
+    checkpoint = stopped.of(Checkpoint)[-1]
+    resumed = perform("diffusion.train_lora", params, inputs=photos, checkpoint=checkpoint.path)
+
+    assert isinstance(stopped.last, Stopped)
+    assert checkpoint.step == 2
+    assert [p.message for p in resumed.of(Progress)] == ["loading the base model"]
+    assert _files(resumed.last) == _files(straight.last)
+    assert resumed.last.values == straight.last.values
+
+
+def test_a_checkpoint_from_before_goes_on(perform, photos, tmp_path):
+    """From when the losses since the last point of the curve were not kept in it."""
+    params = {**SHORT, "steps": 4}
+    stopped = perform(
+        "diffusion.train_lora", params, inputs=photos, until=lambda m: isinstance(m, Progress) and m.step == 2
+    )
+    path = stopped.of(Checkpoint)[-1].path
+    with safe_open(path, framework="pt") as file:
+        about = {key: value for key, value in file.metadata().items() if key != "recent"}
+    save_file(load_file(path), tmp_path / "before", metadata=about)
+    resumed = perform("diffusion.train_lora", params, inputs=photos, checkpoint=str(tmp_path / "before"))
+
+    assert resumed.last.values["steps"] == 4
 
 
 def _output(channel, name):

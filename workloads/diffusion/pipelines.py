@@ -260,15 +260,13 @@ def encode_prompts(pipe: StableDiffusionPipeline, prompts: Sequence[str]) -> Ten
 
 
 @torch.no_grad()
-def decode(pipe: StableDiffusionPipeline, latents: Tensor) -> list[Image.Image]:
-    """Scaled latents to pictures, one at a time, past the base's safety checker if it has one."""
-    images = []
+def decode(pipe: StableDiffusionPipeline, latents: Tensor) -> Iterator[Image.Image]:
+    """Scaled latents to pictures, each when it is asked for, past the base's safety checker if it has one."""
     for latent in latents.split(1):
         pixels = pipe.vae.decode(latent / pipe.vae.config.scaling_factor, return_dict=False)[0]
         pixels, flagged = pipe.run_safety_checker(pixels, pipe.device, pixels.dtype)
         shown = [not flag for flag in flagged] if flagged else [True]
-        images += pipe.image_processor.postprocess(pixels.detach(), output_type="pil", do_denormalize=shown)
-    return images
+        yield from pipe.image_processor.postprocess(pixels.detach(), output_type="pil", do_denormalize=shown)
 
 
 @contextlib.contextmanager

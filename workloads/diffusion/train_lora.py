@@ -150,15 +150,17 @@ class Trainer:
             GivenBack: The agent asked; a checkpoint was sent.
             UserError: The loss, or a weight, is not a number any more.
         """
-        prior = self._prior(user, captions) if self.prior_batch else None
+        start, losses, recent = 0, list[tuple[int, float]](), list[float]()
+        saved = checkpoints.load(self.context.resume, self._fingerprint()) if self.context.resume else None
+        if saved:
+            start, losses, recent = saved.step, saved.losses, saved.recent
+        prior = self._prior(user, captions) if self.prior_batch and start < self.steps else None
         weights = self._add_adapter()
         optimiser = torch.optim.AdamW(weights, self.lr, weight_decay=0)
-        start = 0
-        losses: checkpoints.Losses = []
-        if self.context.resume:
-            start, losses = checkpoints.load(self.context.resume, weights, optimiser, self._fingerprint())
+        if saved:
+            saved.put_back(weights, optimiser)
+        del saved  # on a GPU, a copy in host memory that nobody needs
         self.pipe.unet.train()
-        recent: list[float] = []
         for step in range(start, self.steps):
             optimiser.param_groups[0]["lr"] = self._rate(step)
             loss = self._loss(user, prior, step_generator(self.params.seed, step))
@@ -175,9 +177,10 @@ class Trainer:
                 self.context.metrics(done, loss=losses[-1][1], lr=optimiser.param_groups[0]["lr"])
                 recent.clear()
             asked = self.context.stop_requested()
-            if done < self.steps and (asked or done % self.params.checkpoint_every == 0):
-                self._checkpoint(weights, optimiser, done, losses)
-            if asked and done < self.steps:
+            # Also after the last one: the samples take their time, and may be drawn elsewhere.
+            if asked or done == self.steps or done % self.params.checkpoint_every == 0:
+                self._checkpoint(weights, optimiser, done, losses, recent)
+            if asked:
                 raise GivenBack
         self.pipe.unet.eval()
         return losses
@@ -263,13 +266,14 @@ class Trainer:
         optimiser: torch.optim.Optimizer,
         step: int,
         losses: list[tuple[int, float]],
+        recent: list[float],
     ) -> None:
         # A gradient can be infinite where its loss is not: the next loss would tell, too late for this file.
         if not all(weight.isfinite().all() for weight in weights):
             raise UserError(f"the weights are not numbers since step {step}; lower `params.lr`")
         path = self.context.work_dir / "checkpoints" / f"step-{step:06}.safetensors"
         about = self._fingerprint()
-        checkpoints.save(path, weights, optimiser, step=step, losses=losses, fingerprint=about)
+        checkpoints.save(path, weights, optimiser, step=step, losses=losses, recent=recent, fingerprint=about)
         self.context.checkpoint(path, step)
 
 
@@ -308,7 +312,16 @@ def write_samples(
     images: list[Image.Image],
     captions: list[str],
 ) -> list[str]:
-    """A sheet of photos above pictures made with the new weights; answers with their prompts."""
+    """A sheet of photos above pictures made with the new weights; answers with their prompts.
+
+    Raises:
+        GivenBack: The agent asked; the checkpoint of the last step was sent.
+    """
+
+    def after_step(_: Any, __: int, ___: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+        context.give_back_if_asked()
+        return kwargs
+
     usual = pipelines.preset(params.base_model)
     different = list(dict.fromkeys(captions))
     prompts = [different[i % len(different)] for i in range(SAMPLES)]
@@ -320,8 +333,12 @@ def write_samples(
             guidance_scale=usual.guidance,
             generator=[torch.Generator().manual_seed(params.seed + i) for i in range(len(prompts))],
             output_type="latent",
+            callback_on_step_end=after_step,
         )
-        pictures = pipelines.decode(pipe, made.images.to(pipe.vae.dtype))
+        pictures = []
+        for picture in pipelines.decode(pipe, made.images.to(pipe.vae.dtype)):
+            context.give_back_if_asked()
+            pictures.append(picture)
     rows = [
         sheets.Row(title="photos", note=f"{len(images)} given", images=images[:SAMPLES]),
         sheets.Row(title=f"{params.trigger} {params.class_word}", note="after training", images=pictures),
