@@ -94,11 +94,15 @@ def collect_outputs(context: Context) -> None:
     Links are not followed: they could name any file of the host.
 
     Raises:
-        UserError: Too many, or in a folder that cannot be read.
+        UserError: Too many, of a name that is not UTF-8, or in a folder that cannot be read.
     """
     for count, name in enumerate(_files_below(context.work_dir / "outputs"), 1):
         if count > MOST_OUTPUTS:
             raise UserError(f"the program left more than {MOST_OUTPUTS} files in outputs/; pack them")
+        try:
+            name.encode()
+        except UnicodeEncodeError as exc:
+            raise UserError(f"the program left a file in outputs/ whose name is not UTF-8: {name!a}") from exc
         context.output(name, mimetypes.guess_type(name)[0] or "application/octet-stream")
 
 

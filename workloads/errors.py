@@ -11,6 +11,10 @@ class UserError(WorkloadError):
     """The job cannot work as it was submitted; the text says which field or input, and what to do."""
 
 
+class Unavailable(WorkloadError):
+    """What the job needs of others cannot be had now; the text says what."""
+
+
 class OutOfMemory(WorkloadError):
     """A program this workload started ran out of memory."""
 

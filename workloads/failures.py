@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-from workloads.errors import OutOfMemory, UserError, WorkloadError
+from workloads.errors import OutOfMemory, Unavailable, UserError, WorkloadError
 from workloads.protocol import EXIT_FAILED, EXIT_OUT_OF_MEMORY, Cause, Failure, Memory
 
 TRACEBACK_CHARS = 8000
@@ -42,9 +42,11 @@ OURS = {str(Path(__file__).with_name(name)) for name in ("runner.py", "entry.py"
 
 def cause_of(exc: BaseException) -> Cause:
     """Look through the chain of causes: libraries wrap an allocation that failed."""
-    for link in _chain(exc):
+    for link in chain(exc):
         if isinstance(link, UserError):
             return "user_error"
+        if isinstance(link, Unavailable):
+            return "infrastructure"
         if _is_out_of_memory(link):
             return "out_of_memory"
         if _is_broken_host(link):
@@ -52,7 +54,8 @@ def cause_of(exc: BaseException) -> Cause:
     return "user_error"
 
 
-def _chain(exc: BaseException) -> Iterator[BaseException]:
+def chain(exc: BaseException) -> Iterator[BaseException]:
+    """It, and what it came of."""
     link: BaseException | None = exc
     seen: set[int] = set()
     while link is not None and id(link) not in seen:
@@ -124,7 +127,7 @@ def _wanted(
         return peak_mib if killed else max(peak_mib or 0, budget_mib) or None, None
     if isinstance(exc, OutOfMemory):
         return None, None  # a program's own; of which memory, nobody measured
-    for link in _chain(exc):
+    for link in chain(exc):
         if _is_device_out_of_memory(link):
             sizes = [_mib(found) for pattern in CUDA_SIZES if (found := pattern.search(str(link)))]
             return max(peak_mib or 0, sum(sizes)) or None, "vram"
@@ -136,7 +139,7 @@ def _mib(found: re.Match[str]) -> int:
 
 
 def _one_line(text: str) -> str:
-    line = " ".join(text.split())
+    line = " ".join(_sendable(text).split())
     return line if len(line) <= MESSAGE_CHARS else line[: MESSAGE_CHARS - 1] + "…"
 
 
@@ -144,5 +147,10 @@ def _trimmed_traceback(exc: BaseException) -> str:
     tb: TracebackType | None = exc.__traceback__
     while tb is not None and tb.tb_frame.f_code.co_filename in OURS:
         tb = tb.tb_next
-    text = "".join(traceback.format_exception(type(exc), exc, tb))
+    text = _sendable("".join(traceback.format_exception(type(exc), exc, tb)))
     return text if len(text) <= TRACEBACK_CHARS else "…\n" + text[-TRACEBACK_CHARS:]
+
+
+def _sendable(text: str) -> str:
+    """Names of files may have bytes that are no UTF-8."""
+    return text.encode(errors="backslashreplace").decode()

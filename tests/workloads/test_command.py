@@ -94,6 +94,15 @@ def test_a_folder_that_cannot_be_read_is_no_empty_one(perform, code, folder, why
     assert why in failure.message
 
 
+def test_a_name_that_is_not_utf8_is_told(perform):
+    """It cannot be sent; the file is named by its bytes."""
+    failure = perform("command", {"argv": ["sh", "-c", r"touch outputs/$(printf 'a\377')"]}).last
+
+    assert isinstance(failure, Failure)
+    assert failure.cause == "user_error"
+    assert r"not UTF-8: 'a\udcff'" in failure.message
+
+
 def test_who_takes_outputs_away_leaves_none(perform):
     """A folder that is not there has nothing to lose."""
     result = perform("command", {"argv": ["rmdir", "outputs"]}).last

@@ -3,6 +3,7 @@ from __future__ import annotations
 import struct
 import zlib
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -32,6 +33,25 @@ def test_a_truncated_photo_is_refused(tmp_path):
 
     with pytest.raises(UserError, match=r"'p\.png' is a broken image"):
         reading.read_photo("p.png", tmp_path / "x.png", 64)
+
+
+def test_a_grey_photo_of_16_bits_keeps_its_greys(tmp_path):
+    """They are scaled, not cut off at 255."""
+    Image.fromarray(np.full((64, 64), 0x8000, np.uint16)).save(tmp_path / "x", "PNG")
+
+    assert reading.read_photo("x.png", tmp_path / "x", 64).getpixel((32, 32)) == (128, 128, 128)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_a_cut_out_stands_on_white(tmp_path, mode):
+    """Where a photo is transparent nobody sees what lies under."""
+    clear = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
+    clear.paste((0, 0, 0, 255), (0, 0, 32, 64))
+    image = clear.convert(mode)
+    image.save(tmp_path / "x", "PNG", **({"transparency": image.getpixel((63, 0))} if mode == "P" else {}))
+    seen = reading.read_photo("x.png", tmp_path / "x", 64)
+
+    assert (seen.getpixel((0, 0)), seen.getpixel((63, 0))) == ((0, 0, 0), (255, 255, 255))
 
 
 def _png_header_of(width, height):

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from workloads import failures
-from workloads.errors import OutOfMemory, UserError
+from workloads.errors import OutOfMemory, Unavailable, UserError
 from workloads.protocol import (
     EXIT_FAILED,
     EXIT_OK,
@@ -16,6 +16,8 @@ from workloads.protocol import (
     Result,
     Stop,
     Stopped,
+    decode_from_runner,
+    encode,
 )
 
 
@@ -120,6 +122,14 @@ def _context():
     return Context(new_spec("noop", {}, "/nowhere"), Recorder())
 
 
+def test_every_failure_can_be_sent():
+    """Whatever bytes are in the names it tells of."""
+    failure, _ = failures.describe(ValueError("no such file: a\udcff"), None)
+
+    assert decode_from_runner(encode(failure)) == failure
+    assert failure.message == r"ValueError: no such file: a\udcff"
+
+
 @pytest.mark.parametrize(
     ("exc", "cause"),
     [
@@ -129,6 +139,7 @@ def _context():
         (OSError(12, "Cannot allocate memory"), "out_of_memory"),
         (OSError(28, "No space left on device"), "infrastructure"),
         (ValueError("ran out of memory of jokes"), "user_error"),
+        (Unavailable("the hub is away"), "infrastructure"),
         (UserError("no"), "user_error"),
     ],
 )

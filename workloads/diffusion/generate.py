@@ -68,16 +68,19 @@ class Order:
     prompts: list[str]
     lora: str | None
     """The sha256 of the LoRA, if one is given."""
-    images: list[Image.Image] = field(default_factory=list)
+    made: list[dict[str, Any]] = field(default_factory=list)
+    """For each picture its file, and the prompt and seed it was made of."""
+
+    def keep(self, image: Image.Image) -> None:
+        """Write the next one, 000.png, 001.png ...; a thousand of them would not fit into memory."""
+        index = len(self.made)
+        name = f"{index:03}.png"
+        image.save(self.context.output(name, "image/png"))
+        self.made.append({"name": name, "prompt": self.prompts[index], "seed": self.params.seed + index})
 
     def answer(self) -> dict[str, Any]:
-        """Write 000.png, 001.png ...; which prompt and seed each was made of."""
-        files = []
-        for index, image in enumerate(self.images):
-            name = f"{index:03}.png"
-            image.save(self.context.output(name, "image/png"))
-            files.append({"name": name, "prompt": self.prompts[index], "seed": self.params.seed + index})
-        return {"images": files, "base_model": self.params.base_model, "lora": self.lora is not None}
+        """Which pictures there are."""
+        return {"images": self.made, "base_model": self.params.base_model, "lora": self.lora is not None}
 
 
 def run(context: Context) -> dict[str, Any]:
@@ -136,7 +139,7 @@ def _make(orders: Sequence[Order]) -> None:
 
     def after_step(_: Any, step: int, __: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
         context.give_back_if_asked()
-        text = f"{sum(len(order.images) for order in orders)} of {len(wanted)} pictures"
+        text = f"{sum(len(order.made) for order in orders)} of {len(wanted)} pictures"
         for order in orders:
             order.context.progress(done * steps + step + 1, len(batches) * steps, text)
         return kwargs
@@ -155,5 +158,5 @@ def _make(orders: Sequence[Order]) -> None:
             callback_on_step_end=after_step,
         )
         for (order, _, _), image in zip(batch, pipelines.decode(warm.pipe, made.images), strict=True):
-            order.images.append(image)
+            order.keep(image)
         done += 1

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from workloads.context import Context
 from workloads.errors import UserError
+from workloads.failures import cause_of
 
 EXTENSIONS = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
@@ -41,6 +42,7 @@ def read_photo(name: str, path: Path, side: int) -> Image.Image:
 
     Raises:
         UserError: Not an image, broken, or of absurd size; names the input.
+        OSError: The disk is broken.
     """
     try:
         with warnings.catch_warnings():
@@ -50,17 +52,30 @@ def read_photo(name: str, path: Path, side: int) -> Image.Image:
             if image.width * image.height > MAX_PIXELS:
                 size = f"{image.width}x{image.height}"
                 raise UserError(f"input {name!r} is {size} pixels; at most {MAX_PIXELS // 1_000_000} million")
-            upright = ImageOps.exif_transpose(image).convert("RGB")
+            upright = _as_seen(ImageOps.exif_transpose(image))
     except Image.DecompressionBombError as exc:
         text = f"input {name!r} would unpack to too many pixels; at most {MAX_PIXELS // 1_000_000} million"
         raise UserError(text) from exc
     except UnidentifiedImageError as exc:
         raise UserError(f"input {name!r} is not an image; give {', '.join(FORMATS)}") from exc
     except (OSError, SyntaxError, ValueError) as exc:
+        if cause_of(exc) != "user_error":
+            raise
         raise UserError(f"input {name!r} is a broken image: {exc}") from exc
     if upright.size == (side, side):
         return upright
     return ImageOps.fit(upright, (side, side), Image.Resampling.LANCZOS)
+
+
+def _as_seen(image: Image.Image) -> Image.Image:
+    """In 8 bits of red, green and blue; on white where it is transparent."""
+    if image.mode.startswith("I"):  # grey of 16 bits, which a plain conversion cuts off at 255
+        grey = np.asarray(image).astype(np.int64) >> 8
+        return Image.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        above = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", above.size, "white"), above).convert("RGB")
+    return image.convert("RGB")
 
 
 def to_tensor(images: list[Image.Image]) -> Tensor:

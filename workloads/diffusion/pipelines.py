@@ -32,8 +32,9 @@ tqdm.set_lock(threading.RLock())
 from diffusers import StableDiffusionPipeline  # noqa: E402
 from peft.tuners.tuners_utils import BaseTunerLayer  # noqa: E402
 
-from workloads.errors import UserError  # noqa: E402
-from workloads.failures import says_out_of_memory  # noqa: E402
+from workloads.diffusion import hub  # noqa: E402
+from workloads.errors import Unavailable, UserError  # noqa: E402
+from workloads.failures import cause_of, says_out_of_memory  # noqa: E402
 
 LORA_NAME = "lora.safetensors"
 ROWS = 8
@@ -98,6 +99,8 @@ def load(base_model: str) -> StableDiffusionPipeline:
 
     Raises:
         UserError: There is no such base model, or it has no safetensors weights.
+        Unavailable: The hub it would come from is away.
+        OSError: The disk it goes to is full, or broken.
     """
     device, dtype = device_and_dtype()
     name: str | Path = BUILTIN.get(base_model, base_model)
@@ -105,10 +108,19 @@ def load(base_model: str) -> StableDiffusionPipeline:
         pipe = StableDiffusionPipeline.from_pretrained(
             name, dtype=dtype, use_safetensors=True, local_files_only=base_model in BUILTIN
         )
-    except (OSError, ValueError) as exc:
+    except Exception as exc:
         reason = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
-        known = ", ".join(BUILTIN)
-        text = f"`params.base_model` {base_model!r} cannot be loaded ({reason}); built in: {known}"
+        text = (
+            f"`params.base_model` {base_model!r} cannot be loaded ({reason}); built in: {', '.join(BUILTIN)}"
+        )
+        if hub.is_away(exc):
+            if hub.has_network():
+                raise Unavailable(text) from exc
+            raise UserError(
+                f"{text}. It is not on this node, and jobs of this kind have no network here"
+            ) from exc
+        if cause_of(exc) != "user_error" or not isinstance(exc, OSError | ValueError):
+            raise
         raise UserError(text) from exc
     pipe.set_progress_bar_config(disable=True)
     return pipe.to(device)
@@ -186,6 +198,8 @@ def add_lora(
                 module.get_base_layer() for module in part.modules() if isinstance(module, BaseTunerLayer)
             ]
             plain += [(p.data, p.data.to("cpu", copy=True)) for layer in layers for p in layer.parameters()]
+        if not plain:  # of another kind of model: diffusers passes over it with a word in its log
+            raise UserError(f"input {name!r} has no weights for this base model")
         pipe.fuse_lora()
     except (ValueError, KeyError, RuntimeError) as exc:
         if says_out_of_memory(str(exc)):
@@ -207,6 +221,8 @@ def check_safetensors(name: str, path: Path) -> None:
             if not list(file.keys()):
                 raise UserError(f"input {name!r} holds no tensors")
     except (SafetensorError, OSError) as exc:
+        if cause_of(exc) != "user_error":
+            raise
         raise UserError(f"input {name!r} is not a safetensors file: {exc}") from exc
 
 
