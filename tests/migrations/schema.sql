@@ -1637,7 +1637,7 @@ CREATE FUNCTION fleet._rank() RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
-    AS <5b0e23165d67d2b9d0d042b820164711>;
+    AS <c66e2f6a196dc0fde57177af90d67980>;
 
 --
 -- Name: _rank_of(uuid); Type: FUNCTION; Schema: fleet; Owner: -

@@ -97,6 +97,25 @@ def test_old_use_counts_half_after_its_half_life(conn, clock):
     assert served["a"] >= 1, "after six half-lives little is left of the early use"
 
 
+def test_a_project_that_has_been_idle_for_months_stops_nobody(conn, clock, project: Project, agent: Agent):
+    """What it once used is divided with each rescaling, every fourteen days, until it is nothing: not below that."""
+    idle = Project(conn, "idle")
+    idle.submit()
+    running = agent.claim_one()
+    clock.advance(600)
+    agent.complete(running)
+    for _ in range(80):
+        clock.advance(86_400)
+        chores.rank(conn)
+    agent.join()
+    job = project.submit()
+
+    assert conn.execute("select usage from fleet.shares where project_id = %s", (idle.id,)).fetchone() == (
+        0.0,
+    )
+    assert agent.claim_one().job_id == job
+
+
 @pytest.mark.parametrize("days", [29, 44, 4000])
 def test_a_fleet_that_was_off_for_weeks_goes_on(conn, clock, project: Project, agent: Agent, days: int):
     """Old use is nothing by then, and no number is beyond what can be: all claims would fail for ever."""

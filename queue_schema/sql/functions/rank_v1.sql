@@ -44,8 +44,11 @@ begin
   select r.* into strict v_last from fleet.rankings as r order by r.era desc limit 1;
   v_scale := fleet._scale_at(v_last, v_now, v_set.fair_half_life_s);
   if v_scale > 1e100 then
-    -- Once in many half-lives: back to small numbers, all at once.
-    update fleet.shares as s set usage = s.usage / v_scale, low_usage = s.low_usage / v_scale;
+    -- Once in many half-lives: back to small numbers, all at once. What has all but decayed is nothing: divided again and
+    -- again it would leave what a number can be, and with that every ranking, and every claim, would fail.
+    update fleet.shares as s
+       set usage     = case when s.usage > v_scale * 1e-30 then s.usage / v_scale else 0 end,
+           low_usage = case when s.low_usage > v_scale * 1e-30 then s.low_usage / v_scale else 0 end;
     v_scale := 1;
   end if;
 
