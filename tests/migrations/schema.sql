@@ -1618,7 +1618,7 @@ CREATE FUNCTION fleet._publish(p_succeeded uuid[], p_tokens uuid[], p_items json
 CREATE FUNCTION fleet._quantised(p_mib double precision) RETURNS integer
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <9a1072627889ea73e68425876778402c>;
+    AS <72f2d07ea893edcdb938ad7783377dfc>;
 
 --
 -- Name: _raise(fleet.rung[], timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -

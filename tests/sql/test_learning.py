@@ -32,6 +32,16 @@ def test_a_need_is_learned_after_five_runs(conn, project: Project, small: Agent)
     assert project.state(waiting) == "succeeded"
 
 
+def test_no_peak_is_too_large_to_learn_from(conn, project: Project, small: Agent):
+    """A runner may say anything; what is learned asks for no more than some node has."""
+    runs(project, small, 600, 700, 800, 400, 2_000_000_000)
+    chores.learn(conn)
+
+    [need] = needs(conn)
+    assert need["peak_mib"] == 2_000_000_000
+    assert need["vram_mib"] <= SMALL_TOP_MIB
+
+
 def test_what_was_not_measured_teaches_its_time_only(conn, clock: Clock, project: Project, small: Agent):
     """From five runs on, nine of ten take less than run_s; the last fifty are kept, oldest first."""
     for seconds in range(1, 61):

@@ -135,12 +135,14 @@ as $$
 $$;
 
 -- _quantised: memory rounded up, so that shapes stay few: to 256 MiB, or to a sixteenth of its own size.
+--
+-- A peak is what a runner says, with a user's code in it: no size may make what is learned of all others fail.
 create function fleet._quantised(p_mib double precision)
   returns integer
   language sql
   immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select (ceil(p_mib / q.step) * q.step)::integer
+  select least(ceil(p_mib / q.step) * q.step, 2147483647)::integer
     from (select greatest(256, 2 ^ (floor(log(2, greatest(p_mib, 1)::numeric)) - 4))::double precision as step) as q
 $$;
