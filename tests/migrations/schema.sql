@@ -2192,7 +2192,7 @@ CREATE FUNCTION fleet._told(p_progress fleet.progress) RETURNS jsonb
 CREATE FUNCTION fleet._top_mib(p_shape fleet.shapes, p_memory text) RETURNS integer
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <92302a63feef3871d4623a4c634a7f0b>;
+    AS <83a3aff247c202dc1cf53835b303c6f6>;
 
 --
 -- Name: _unbook(fleet.booking[]); Type: FUNCTION; Schema: fleet; Owner: -

@@ -128,9 +128,10 @@ as $$
            where case p_memory when 'ram' then d.idx = -1
                                else d.takes_vram and (p_shape.device = 'any' or p_shape.device = d.kind) end
              and fleet._suits(p_shape, n.facts || n.labels, n.pools)
-             and exists (select from fleet.sessions as s
-                          where s.node_id = n.node_id and p_shape.kind = any(s.kinds)
-                            and (s.ended_at is null or s.ended_at > fleet.now() - interval '1 day'))
+             -- All sessions once, not once for each node: the clock, as it is no constant, would keep this from being a join.
+             and n.node_id in (select s.node_id from fleet.sessions as s
+                                where p_shape.kind = any(s.kinds)
+                                  and (s.ended_at is null or s.ended_at > (select fleet.now()) - interval '1 day'))
            group by n.node_id) as x
 $$;
 
