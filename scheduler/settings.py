@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from scheduler.outside import Network
 
+_KEEP_DAYS, _WEBHOOK_TIMEOUT_S = 90, 10
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulerSettings:
@@ -15,9 +17,9 @@ class SchedulerSettings:
 
     database_url: str = field(repr=False)
     """PostgreSQL, as a member of fleet_scheduler; else that of ARGOSY_DATABASE_URL."""
-    keep_days: int = 90
+    keep_days: int = _KEEP_DAYS
     """Ended jobs, their files and their history older than this are dropped, and so are files that no job names."""
-    webhook_timeout_s: float = 10.0
+    webhook_timeout_s: float = _WEBHOOK_TIMEOUT_S
     """For one delivery, from the look-up of the name to the head of the answer."""
     webhook_networks: tuple[Network, ...] = ()
     """Not of the internet, and yet webhooks may go there, as in 10.0.0.0/8,fd00::/8."""
@@ -38,8 +40,10 @@ class SchedulerSettings:
             raise ValueError("no database: give --database-url or set ARGOSY_DATABASE_URL")
         return cls(
             database_url=url,
-            keep_days=_whole(environ, "ARGOSY_SCHEDULER_KEEP_DAYS", 90, "days"),
-            webhook_timeout_s=_whole(environ, "ARGOSY_SCHEDULER_WEBHOOK_TIMEOUT_S", 10, "seconds"),
+            keep_days=_whole(environ, "ARGOSY_SCHEDULER_KEEP_DAYS", _KEEP_DAYS, "days"),
+            webhook_timeout_s=_whole(
+                environ, "ARGOSY_SCHEDULER_WEBHOOK_TIMEOUT_S", _WEBHOOK_TIMEOUT_S, "seconds"
+            ),
             webhook_networks=_networks(environ.get("ARGOSY_SCHEDULER_WEBHOOK_NETWORKS", "")),
         )
 

@@ -1,3 +1,4 @@
+-- Written by `make schema`: all that the migrations make, in one file; its diff is what a change does.
 --
 -- PostgreSQL database dump
 --

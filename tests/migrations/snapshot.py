@@ -18,6 +18,7 @@ from argosy.embedded import BIN, EmbeddedServer
 from queue_schema import migrate
 
 FILE = Path(__file__).with_name("schema.sql")
+HEADER = "-- Written by `make schema`: all that the migrations make, in one file; its diff is what a change does.\n"
 
 
 def dump(url: str) -> str:
@@ -59,7 +60,7 @@ def current() -> str:
         try:
             server.ensure_database("snapshot")
             migrate.upgrade(server.url("snapshot"))
-            return dump(server.url("snapshot"))
+            return HEADER + dump(server.url("snapshot"))
         finally:
             server.stop()
 
