@@ -857,6 +857,10 @@ CREATE TABLE fleet.caps (
     max_vram_mib bigint,
     running integer DEFAULT 0 NOT NULL,
     vram_mib bigint DEFAULT 0 NOT NULL,
+    kept_job uuid,
+    kept_class fleet.priority,
+    kept_key bigint,
+    kept_mib bigint,
     CONSTRAINT caps_max_running_check CHECK ((max_running >= 0)),
     CONSTRAINT caps_max_vram_mib_check CHECK ((max_vram_mib >= 0))
 )
@@ -899,13 +903,46 @@ COMMENT ON COLUMN fleet.caps.running IS 'Leases that count, less those in cap_re
 COMMENT ON COLUMN fleet.caps.vram_mib IS 'Their booked VRAM.';
 
 --
+-- Name: COLUMN caps.kept_job; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.caps.kept_job IS 'The first of its jobs that its own smaller work could pass for ever: what comes after it leaves it its part of the caps (I10).';
+
+--
+-- Name: COLUMN caps.kept_class; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.caps.kept_class IS 'The class of that job; null: there is none.';
+
+--
+-- Name: COLUMN caps.kept_key; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.caps.kept_key IS 'Its order_key.';
+
+--
+-- Name: COLUMN caps.kept_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.caps.kept_mib IS 'VRAM it needs, over all devices.';
+
+--
 -- Name: _cap(uuid); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
 CREATE FUNCTION fleet._cap(p_project uuid) RETURNS fleet.caps
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <0b06c88af7b835409a79d631fdb634f3>;
+    AS <a0e2d16913c3bcdbf74f90869cbd6e6b>;
+
+--
+-- Name: _cap_for(fleet.caps, fleet.priority, bigint); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._cap_for(p_cap fleet.caps, p_class fleet.priority, p_key bigint) RETURNS fleet.caps
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <e01133bf37c6599b76d49222418c66b0>;
 
 --
 -- Name: _cap_now(uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -914,7 +951,7 @@ CREATE FUNCTION fleet._cap(p_project uuid) RETURNS fleet.caps
 CREATE FUNCTION fleet._cap_now(p_project uuid) RETURNS fleet.caps
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <2b4b91e3852afa79b43966761478c00f>;
+    AS <ebadd9d037eeb3444361009358d69b7a>;
 
 --
 -- Name: _footprint(integer, integer, integer, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -978,13 +1015,13 @@ CREATE FUNCTION fleet._claimed_before(p_session uuid, p_request uuid) RETURNS uu
     AS <76d73aae871d162787fea2fc9923b353>;
 
 --
--- Name: _count_in(fleet.caps, fleet.shapes, integer); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _count_in(fleet.caps, fleet.shapes, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer) RETURNS fleet.caps
+CREATE FUNCTION fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_jobs uuid[]) RETURNS fleet.caps
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <716cf3b6124c040d76001d73814d7a27>;
+    AS <5d023498018b0ced273b1d542b2a253d>;
 
 --
 -- Name: _depend(uuid, uuid[], fleet.submission[], jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1353,6 +1390,100 @@ CREATE FUNCTION fleet._in_force(p_key fleet.api_keys, p_now timestamp with time 
     RETURN (((p_key).revoked_at IS NULL) AND (((p_key).expires_at IS NULL) OR ((p_key).expires_at > p_now)));
 
 --
+-- Name: nodes; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.nodes (
+    node_id bigint NOT NULL,
+    node text NOT NULL,
+    labels jsonb DEFAULT '{}'::jsonb NOT NULL,
+    facts jsonb DEFAULT '{}'::jsonb NOT NULL,
+    pools text[] DEFAULT '{}'::text[] NOT NULL,
+    draining boolean DEFAULT false NOT NULL,
+    erasing boolean DEFAULT false NOT NULL,
+    cpu_milli integer DEFAULT 0 NOT NULL,
+    disk_mib integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT fleet.now() NOT NULL,
+    CONSTRAINT nodes_node_check CHECK ((node ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$'::text))
+)
+WITH (autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000');
+
+--
+-- Name: TABLE nodes; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.nodes IS 'Hosts that ever joined.';
+
+--
+-- Name: COLUMN nodes.node_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.node_id IS 'Key.';
+
+--
+-- Name: COLUMN nodes.node; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.node IS 'Its name.';
+
+--
+-- Name: COLUMN nodes.labels; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.labels IS 'Set by an admin; win over facts.';
+
+--
+-- Name: COLUMN nodes.facts; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.facts IS 'What its agent measured of itself at the last join.';
+
+--
+-- Name: COLUMN nodes.pools; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.pools IS 'Set by an admin: projects may trust only some pools with their data.';
+
+--
+-- Name: COLUMN nodes.draining; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.draining IS 'Finishes what it runs and takes nothing new.';
+
+--
+-- Name: COLUMN nodes.erasing; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.erasing IS 'Has files to drop: its next heartbeat is told so.';
+
+--
+-- Name: COLUMN nodes.cpu_milli; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.cpu_milli IS 'CPU at the last join, in thousandths of a core.';
+
+--
+-- Name: COLUMN nodes.disk_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.disk_mib IS 'Scratch space at the last join.';
+
+--
+-- Name: COLUMN nodes.created_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.created_at IS 'First join.';
+
+--
+-- Name: _is_big(fleet.nodes, fleet.shapes, boolean); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._is_big(p_node fleet.nodes, p_shape fleet.shapes, p_well boolean DEFAULT false) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <9aeed3bacda751abc93dc2b5a6b7aadc>;
+
+--
 -- Name: _items(fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1396,6 +1527,15 @@ CREATE FUNCTION fleet._judge_node(p_session uuid, p_jobs uuid[], p_now timestamp
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <42d82d88e6a836e7babd14b3b9a79fcd>;
+
+--
+-- Name: _keep_caps(timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._keep_caps(p_now timestamp with time zone, p_since timestamp with time zone) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <8ca7705cfd6fdef5f580a2c9d00f36ac>;
 
 --
 -- Name: _keep_still(uuid, fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1498,6 +1638,15 @@ CREATE FUNCTION fleet._lost_items(p_sessions uuid[]) RETURNS jsonb
     AS <496b09aeda0f29d9103eb7e9398821c0>;
 
 --
+-- Name: _low_waits_for_nobody(); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._low_waits_for_nobody() RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <d275440667467dc954cf8838e0a98774>;
+
+--
 -- Name: _matching(uuid, text[], jsonb, uuid, integer); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1513,7 +1662,7 @@ CREATE FUNCTION fleet._matching(p_project uuid, p_states text[], p_filter jsonb,
 CREATE FUNCTION fleet._measure(p_session uuid, p_slots integer, p_cpu_milli integer, p_booked fleet.bookings, p_sample jsonb) RETURNS fleet.room
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <ef0271c667db426369d39b8eeddd60ca>;
+    AS <df1d033cfbbd8063f766aa0052098c51>;
 
 --
 -- Name: _named_files(jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1566,6 +1715,14 @@ CREATE FUNCTION fleet._off(p_what text, p_class integer, p_share double precisio
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <98dd4389aba4659d493413233e836a2d>;
+
+--
+-- Name: _passable(fleet.shapes, fleet.shapes); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._passable(p_shape fleet.shapes, p_smallest fleet.shapes) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    RETURN COALESCE((((p_smallest).gpus < (p_shape).gpus) OR (((p_shape).gpus > 0) AND ((p_smallest).vram_mib < (p_shape).vram_mib)) OR ((p_smallest).cpu_milli < (p_shape).cpu_milli) OR ((p_smallest).ram_mib < (p_shape).ram_mib) OR ((p_smallest).disk_mib < (p_shape).disk_mib)), false);
 
 --
 -- Name: _place(fleet.room, fleet.shapes); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2039,13 +2196,40 @@ CREATE FUNCTION fleet._sleep(p_session uuid, p_joined_at timestamp with time zon
     AS <5146abd83b25224f26e8f16079ff1e87>;
 
 --
--- Name: _starving(timestamp with time zone, integer); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _smallest(bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._starving(p_since timestamp with time zone, p_most integer) RETURNS TABLE(job_id uuid, lane_id bigint, shape_id bigint, priority fleet.priority)
+CREATE FUNCTION fleet._smallest(p_shapes bigint[]) RETURNS fleet.shapes
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <dd3b221ee11f32889166cbbeddb52c92>;
+    AS <9492aa99eb2cdb8442b174d43e45ba60>;
+
+--
+-- Name: _some_node_serves(fleet.shapes, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._some_node_serves(p_shape fleet.shapes, p_now timestamp with time zone) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <20a918d83ad54f44f61cfe156b2e7812>;
+
+--
+-- Name: _stands(uuid); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._stands(p_job uuid) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <5b7773eda3646fed772e1f6301d9c09e>;
+
+--
+-- Name: _starving(timestamp with time zone, timestamp with time zone, integer); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._starving(p_now timestamp with time zone, p_since timestamp with time zone, p_most integer) RETURNS TABLE(job_id uuid, lane_id bigint, shape_id bigint, priority fleet.priority)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <a66e549317f3d7b3bcf980c1d28c2a5f>;
 
 --
 -- Name: _submit_one(uuid, jsonb, uuid, text, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2362,7 +2546,7 @@ CREATE FUNCTION fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <bc5df65875c3c206048ccbddda711e70>;
+    AS <aa110544de7f8a26f43611f31eb56d35>;
 
 --
 -- Name: complete_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2783,7 +2967,7 @@ CREATE FUNCTION fleet.reserve_v1() RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <fe482b8c73c9eef68b5263f10dcc6876>;
+    AS <4fcf07ddab178587d31eaa24a6fff8b2>;
 
 --
 -- Name: retry_v1(uuid, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -4678,91 +4862,6 @@ COMMENT ON COLUMN fleet.node_health.node_id IS 'The node.';
 --
 
 COMMENT ON COLUMN fleet.node_health.failing IS 'Different jobs; from three on the node gets one job at a time.';
-
---
--- Name: nodes; Type: TABLE; Schema: fleet; Owner: -
---
-
-CREATE TABLE fleet.nodes (
-    node_id bigint NOT NULL,
-    node text NOT NULL,
-    labels jsonb DEFAULT '{}'::jsonb NOT NULL,
-    facts jsonb DEFAULT '{}'::jsonb NOT NULL,
-    pools text[] DEFAULT '{}'::text[] NOT NULL,
-    draining boolean DEFAULT false NOT NULL,
-    erasing boolean DEFAULT false NOT NULL,
-    cpu_milli integer DEFAULT 0 NOT NULL,
-    disk_mib integer DEFAULT 0 NOT NULL,
-    created_at timestamp with time zone DEFAULT fleet.now() NOT NULL,
-    CONSTRAINT nodes_node_check CHECK ((node ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$'::text))
-)
-WITH (autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000');
-
---
--- Name: TABLE nodes; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON TABLE fleet.nodes IS 'Hosts that ever joined.';
-
---
--- Name: COLUMN nodes.node_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.node_id IS 'Key.';
-
---
--- Name: COLUMN nodes.node; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.node IS 'Its name.';
-
---
--- Name: COLUMN nodes.labels; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.labels IS 'Set by an admin; win over facts.';
-
---
--- Name: COLUMN nodes.facts; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.facts IS 'What its agent measured of itself at the last join.';
-
---
--- Name: COLUMN nodes.pools; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.pools IS 'Set by an admin: projects may trust only some pools with their data.';
-
---
--- Name: COLUMN nodes.draining; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.draining IS 'Finishes what it runs and takes nothing new.';
-
---
--- Name: COLUMN nodes.erasing; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.erasing IS 'Has files to drop: its next heartbeat is told so.';
-
---
--- Name: COLUMN nodes.cpu_milli; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.cpu_milli IS 'CPU at the last join, in thousandths of a core.';
-
---
--- Name: COLUMN nodes.disk_mib; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.disk_mib IS 'Scratch space at the last join.';
-
---
--- Name: COLUMN nodes.created_at; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.created_at IS 'First join.';
 
 --
 -- Name: nodes_node_id_seq; Type: SEQUENCE; Schema: fleet; Owner: -
@@ -7692,6 +7791,13 @@ REVOKE ALL ON FUNCTION fleet._cap(p_project uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._cap(p_project uuid) TO fleet_owner;
 
 --
+-- Name: FUNCTION _cap_for(p_cap fleet.caps, p_class fleet.priority, p_key bigint); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._cap_for(p_cap fleet.caps, p_class fleet.priority, p_key bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._cap_for(p_cap fleet.caps, p_class fleet.priority, p_key bigint) TO fleet_owner;
+
+--
 -- Name: FUNCTION _cap_now(p_project uuid); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -7748,11 +7854,11 @@ REVOKE ALL ON FUNCTION fleet._claimed_before(p_session uuid, p_request uuid) FRO
 GRANT ALL ON FUNCTION fleet._claimed_before(p_session uuid, p_request uuid) TO fleet_owner;
 
 --
--- Name: FUNCTION _count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _count_in(p_cap fleet.caps, p_shape fleet.shapes, p_jobs uuid[]); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_jobs uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_jobs uuid[]) TO fleet_owner;
 
 --
 -- Name: FUNCTION _depend(p_project uuid, p_ids uuid[], p_items fleet.submission[], p_refs jsonb); Type: ACL; Schema: fleet; Owner: -
@@ -7887,6 +7993,19 @@ REVOKE ALL ON FUNCTION fleet._in_force(p_key fleet.api_keys, p_now timestamp wit
 GRANT ALL ON FUNCTION fleet._in_force(p_key fleet.api_keys, p_now timestamp with time zone) TO fleet_owner;
 
 --
+-- Name: TABLE nodes; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.nodes TO fleet_exec;
+
+--
+-- Name: FUNCTION _is_big(p_node fleet.nodes, p_shape fleet.shapes, p_well boolean); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._is_big(p_node fleet.nodes, p_shape fleet.shapes, p_well boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._is_big(p_node fleet.nodes, p_shape fleet.shapes, p_well boolean) TO fleet_owner;
+
+--
 -- Name: FUNCTION _items(p_items fleet.submission[]); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -7906,6 +8025,13 @@ GRANT ALL ON FUNCTION fleet._judge_forecasts(p_now timestamp with time zone) TO 
 
 REVOKE ALL ON FUNCTION fleet._judge_node(p_session uuid, p_jobs uuid[], p_now timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._judge_node(p_session uuid, p_jobs uuid[], p_now timestamp with time zone) TO fleet_owner;
+
+--
+-- Name: FUNCTION _keep_caps(p_now timestamp with time zone, p_since timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._keep_caps(p_now timestamp with time zone, p_since timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._keep_caps(p_now timestamp with time zone, p_since timestamp with time zone) TO fleet_owner;
 
 --
 -- Name: FUNCTION _keep_still(p_project uuid, p_items fleet.submission[]); Type: ACL; Schema: fleet; Owner: -
@@ -7985,6 +8111,13 @@ REVOKE ALL ON FUNCTION fleet._lost_items(p_sessions uuid[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._lost_items(p_sessions uuid[]) TO fleet_owner;
 
 --
+-- Name: FUNCTION _low_waits_for_nobody(); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._low_waits_for_nobody() FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._low_waits_for_nobody() TO fleet_owner;
+
+--
 -- Name: FUNCTION _matching(p_project uuid, p_states text[], p_filter jsonb, p_after uuid, p_limit integer); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -8032,6 +8165,13 @@ GRANT ALL ON FUNCTION fleet._note_sample(p_node bigint, p_sample jsonb, p_now ti
 
 REVOKE ALL ON FUNCTION fleet._off(p_what text, p_class integer, p_share double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._off(p_what text, p_class integer, p_share double precision) TO fleet_owner;
+
+--
+-- Name: FUNCTION _passable(p_shape fleet.shapes, p_smallest fleet.shapes); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._passable(p_shape fleet.shapes, p_smallest fleet.shapes) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._passable(p_shape fleet.shapes, p_smallest fleet.shapes) TO fleet_owner;
 
 --
 -- Name: FUNCTION _place(p_room fleet.room, p_shape fleet.shapes); Type: ACL; Schema: fleet; Owner: -
@@ -8284,11 +8424,32 @@ REVOKE ALL ON FUNCTION fleet._sleep(p_session uuid, p_joined_at timestamp with t
 GRANT ALL ON FUNCTION fleet._sleep(p_session uuid, p_joined_at timestamp with time zone, p_sample jsonb) TO fleet_owner;
 
 --
--- Name: FUNCTION _starving(p_since timestamp with time zone, p_most integer); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _smallest(p_shapes bigint[]); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._starving(p_since timestamp with time zone, p_most integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._starving(p_since timestamp with time zone, p_most integer) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._smallest(p_shapes bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._smallest(p_shapes bigint[]) TO fleet_owner;
+
+--
+-- Name: FUNCTION _some_node_serves(p_shape fleet.shapes, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._some_node_serves(p_shape fleet.shapes, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._some_node_serves(p_shape fleet.shapes, p_now timestamp with time zone) TO fleet_owner;
+
+--
+-- Name: FUNCTION _stands(p_job uuid); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._stands(p_job uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._stands(p_job uuid) TO fleet_owner;
+
+--
+-- Name: FUNCTION _starving(p_now timestamp with time zone, p_since timestamp with time zone, p_most integer); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._starving(p_now timestamp with time zone, p_since timestamp with time zone, p_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._starving(p_now timestamp with time zone, p_since timestamp with time zone, p_most integer) TO fleet_owner;
 
 --
 -- Name: FUNCTION _submit_one(p_project uuid, p_job jsonb, p_key uuid, p_trace text, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
@@ -9081,12 +9242,6 @@ GRANT USAGE ON SEQUENCE fleet.needs_need_id_seq TO fleet_exec;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.node_health TO fleet_exec;
-
---
--- Name: TABLE nodes; Type: ACL; Schema: fleet; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.nodes TO fleet_exec;
 
 --
 -- Name: SEQUENCE nodes_node_id_seq; Type: ACL; Schema: fleet; Owner: -

@@ -167,6 +167,19 @@ def test_urgent_work_that_finds_no_room_does_not_hold_up_a_kept_place(conn, cloc
     assert project.state(urgent) == "ready"
 
 
+def test_it_does_not_when_class_low_is_owed_a_job_before_it(conn, clock, project: Project):
+    """Low's one job comes before urgent work, and what is neither does not slip in between."""
+    agent = Agent(conn, gpus=[80 * GIB])
+    lease, big = kept_for(conn, project, agent, clock, running_s=100)
+    agent.complete(lease)
+    low = project.submit(priority="low")
+    urgent = project.gpu_job(10 * GIB, priority="urgent")
+    conn.execute("update fleet.rankings set low_first = true")
+
+    assert [job.job_id for job in agent.claim(4)] == [low, urgent]
+    assert project.state(big) == "ready"
+
+
 def test_class_low_is_owed_its_place(conn, clock, project: Project):
     """Its minimum share holds against urgent work too, once there is room."""
     agent = Agent(conn, gpus=[80 * GIB])

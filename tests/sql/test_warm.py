@@ -8,7 +8,7 @@ import msgspec
 import psycopg
 import pytest
 
-from queue_schema.calls import admin, agents
+from queue_schema.calls import admin, agents, chores
 from queue_schema.errors import BadRequest
 from queue_schema.shapes import Need, Sample, WarmModel
 from tests.support.clock import Clock
@@ -54,6 +54,23 @@ def test_a_warm_model_pulls_its_job_forward(clock: Clock, project: Project, node
     late = portrait(project, "warm")
     assert claimed(node, 1, resting(project, "warm", 0)) == [old]
     assert claimed(node, 1, resting(project, "warm", 0)) == [late]
+
+
+def test_a_warm_model_does_not_take_what_a_cap_keeps_for_another(
+    conn, clock: Clock, project: Project, node: Agent
+):
+    """I10: the only job its project may run is the one that waits; it goes where it would have gone."""
+    admin.set_project(conn, "acme", max_running=1)
+    big = project.submit(
+        "diffusion.generate", need=Need(vram_mib=20 * GIB), params={"prompt": "x", "base_model": "cold"}
+    )
+    clock.advance(2)
+    portrait(project, "warm")
+    clock.advance(4)
+    node.beat()
+    chores.reserve(conn)
+
+    assert claimed(node, 1, resting(project, "warm", 0)) == [big]
 
 
 def test_the_patience_is_a_setting(conn, clock: Clock, project: Project, node: Agent):

@@ -6,6 +6,16 @@ create function fleet._suits(p_shape fleet.shapes, p_labels jsonb, p_pools text[
   immutable
   return ((p_shape).pools is null or (p_shape).pools && p_pools) and ((p_shape).labels = '{}' or p_labels @> (p_shape).labels);
 
+-- _passable: whether something smaller could pass a job of this shape for ever, when p_smallest is the least that is needed of
+-- each thing. Among equals the order of claims decides.
+create function fleet._passable(p_shape fleet.shapes, p_smallest fleet.shapes)
+  returns boolean
+  language sql
+  immutable
+  return coalesce((p_smallest).gpus < (p_shape).gpus or (p_shape).gpus > 0 and (p_smallest).vram_mib < (p_shape).vram_mib
+                  or (p_smallest).cpu_milli < (p_shape).cpu_milli or (p_smallest).ram_mib < (p_shape).ram_mib
+                  or (p_smallest).disk_mib < (p_shape).disk_mib, false);
+
 -- _asked: the shapes with active lanes that a node may serve, and their classes; what is free is not looked at.
 --
 -- p_floor no active lane has a smaller rank; p_anywhere whatever the labels and pools

@@ -1,5 +1,6 @@
 -- _cap: what a project may still have. With caps, the row stays locked until the claim commits, and nothing comes back
--- (project_id is null) while another claim works for the project. Without, a row that allows everything.
+-- (project_id is null) while another claim works for the project. Without, a row that allows everything. What is kept for a
+-- job that is gone, or can never have it, is kept for nobody.
 --
 -- Locks    the row of caps, SKIP LOCKED
 create function fleet._cap(p_project uuid)
@@ -30,6 +31,9 @@ begin
      where c.project_id = p_project
     returning c.* into v_cap;
   end if;
+  if v_cap.kept_class is not null and (v_cap.kept_mib > v_cap.max_vram_mib or not fleet._stands(v_cap.kept_job)) then
+    v_cap.kept_class := null;
+  end if;
   return v_cap;
 end
 $$;
@@ -44,6 +48,37 @@ create function fleet._under_cap(p_cap fleet.caps, p_shape fleet.shapes)
                     then least(2147483647,
                                greatest(0, (p_cap.max_vram_mib - p_cap.vram_mib) / (p_shape.gpus * p_shape.vram_mib))) end)::integer;
 
+-- _cap_for: what a job of this class and age may have of the caps of its project: not what is kept for one before it.
+create function fleet._cap_for(p_cap fleet.caps, p_class fleet.priority, p_key bigint)
+  returns fleet.caps
+  language plpgsql
+  immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_cap fleet.caps := p_cap;
+begin
+  if p_class < (p_cap).kept_class or p_class = (p_cap).kept_class and p_key > (p_cap).kept_key then
+    v_cap.running := v_cap.running + 1;
+    v_cap.vram_mib := v_cap.vram_mib + v_cap.kept_mib;
+  end if;
+  return v_cap;
+end
+$$;
+
+-- _stands: whether a job is ready, in a lane that is not paused.
+create function fleet._stands(p_job uuid)
+  returns boolean
+  language sql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select exists (select from fleet.jobs as j
+                   join fleet.ready as r on (r.lane_id, r.order_key, r.job_id) = (j.lane_id, j.order_key, j.job_id)
+                   join fleet.lanes as l on l.lane_id = j.lane_id and not l.paused
+                  where j.job_id = p_job)
+$$;
+
 -- _cap_now: the caps of a project, with what was given back and no claim has taken up yet; null: it has none. For who looks
 -- without the lock.
 create function fleet._cap_now(p_project uuid)
@@ -52,8 +87,8 @@ create function fleet._cap_now(p_project uuid)
   stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select row(c.project_id, c.max_running, c.max_vram_mib, c.running - coalesce(b.running, 0), c.vram_mib - coalesce(b.vram_mib, 0))
-         ::fleet.caps
+  select row(c.project_id, c.max_running, c.max_vram_mib, c.running - coalesce(b.running, 0), c.vram_mib - coalesce(b.vram_mib, 0),
+             c.kept_job, c.kept_class, c.kept_key, c.kept_mib)::fleet.caps
     from fleet.caps as c
    cross join lateral (select sum(r.running) as running, sum(r.vram_mib) as vram_mib
                          from fleet.cap_returns as r where r.project_id = c.project_id) as b
@@ -61,14 +96,82 @@ as $$
 $$;
 
 -- _count_in: jobs of a shape were taken by a project with caps; the row is locked.
-create function fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_count integer)
+create function fleet._count_in(p_cap fleet.caps, p_shape fleet.shapes, p_jobs uuid[])
   returns fleet.caps
   language sql
   volatile
   set search_path = pg_catalog, pg_temp
 as $$
   update fleet.caps as c
-     set running = c.running + p_count, vram_mib = c.vram_mib + p_count * p_shape.gpus * p_shape.vram_mib::bigint
+     set running = c.running + cardinality(p_jobs),
+         vram_mib = c.vram_mib + cardinality(p_jobs) * p_shape.gpus * p_shape.vram_mib::bigint,
+         kept_class = case when not p_cap.kept_job = any(p_jobs) then p_cap.kept_class end
    where c.project_id = p_cap.project_id
   returning c.*
+$$;
+
+-- _keep_caps: for each project with caps, keep the first of its jobs that could start and that its own smaller work could pass
+-- for ever: a place on a node would be of no use to it while younger ones take all that their project may have.
+--
+-- p_since  only jobs that have stood ready since before
+-- Locks    rows of caps that change, SKIP LOCKED
+create function fleet._keep_caps(p_now timestamptz, p_since timestamptz)
+  returns void
+  language sql
+  volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+  with lane as materialized (
+    -- What is claimed as fast as it comes is seldom seen ready.
+    select l.lane_id, l.project_id, l.priority, l.shape_id, l.head_key, l.active and not l.paused as stands
+      from fleet.lanes as l
+      join fleet.caps as c on c.project_id = l.project_id
+     where l.active or l.active_at > p_since - interval '1 min'
+  ),
+  mixed as materialized (
+    select l.project_id, fleet._smallest(array_agg(l.shape_id)) as smallest
+      from lane as l
+     group by l.project_id
+    having count(distinct l.shape_id) > 1
+  ),
+  waits as materialized (
+    select l.project_id, l.priority, l.shape_id, h.order_key, h.job_id, s.gpus * s.vram_mib::bigint as mib
+      from lane as l
+      join mixed as m on m.project_id = l.project_id
+      join fleet.caps as c on c.project_id = l.project_id
+      join fleet.shapes as s on s.shape_id = l.shape_id
+      join fleet.kinds as k on k.kind = s.kind and not k.quarantined
+     cross join lateral (select r.order_key, r.job_id
+                           from fleet.ready as r
+                          where r.lane_id = l.lane_id and r.order_key >= l.head_key
+                          order by r.order_key, r.job_id
+                          limit 1) as h
+     where l.stands
+       and h.order_key < extract(epoch from p_since) * 1000000
+       and fleet._passable(s, m.smallest)
+       and coalesce(s.gpus * s.vram_mib <= c.max_vram_mib, true)
+       and (l.priority > 'low' or (select fleet._low_waits_for_nobody()))
+  ),
+  served as materialized (
+    select s.shape_id
+      from fleet.shapes as s
+     where s.shape_id in (select w.shape_id from waits as w) and fleet._some_node_serves(s, p_now)
+  ),
+  first as (
+    select distinct on (w.project_id) w.*
+      from waits as w
+      join served as s on s.shape_id = w.shape_id
+     order by w.project_id, w.priority desc, w.order_key, w.job_id
+  ),
+  changed as (
+    select c.project_id, f.job_id, f.priority, f.order_key, f.mib
+      from fleet.caps as c
+      left join first as f on f.project_id = c.project_id
+     where (c.kept_job, c.kept_class, c.kept_key, c.kept_mib) is distinct from (f.job_id, f.priority, f.order_key, f.mib)
+       for update of c skip locked
+  )
+  update fleet.caps as c
+     set kept_job = x.job_id, kept_class = x.priority, kept_key = x.order_key, kept_mib = x.mib
+    from changed as x
+   where c.project_id = x.project_id
 $$;

@@ -92,3 +92,22 @@ as $$
     left join kth as k on k.node_id = n.node_id and k.place = p_shape.gpus
    where p_shape.gpus = 0 or k.at is not null
 $$;
+
+-- _is_big: whether a shape would fit a node if it were empty.
+--
+-- p_well   devices that are out of work do not count
+create function fleet._is_big(p_node fleet.nodes, p_shape fleet.shapes, p_well boolean default false)
+  returns boolean
+  language sql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select p_node.cpu_milli >= p_shape.cpu_milli
+         and p_node.disk_mib >= p_shape.disk_mib
+         and count(*) filter (where d.takes_vram and p_shape.device in ('any', d.kind) and not (p_well and d.fault is not null)
+                                    and d.total_mib - d.headroom_mib
+                                        >= p_shape.vram_mib + case when d.idx = -1 then p_shape.ram_mib else 0 end) >= p_shape.gpus
+         and bool_or(d.idx = -1 and d.total_mib - d.headroom_mib >= p_shape.ram_mib)
+    from fleet.devices as d
+   where d.node_id = p_node.node_id
+$$;

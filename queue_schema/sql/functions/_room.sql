@@ -29,6 +29,10 @@ begin
       message = format('sample %s is not newer than %s, which was used', v_seq, p_booked.sample_seq),
       hint = 'Measure again, then claim.';
   end if;
+  if jsonb_typeof(p_sample -> 'warm') <> 'array' then
+    raise exception using errcode = 'JQ002', column = 'sample.warm', message = 'sample.warm is not a list',
+      hint = 'Name each runner at rest: {project_id, kind, model, devices}; leave it out when there is none.';
+  end if;
   if p_sample @? '$.devices[*].leases[*]' then
     select array_agg(r.idx), array_agg(r.mib)
       into v_idx, v_real

@@ -55,8 +55,9 @@ declare
   v_weight  double precision;
   v_at      integer;
   v_cap     fleet.caps;
+  v_mine    fleet.caps;          -- what of it the next job may have
   v_capped  boolean;             -- whether there is any cap on it
-  v_thirsty boolean;             -- whether a job of it waits for more of its VRAM
+  v_over    bigint[];            -- shapes of which the caps allow no more in this turn
   v_spent   double precision;
   l_lane    bigint[];            -- the lanes of the project whose turn it is,
   l_head    bigint[];            -- the age of the oldest job of each; null: nothing more for this claim,
@@ -154,26 +155,24 @@ begin
   end if;
 
   if v_warm then
-    if jsonb_typeof(p_sample -> 'warm') <> 'array' then
-      raise exception using errcode = 'JQ002', column = 'sample.warm', message = 'sample.warm is not a list',
-        hint = 'Name each runner at rest: {project_id, kind, model, devices}; leave it out when there is none.';
-    end if;
     v_pull := 1 + v_self.warm_patience_s * 1000000;  -- without any patience it still goes where the runner is
   end if;
 
   <<classes>>
   for i in 1..coalesce(cardinality(v_order), 0) loop
     v_class := v_order[i];
-    if v_kept.job_id is not null and v_left > 0 and not (v_passes and v_class = 'urgent') then
+    if v_kept.job_id is not null and v_left > 0
+       and not (v_passes and v_kept.priority <> v_class and 'urgent' = any(v_order[i:])) then
       v_cap := fleet._cap(v_kept.project_id);
       v_capped := num_nonnulls(v_cap.max_running, v_cap.max_vram_mib) > 0;
-      v_places := fleet._places(v_room, v_kept.shape, least(1, fleet._under_cap(v_cap, v_kept.shape)));
+      v_mine := fleet._cap_for(v_cap, v_kept.priority, v_kept.order_key);
+      v_places := fleet._places(v_room, v_kept.shape, least(1, fleet._under_cap(v_mine, v_kept.shape)));
       if v_cap.project_id is not null and cardinality(v_places) = 1 then
         v_jobs := fleet._take_one(v_kept.job_id, v_kept.lane_id, v_kept.order_key);
         if v_jobs is not null then
           delete from fleet.reservations as r where r.job_id = v_kept.job_id;
           if v_capped then
-            v_cap := fleet._count_in(v_cap, v_kept.shape, 1);
+            v_cap := fleet._count_in(v_cap, v_kept.shape, v_jobs);
           end if;
           v_room := fleet._book(v_room, v_kept.shape, v_places);
           v_left := v_left - 1;
@@ -217,9 +216,7 @@ begin
       v_cap := fleet._cap(v_turn.project_id);
       continue turns when v_cap.project_id is null;
       v_capped := num_nonnulls(v_cap.max_running, v_cap.max_vram_mib) > 0;
-      v_thirsty := false;
-      v_spent := 0;
-      v_weight := null;
+      v_over := '{}'; v_spent := 0; v_weight := null;
 
       <<loads>>
       loop
@@ -236,7 +233,7 @@ begin
                                         and not l.lane_id = any(v_dry)
                                       order by l.head_key
                                       limit 16) as l
-                 where f.priority = v_class
+                 where f.priority = v_class and not f.shape_id = any(v_over)
                  order by l.head_key
                  limit 16) as l
          -- With a limit, so that it is looked up by key: a plan made while a table was small would read it whole for a join.
@@ -270,11 +267,9 @@ begin
             v_stale := false;
           end if;
           -- The lane whose head is the oldest, and the head after that.
-          v_at := null;
-          v_first := null;
-          v_bound := null;
+          v_at := null; v_first := null; v_bound := null;
           for k in 1..cardinality(l_lane) loop
-            v_key := l_head[k] - l_pull[k];
+            v_key := l_head[k] - case when v_cap.kept_class is null then l_pull[k] else 0 end;
             if v_key < v_first or v_at is null and v_key is not null then
               v_bound := v_first;
               v_first := v_key;
@@ -287,15 +282,21 @@ begin
           v_shape := l_shape[v_at];
 
           -- How many of it: as the caps allow, as the turn allows, as there is room for.
-          v_most := least(v_budget, fleet._under_cap(v_cap, v_shape));
-          if v_capped and (v_most < 1 or v_thirsty and v_shape.gpus * v_shape.vram_mib > 0)
-             and coalesce(v_cap.running < v_cap.max_running, true) then
-            -- Its cap on VRAM. A job that will be within it keeps its turn before younger ones that want of it; one that
-            -- never can holds up nobody.
-            v_thirsty := v_thirsty or v_shape.gpus * v_shape.vram_mib <= v_cap.max_vram_mib;
-            v_dry := v_dry || l_lane[v_at];
-            l_head[v_at] := null;
-            continue lanes;
+          v_most := v_budget;
+          if v_capped then
+            v_mine := fleet._cap_for(v_cap, v_class, l_head[v_at]);
+            v_most := least(v_budget, fleet._under_cap(v_mine, v_shape));
+            if v_most < 1 and v_cap.kept_class is not null and cardinality(l_lane) = 16 then
+              perform fleet._advance(l_lane[v_at]);  -- else lanes with a head_key far behind hide that of the kept job
+            end if;
+            if v_most < 1 and coalesce(v_mine.running < v_mine.max_running, true) then
+              -- Its cap on VRAM. A job that will be within it keeps its turn before younger ones that want of it; one that
+              -- never can holds up nobody. All such shapes at once: a lane at a time would be a walk over all of them.
+              v_over := array(select s.shape_id from fleet.shapes as s
+                               where s.shape_id = any(v_shapes) and s.gpus * s.vram_mib
+                                     > case when v_shape.gpus * v_shape.vram_mib > v_cap.max_vram_mib then v_cap.max_vram_mib else 0 end);
+              continue loads;
+            end if;
           end if;
           v_cost := fleet._charge(v_shape, l_run_s[v_at]);
           if v_spent + v_most * v_cost > v_self.fair_quantum then
@@ -346,7 +347,9 @@ begin
             continue lanes;
           end if;
 
-          v_took := fleet._take(l_lane[v_at], l_head[v_at], coalesce(v_bound + 1000000, 9223372036854775807),
+          v_took := fleet._take(l_lane[v_at], l_head[v_at],
+                                least(coalesce(v_bound + 1000000, 9223372036854775807),
+                                      case when v_class = v_cap.kept_class and l_head[v_at] <= v_cap.kept_key then v_cap.kept_key end),
                                 cardinality(v_places));
           v_count := coalesce(cardinality(v_took.jobs), 0);
           if v_count > 0 then
@@ -356,7 +359,7 @@ begin
               v_kept.rest := fleet._book(v_kept.rest, v_shape, v_places);
             end if;
             if v_capped then
-              v_cap := fleet._count_in(v_cap, v_shape, v_count);
+              v_cap := fleet._count_in(v_cap, v_shape, v_took.jobs);
             end if;
             v_spent := v_spent + v_count * v_cost;
             v_budget := v_budget - v_count;

@@ -3,10 +3,10 @@
 --
 -- Caller   fleet_scheduler
 -- Returns  {kept, preempted}
--- Locks    its turn (one such round at a time, nobody waits for it); leases to preempt with SKIP LOCKED
+-- Locks    its turn (one such round at a time, nobody waits for it); leases to preempt, then rows of caps, with SKIP LOCKED
 --
--- One place per node. A reservation is a wish of the scheduler, read again each round: what is wrong in it costs time,
--- never room. The claim of its node does the rest.
+-- One place per node, and one per project with caps. Either is a wish of the scheduler, read again each round: what is wrong
+-- in it costs time, never room. The claims do the rest.
 create function fleet.reserve_v1()
   returns jsonb
   language plpgsql
@@ -17,6 +17,7 @@ create function fleet.reserve_v1()
 as $$
 declare
   v_now   timestamptz := fleet.now();
+  v_since timestamptz;
   v_set   fleet.settings;
   v_head  record;
   v_shape fleet.shapes;
@@ -26,6 +27,7 @@ begin
   select s.* into strict v_set from fleet.settings as s;
   if not v_set.reserve or v_set.halted then
     delete from fleet.reservations;
+    update fleet.caps as c set kept_job = null, kept_class = null, kept_key = null, kept_mib = null where c.kept_job is not null;
     return '{"kept": 0, "preempted": 0}';
   end if;
   perform from fleet.turns as t where t.name = 'reserve' for update skip locked;
@@ -49,7 +51,8 @@ begin
                         and fleet._suits(s, n.labels, n.pools)
                         and coalesce(fleet._under_cap(fleet._cap_now(j.project_id), s) > 0, true));
 
-  for v_head in select h.* from fleet._starving(v_now - make_interval(secs => v_set.reserve_after_s), 8) as h loop
+  v_since := v_now - make_interval(secs => v_set.reserve_after_s);
+  for v_head in select h.* from fleet._starving(v_now, v_since, 8) as h loop
     select s.* into strict v_shape from fleet.shapes as s where s.shape_id = v_head.shape_id;
     select b.* into v_best from fleet._best_place(v_shape, v_now, v_head.job_id) as b;
     continue when v_best.node_id is null;
@@ -66,6 +69,9 @@ begin
     values (v_head.job_id, v_best.node_id, v_best.free_at, v_now)
         on conflict (job_id) do update set node_id = excluded.node_id, begins_at = excluded.begins_at;
   end loop;
+  if exists (select from fleet.caps) then
+    perform fleet._keep_caps(v_now, v_since);
+  end if;
   return jsonb_build_object('kept', (select count(*) from fleet.reservations), 'preempted', v_asked);
 end
 $$;
@@ -118,8 +124,9 @@ $$;
 -- Only what something smaller could pass for ever: where nothing that is ready, or became so in the last minute, needs less of
 -- anything, all that is given back is large enough sooner or later, and the order of claims alone decides who gets it. A place
 -- kept then would only set age against the shares. What is urgent may need others to give way, whatever their size. And only
--- what the caps of its project let start, beside those before it: nobody else could have the place.
-create function fleet._starving(p_since timestamptz, p_most integer)
+-- what the caps of its project let start, beside those before it: nobody else could have the place; and what some live node
+-- serves at all, else it would stand before those that can be helped.
+create function fleet._starving(p_now timestamptz, p_since timestamptz, p_most integer)
   returns table (job_id uuid, lane_id bigint, shape_id bigint, priority fleet.priority)
   language sql
   stable
@@ -135,17 +142,14 @@ as $$
                           limit p_most) as l
   ),
   least as materialized (
-    select min(x.gpus) filter (where x.gpus > 0) as gpus, min(x.vram_mib) filter (where x.gpus > 0) as vram_mib,
-           min(nullif(x.cpu_milli, 0)) as cpu_milli, min(nullif(x.ram_mib, 0)) as ram_mib, min(nullif(x.disk_mib, 0)) as disk_mib
+    select fleet._smallest(array_agg(a.shape_id)) as need
       from (select a.shape_id from fleet._asked_by_all() as a
              union
             -- What is claimed as fast as it comes is seldom seen ready.
             select l.shape_id from fleet.lanes as l where not l.active and l.active_at > p_since - interval '1 min') as a
-      join fleet.shapes as x on x.shape_id = a.shape_id
   ),
-  starving as (
-    select r.job_id, h.lane_id, h.shape_id, h.priority, h.rank, r.order_key, c.cap, s.gpus * s.vram_mib as mib,
-           count(*) over mine as jobs, sum(s.gpus * s.vram_mib::bigint) over mine as all_mib
+  passable as materialized (
+    select r.job_id, h.lane_id, h.shape_id, h.project_id, h.priority, h.rank, r.order_key, c.cap, s.gpus * s.vram_mib::bigint as mib
       from heads as h
      cross join lateral (select r.job_id, r.order_key
                            from fleet.ready as r
@@ -155,14 +159,21 @@ as $$
       join fleet.shapes as s on s.shape_id = h.shape_id
      cross join least as x
      cross join lateral (select fleet._cap_now(h.project_id) as cap) as c
-     where (x.gpus < s.gpus or s.gpus > 0 and x.vram_mib < s.vram_mib or x.cpu_milli < s.cpu_milli or x.ram_mib < s.ram_mib
-            or x.disk_mib < s.disk_mib or h.priority = 'urgent')
+     where (fleet._passable(s, x.need) or h.priority = 'urgent')
        and r.order_key < extract(epoch from p_since) * 1000000
-       and (h.priority > 'low'
-            or (select k.low_first from fleet.rankings as k order by k.era desc limit 1)
-            or not exists (select from heads as x where x.priority > 'low'))
+       and (h.priority > 'low' or (select fleet._low_waits_for_nobody()))
        and coalesce(fleet._under_cap(c.cap, s) > 0, true)
-    window mine as (partition by h.project_id order by h.priority desc, h.rank, r.order_key, r.job_id)
+  ),
+  served as materialized (
+    select s.shape_id
+      from fleet.shapes as s
+     where s.shape_id in (select p.shape_id from passable as p) and fleet._some_node_serves(s, p_now)
+  ),
+  starving as (
+    select p.*, count(*) over mine as jobs, sum(p.mib) over mine as all_mib
+      from passable as p
+      join served as s on s.shape_id = p.shape_id
+    window mine as (partition by p.project_id order by p.priority desc, p.rank, p.order_key, p.job_id)
   )
   select v.job_id, v.lane_id, v.shape_id, v.priority
     from starving as v
@@ -170,6 +181,45 @@ as $$
      and (v.mib = 0 or coalesce(v.all_mib <= (v.cap).max_vram_mib - (v.cap).vram_mib, true))
    order by v.priority desc, v.rank, v.order_key
    limit p_most
+$$;
+
+-- _smallest: the least that any of these shapes needs of each thing; what needs none of it does not compete for it.
+create function fleet._smallest(p_shapes bigint[])
+  returns fleet.shapes
+  language sql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_populate_record(null::fleet.shapes, jsonb_build_object(
+           'gpus', min(s.gpus) filter (where s.gpus > 0), 'vram_mib', min(s.vram_mib) filter (where s.gpus > 0),
+           'cpu_milli', min(nullif(s.cpu_milli, 0)), 'ram_mib', min(nullif(s.ram_mib, 0)), 'disk_mib', min(nullif(s.disk_mib, 0))))
+    from fleet.shapes as s
+   where s.shape_id = any(p_shapes)
+$$;
+
+-- _low_waits_for_nobody: whether class low is owed its minimum share, or is alone.
+create function fleet._low_waits_for_nobody()
+  returns boolean
+  language sql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select (select r.low_first from fleet.rankings as r order by r.era desc limit 1)
+         or not exists (select from fleet._asked_by_all() as a where a.priority > 'low')
+$$;
+
+-- _some_node_serves: whether a live node may run jobs of a shape, and has room for one when it is empty.
+create function fleet._some_node_serves(p_shape fleet.shapes, p_now timestamptz)
+  returns boolean
+  language sql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select exists (select from fleet._live_nodes(p_now) as n
+                   join fleet.nodes as o on o.node_id = n.node_id
+                  where p_shape.kind = any(n.kinds)
+                    and fleet._suits(p_shape, n.labels, n.pools)
+                    and fleet._is_big(o, p_shape, true))
 $$;
 
 -- _asked_by_all: every (shape, class) with active lanes.

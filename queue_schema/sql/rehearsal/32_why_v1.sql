@@ -88,7 +88,12 @@ as $$
      where j.job_id = p_job
   ),
   cap as (
-    select c.* from job as j cross join lateral rehearsal._cap_now(j.project_id) as c where c.project_id is not null
+    select k.*, c.running as runs, c.vram_mib as booked,
+           case when k.running > c.running then format(', keeps a place for its job %s', c.kept_job) end as keeps
+      from job as j
+     cross join lateral rehearsal._cap_now(j.project_id) as c
+     cross join lateral rehearsal._cap_for(c, j.priority, j.order_key) as k
+     where c.project_id is not null
   ),
   hold (place, cause, message, change) as (
     select 1, 'dependency', concat(format('it waits for %s other jobs', j.waits_for), ', and reads an output of ' || r.job_id),
@@ -121,12 +126,12 @@ as $$
            || case when j.priority = any(j.classes) then '{}' else jsonb_build_object('kind', j.kind) end
       from job as j where j.paused
      union all
-    select 6, 'cap', format('project %s runs %s jobs and may run %s', j.project, c.running, c.max_running),
+    select 6, 'cap', format('project %s runs %s jobs%s and may run %s', j.project, c.runs, c.keeps, c.max_running),
            jsonb_build_object('verb', 'project', 'project', j.project, 'fields', jsonb_build_object('max_running', c.running + 1))
       from job as j, cap as c where c.running >= c.max_running
      union all
-    select 7, 'quota', format('project %s has booked %s MiB of VRAM, this job needs %s, and it may book %s', j.project, c.vram_mib,
-                              j.wants_mib, c.max_vram_mib),
+    select 7, 'quota', format('project %s has booked %s MiB of VRAM%s, this job needs %s, and it may book %s', j.project, c.booked,
+                              c.keeps, j.wants_mib, c.max_vram_mib),
            case when c.vram_mib + j.shrunk_mib <= c.max_vram_mib then jsonb_path_query_first(p_misfits, '$[*].change ? (exists(@.fields.need))')
                 else jsonb_build_object('verb', 'project', 'project', j.project,
                                         'fields', jsonb_build_object('max_vram_mib', c.vram_mib + j.shrunk_mib)) end

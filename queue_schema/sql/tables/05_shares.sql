@@ -44,7 +44,11 @@ create table fleet.caps (
   max_running  integer check (max_running >= 0),
   max_vram_mib bigint check (max_vram_mib >= 0),
   running      integer not null default 0,
-  vram_mib     bigint not null default 0
+  vram_mib     bigint not null default 0,
+  kept_job     uuid,
+  kept_class   fleet.priority,
+  kept_key     bigint,
+  kept_mib     bigint
 ) with (fillfactor = 20);
 comment on table fleet.caps is 'Projects that may not have all they ask for. A claim locks the row, or leaves the project to who has.';
 comment on column fleet.caps.project_id is 'The project.';
@@ -52,6 +56,10 @@ comment on column fleet.caps.max_running is 'Most jobs at once; null: no cap.';
 comment on column fleet.caps.max_vram_mib is 'Most booked VRAM over all devices; null: no cap.';
 comment on column fleet.caps.running is 'Leases that count, less those in cap_returns.';
 comment on column fleet.caps.vram_mib is 'Their booked VRAM.';
+comment on column fleet.caps.kept_job is 'The first of its jobs that its own smaller work could pass for ever: what comes after it leaves it its part of the caps (I10).';
+comment on column fleet.caps.kept_class is 'The class of that job; null: there is none.';
+comment on column fleet.caps.kept_key is 'Its order_key.';
+comment on column fleet.caps.kept_mib is 'VRAM it needs, over all devices.';
 
 create table fleet.cap_returns (
   project_id uuid not null,
