@@ -2140,7 +2140,7 @@ CREATE FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_b
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <43ba2f941489a696a9a250ed4d340319>;
+    AS <dbdd86e64e4a368178f66b710456bd24>;
 
 --
 -- Name: _settled_before(uuid, uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2875,7 +2875,7 @@ CREATE FUNCTION fleet.project_v1(p_project text, p_fields jsonb) RETURNS jsonb
 CREATE FUNCTION fleet.promote_v1(p_limit integer) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <53d8453ac8524acee8a4dd5f82a8b9f9>;
+    AS <36400af3048580421b6a4b0df44b13c4>;
 
 --
 -- Name: prune_v1(integer, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -5582,7 +5582,7 @@ CREATE TABLE fleet.start_by (
 -- Name: TABLE start_by; Type: COMMENT; Schema: fleet; Owner: -
 --
 
-COMMENT ON TABLE fleet.start_by IS 'Jobs that end unless started in time; the row goes when its time comes.';
+COMMENT ON TABLE fleet.start_by IS 'Jobs that end unless started in time; gone at that time, and back with one unstarted.';
 
 --
 -- Name: COLUMN start_by.job_id; Type: COMMENT; Schema: fleet; Owner: -

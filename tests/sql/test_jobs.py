@@ -227,6 +227,35 @@ def test_a_job_that_never_ran_is_not_started_after_its_time(
     assert project.row(job)["cause"] == "expired"
 
 
+def test_a_job_handed_back_unstarted_after_its_time_ends(conn, clock, project: Project, agent: Agent):
+    """Its time passed while it was leased, and a promote saw that: no claim gets it again."""
+    job = project.submit(start_by=datetime.now(UTC) + timedelta(seconds=60))
+    clock.advance(59)
+    claimed = agent.claim_one()
+    clock.advance(2)
+    assert chores.promote(conn).expired == 0
+    agents.release(conn, agent.session, [Released(job, claimed.token, "no room", started=False)])
+
+    assert agent.claim() == []
+    assert chores.promote(conn).expired == 1
+    assert (project.state(job), project.row(job)["cause"]) == ("failed", "expired")
+    assert conn.execute("select from fleet.start_by").fetchone() is None
+
+
+def test_a_job_that_started_in_time_may_be_handed_back_later(conn, clock, project: Project, agent: Agent):
+    """Once unstarted, once not: it ran, and what became of that is no matter."""
+    job = project.submit(start_by=datetime.now(UTC) + timedelta(seconds=60))
+    agents.release(conn, agent.session, [Released(job, agent.claim_one().token, "no room", started=False)])
+    agent.release(agent.claim_one())
+    claimed = agent.claim_one()
+    clock.advance(61)
+    assert chores.promote(conn).expired == 0
+    agents.release(conn, agent.session, [Released(job, claimed.token, "no room", started=False)])
+
+    assert chores.promote(conn).expired == 0
+    assert agent.claim_one().job_id == job
+
+
 def test_logs_and_progress_reach_the_views(conn, project: Project, agent: Agent):
     """Lines keep their order, and the log of an attempt is bounded with a last line that says so."""
     conn.execute("update fleet.settings set log_bytes = 20")

@@ -11,7 +11,8 @@
 -- `already_settled` if its own agent settled it before (the answer was lost), else `lease_lost`.
 --
 -- A job that nodes hand back before it starts, again and again, must not bounce at the speed of their polling: from the
--- third time in a row it waits, 2 s and then twice as long each time, a minute at most. Nobody is blamed.
+-- third time in a row it waits, 2 s and then twice as long each time, a minute at most. Nobody is blamed. One that was to
+-- start by a time that has passed, and never did, waits too: the next promote ends it, and no claim is before that.
 --
 -- One that ran out of memory near its booking is tried again with more at nobody's charge, a few rungs of the ladder up;
 -- from there on as its policy says.
@@ -83,8 +84,10 @@ begin
              when p.retried and b.blame in ('nobody', 'ladder') then 'retrying'
              else 'failed'
            end as next,
+           case when t.unstarted and j.attempts = j.releases then j.start_by end as start_by,
            make_interval(secs => (0.5 + random() / 2) * case
-             when t.unstarted then case when j.releases < 2 then 0 else least(60, 2 ^ least(j.releases - 1, 20)) end
+             when t.unstarted and j.releases > 1 then least(60, 2 ^ least(j.releases - 1, 20))
+             when t.unstarted and j.attempts = j.releases and j.start_by <= v_now then 1
              when t.verdict = 'released' or b.blame = 'ladder' then 0
              else least(p.max_s, p.base_s * 2 ^ least(case p.charged when 'user' then j.retries_used else j.infra_used end, 20))
            end) as pause
@@ -157,6 +160,12 @@ begin
     insert into fleet.waiting (job_id, waits_for, run_at)
     select d.job_id, 0, v_now + d.pause from decided as d
      where d.next in ('retrying', 'released') and d.pause > interval '0'
+  ),
+  timed as (
+    -- It was leased when its time came, perhaps: then promote_v1 has forgotten the time.
+    insert into fleet.start_by (job_id, start_by)
+    select d.job_id, d.start_by from decided as d where d.next = 'released' and d.start_by is not null
+        on conflict do nothing
   ),
   told as (
     insert into fleet.job_events (job_id, project_id, at, event, detail)

@@ -48,6 +48,7 @@ begin
       select e.job_id, e.project_id, v_now, 'failed', '{"cause": "expired"}' from ended as e
     )
     select array_agg(e.job_id) into v_gone from ended as e;
+    -- Of those that are leased, too: it comes back with one that is handed back unstarted (_settle).
     delete from fleet.start_by as x where x.job_id = any(v_late);
     if v_gone is not null then
       perform fleet._resolve(v_gone);

@@ -273,7 +273,7 @@ create table fleet.start_by (
   start_by timestamptz not null
 );
 create index start_by_due on fleet.start_by (start_by);
-comment on table fleet.start_by is 'Jobs that end unless started in time; the row goes when its time comes.';
+comment on table fleet.start_by is 'Jobs that end unless started in time; gone at that time, and back with one unstarted.';
 comment on column fleet.start_by.job_id is 'The job.';
 comment on column fleet.start_by.start_by is 'The time.';
 
