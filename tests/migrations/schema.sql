@@ -3068,7 +3068,7 @@ CREATE FUNCTION fleet.webhook_done_v1(p_delivery bigint, p_delivered boolean, p_
 CREATE FUNCTION fleet.why_v1(p_project uuid, p_job uuid) RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <700b147ba72a44e72477e08a7536189d>;
+    AS <48051b50f6183a012f09396fa38f08b6>;
 
 --
 -- Name: jobs; Type: TABLE; Schema: fleet; Owner: -

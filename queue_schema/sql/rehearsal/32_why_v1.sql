@@ -20,6 +20,7 @@ declare
   v_state  fleet.job_state;
   v_causes jsonb;
   v_place  record;
+  v_tried  record;
   v_proved boolean;
   v_class  fleet.priority;
 begin
@@ -39,12 +40,19 @@ begin
 
   select m.* into v_place from rehearsal._best_node(p_job) as m;
   v_causes := rehearsal._holds(p_job, v_place.causes) || v_place.causes;
-  v_proved := p_job = any(rehearsal._try(v_job, v_causes, v_place.session_id, null));
+  v_tried := rehearsal._try(v_job, v_causes, v_place.session_id, null);
+  -- What is refused is no change; its cause is true without.
+  if v_tried.refused is not null then
+    v_causes := (select jsonb_agg(case when c.one -> 'change' = v_tried.refused then c.one - 'change' else c.one end
+                                  order by c.place)
+                   from jsonb_array_elements(v_causes) with ordinality as c (one, place));
+  end if;
+  v_proved := p_job = any(v_tried.given);
   -- Where nothing but time helps, there is nothing to try.
   if not v_proved and not v_causes @? '$[*] ? (!exists(@.change))' then
     foreach v_class in array enum_range(v_job.priority, null) loop
       continue when v_class = v_job.priority;
-      if p_job = any(rehearsal._try(v_job, v_causes, v_place.session_id, v_class)) then
+      if p_job = any((rehearsal._try(v_job, v_causes, v_place.session_id, v_class)).given) then
         v_proved := true;
         exit;
       end if;
@@ -146,9 +154,9 @@ $$;
 -- _try: make these changes on the stage, and the job's class p_class if that is not null, and let the session claim; then all
 -- is as it was before.
 --
--- Returns  what the session would be given
-create function rehearsal._try(p_job fleet.jobs, p_causes jsonb, p_session uuid, p_class fleet.priority)
-  returns uuid[]
+-- Returns  what the session would be given; or the change that is refused (JQ006)
+create function rehearsal._try(p_job fleet.jobs, p_causes jsonb, p_session uuid, p_class fleet.priority,
+                               out given uuid[], out refused jsonb)
   language plpgsql
   volatile
   set search_path = pg_catalog, pg_temp
@@ -156,8 +164,8 @@ as $$
 declare
   v_change  jsonb;
   v_session uuid := p_session;
-  v_given   uuid[] := '{}';
 begin
+  given := '{}';
   begin
     for v_change in select c.one -> 'change' from jsonb_array_elements(p_causes) with ordinality as c (one, place)
                      where c.one ? 'change' order by c.place
@@ -187,10 +195,13 @@ begin
     if p_class is not null then
       perform rehearsal.amend_v1(p_job.project_id, p_job.job_id, jsonb_build_object('priority', p_class));
     end if;
-    v_given := rehearsal._look(v_session);
+    given := rehearsal._look(v_session);
     raise exception using errcode = 'JQ999';
-  exception when sqlstate 'JQ999' then
-    return v_given;
+  exception
+    when sqlstate 'JQ999' then
+      null;
+    when sqlstate 'JQ006' then
+      refused := v_change;
   end;
 end
 $$;

@@ -121,7 +121,6 @@ declare
   v_kept  rehearsal.kept;
   v_other record;
   v_need  jsonb;
-  v_least integer;
   v_fit   boolean;
   v_big   boolean;
   v_at    timestamptz;
@@ -153,11 +152,7 @@ begin
         'verb', 'unreserve', 'node', p_name, 'job', case when v_other.own then v_kept.job_id end, 'until', v_kept.begins_at))));
   end if;
 
-  -- What ran out of memory is not tried with less again: a change to less would change nothing.
-  v_least := case when p_need.outgrown then p_need.learned_mib end;
-  v_need := rehearsal._shrunk(v_free, p_shape,
-                              case when p_shape.gpus > 0 then greatest(p_need.raised_mib, v_least) else 0 end,
-                              case when p_shape.gpus > 0 then p_need.raised_ram_mib else greatest(p_need.raised_ram_mib, v_least) end);
+  v_need := rehearsal._shrunk(v_free, p_job, p_shape);
   v_big := exists (select from rehearsal.sessions as s join rehearsal.nodes as n on n.node_id = s.node_id
                     where s.ended_at is null and p_shape.kind = any(s.kinds) and rehearsal._is_big(n, p_shape)
                       and (n.node_id = p_node or rehearsal._suits(p_shape, n.facts || n.labels, n.pools)));
@@ -173,9 +168,9 @@ begin
   return jsonb_build_array(jsonb_strip_nulls(jsonb_build_object(
     'cause', case when v_big then 'busy' else 'too_big' end,
     'lacks', case when v_need is null then 5
-                  else 1 - 1.0 / (1 + (p_shape.vram_mib - coalesce((v_need ->> 'vram_mib')::integer, p_shape.vram_mib)) / 1024.0
+                  else 1 - 1.0 / (1 + (p_shape.vram_mib - least(p_shape.vram_mib, (v_need ->> 'vram_mib')::integer)) / 1024.0
                                     + (p_shape.cpu_milli - coalesce((v_need ->> 'cpu_milli')::integer, p_shape.cpu_milli)) / 1000.0
-                                    + (p_shape.ram_mib - coalesce((v_need ->> 'ram_mib')::integer, p_shape.ram_mib)) / 4096.0
+                                    + (p_shape.ram_mib - least(p_shape.ram_mib, (v_need ->> 'ram_mib')::integer)) / 4096.0
                                     + 0.01) end,
     'message', concat_ws('; ', format('%s; node %s has %s', case when not v_big then 'it is larger than any live node that may run it'
                                                  else concat('the nodes that could run it are busy', ', the next place should be free at ' || v_at) end,
@@ -188,11 +183,12 @@ begin
 end
 $$;
 
--- _shrunk: the largest need, no field larger than the shape's, that has room; only the fields that shrink. Null when not even
--- the smallest has.
+-- _shrunk: the largest need, no field larger than the shape's, that has room; only the fields to be amended. Null when
+-- not even the smallest has.
 --
--- p_vram_mib, p_ram_mib: never less than this
-create function rehearsal._shrunk(p_room rehearsal.room, p_shape rehearsal.shapes, p_vram_mib integer, p_ram_mib integer)
+-- What ran out of memory is not tried with less again: a change to less would change nothing. On fewer GPUs a job is of
+-- another size: there memory is named in any case, lest it be what is usual or learned, and is more where less ran out.
+create function rehearsal._shrunk(p_room rehearsal.room, p_job rehearsal.jobs, p_shape rehearsal.shapes)
   returns jsonb
   language plpgsql
   stable
@@ -200,24 +196,32 @@ create function rehearsal._shrunk(p_room rehearsal.room, p_shape rehearsal.shape
 as $$
 declare
   v_small rehearsal.shapes := p_shape;
+  v_least record;
+  v_ram   integer := least(p_shape.ram_mib, (p_room).claimable[cardinality((p_room).claimable)]);
   v_fits  integer := 0;
   v_not   integer := p_shape.vram_mib + 1;
   v_try   integer;
 begin
   v_small.cpu_milli := least(p_shape.cpu_milli, (p_room).cpu_milli);
   v_small.disk_mib := least(p_shape.disk_mib, (p_room).disk_mib);
-  v_small.ram_mib := least(p_shape.ram_mib, (p_room).claimable[cardinality((p_room).claimable)]);
-  if least(v_small.cpu_milli, v_small.disk_mib, v_small.ram_mib) < 0 or (p_room).slots < 1 or v_small.ram_mib < p_ram_mib then
+  if least(v_small.cpu_milli, v_small.disk_mib, v_ram) < 0 or (p_room).slots < 1 then
     return null;
   end if;
-  if p_shape.gpus > 0 then
-    v_small.vram_mib := least(greatest(1, p_vram_mib), p_shape.vram_mib);
-    while v_small.gpus > 0 and cardinality(rehearsal._places(p_room, v_small, 1)) = 0 loop
-      v_small.gpus := v_small.gpus - 1;
-    end loop;
-    if v_small.gpus = 0 then
+  loop
+    v_least := rehearsal._least_mib(p_job, v_small.gpus);
+    if v_small.gpus = p_shape.gpus then
+      v_least.vram_mib := least(v_least.vram_mib, p_shape.vram_mib);
+      v_least.ram_mib := least(v_least.ram_mib, p_shape.ram_mib);
+    end if;
+    v_small.vram_mib := v_least.vram_mib;
+    v_small.ram_mib := greatest(v_ram, v_least.ram_mib);
+    exit when cardinality(rehearsal._places(p_room, v_small, 1)) = 1;
+    if v_small.gpus <= 1 then
       return null;
     end if;
+    v_small.gpus := v_small.gpus - 1;
+  end loop;
+  if p_shape.gpus > 0 then
     v_fits := v_small.vram_mib;
     while v_not - v_fits > 1 loop
       v_try := (v_fits + v_not) / 2;
@@ -231,10 +235,30 @@ begin
     v_small.vram_mib := v_fits;
   end if;
   return nullif(jsonb_strip_nulls(jsonb_build_object(
-    'gpus', nullif(v_small.gpus, p_shape.gpus), 'vram_mib', nullif(v_small.vram_mib, p_shape.vram_mib),
+    'gpus', nullif(v_small.gpus, p_shape.gpus),
+    'vram_mib', case when (v_small.gpus, v_small.vram_mib) <> (p_shape.gpus, p_shape.vram_mib) then v_small.vram_mib end,
     'cpu_milli', nullif(v_small.cpu_milli, p_shape.cpu_milli), 'ram_mib', nullif(v_small.ram_mib, p_shape.ram_mib),
     'disk_mib', nullif(v_small.disk_mib, p_shape.disk_mib))), '{}');
 end
+$$;
+
+-- _least_mib: never less than this is booked for a job on so many GPUs, since attempts with less ran out of memory: what
+-- is known of the need it would have then (_lanes_for).
+create function rehearsal._least_mib(p_job rehearsal.jobs, p_gpus integer, out vram_mib integer, out ram_mib integer)
+  language sql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(max(case when p_gpus > 0 then greatest(n.raised_mib, l.mib) end), least(p_gpus, 1)),
+         coalesce(max(case when p_gpus > 0 then n.raised_ram_mib else greatest(n.raised_ram_mib, l.mib) end), 0)
+    from rehearsal.kinds as k
+    join rehearsal.needs as n
+      on (n.kind, n.model_key, n.size_key)
+       = (k.kind, coalesce(p_job.params ->> k.model_param, ''),
+          rehearsal._size_key(k.size_params, p_job.params, p_gpus, k.gpus))
+     and (k.shared_learning or n.project_id = p_job.project_id)
+   cross join lateral (select case when n.outgrown then n.learned_mib end as mib) as l
+   where k.kind = p_job.kind
 $$;
 
 -- _join: a machine joins on the stage with just what a change asks for, nothing of it kept back.
