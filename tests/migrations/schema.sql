@@ -2885,7 +2885,7 @@ CREATE FUNCTION fleet.prune_v1(p_keep_days integer, p_limit integer) RETURNS jso
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '1s'
-    AS <9dd0101b9d9121c9967204a3063de26c>;
+    AS <7e88144dd72ad30699ce172f07a59dd3>;
 
 --
 -- Name: put_blob_v1(uuid, text, bigint, text); Type: FUNCTION; Schema: fleet; Owner: -

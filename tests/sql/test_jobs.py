@@ -342,6 +342,26 @@ def test_a_job_that_started_in_time_may_be_retried_later(conn, clock, project: P
     assert project.state(job) in ("waiting", "ready")
 
 
+def test_nothing_is_left_of_a_job_that_was_pruned(conn, clock, project: Project, agent: Agent):
+    """A row for a time to come would be met, and found to be nobody's, by each promote from then on."""
+    job = project.submit(start_by=datetime.now(UTC) + timedelta(days=400))
+    agent.complete(agent.claim_one(), loss=0.1)
+    clock.advance(100 * 86400)
+    tables = conn.execute(
+        "select c.oid::regclass::text from pg_class as c join pg_attribute as a on a.attrelid = c.oid"
+        " where c.relnamespace = 'fleet'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition"
+        " and a.attname = 'job_id'"
+    ).fetchall()
+    assert len(tables) > 10
+
+    chores.prune(conn, keep_days=90)
+
+    left = [
+        name for (name,) in tables if conn.execute(f"select from {name} where job_id = %s", (job,)).rowcount
+    ]
+    assert left == []
+
+
 def test_history_is_dropped_by_partitions(conn, clock):
     """Retention costs nothing per row, and new days are there before they come."""
     count = "select count(*) from pg_class where relispartition and relkind = 'r' and relname ~ '_[0-9]{8}$'"

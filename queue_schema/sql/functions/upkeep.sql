@@ -85,6 +85,7 @@ begin
   delete from fleet.checkpoints as c where c.job_id = any(v_jobs);
   delete from fleet.dependencies as d where d.job_id = any(v_jobs);
   delete from fleet.webhook_deliveries as w where w.job_id = any(v_jobs);
+  delete from fleet.start_by as x where x.job_id = any(v_jobs);
   delete from fleet.jobs as j where j.job_id = any(v_jobs);
   v_files := fleet._expire_blobs(v_cutoff, p_limit);
 
