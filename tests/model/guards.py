@@ -123,9 +123,21 @@ GUARDS = {
     ),
     "what counts in a cap": Guard(
         "_count_in",
-        "running = c.running + p_count",
+        "running = c.running + cardinality(p_jobs)",
         "running = c.running",
         scenarios.a_capped_job_fails,
+    ),
+    "the VRAM that a cap keeps": Guard(
+        "_cap_for",
+        "v_cap.vram_mib := v_cap.vram_mib + v_cap.kept_mib;",
+        "",
+        scenarios.a_big_job_waits_for_vram_of_its_cap,
+    ),
+    "the place that a cap keeps": Guard(
+        "_cap_for",
+        "v_cap.running := v_cap.running + 1;",
+        "",
+        scenarios.a_big_job_waits_for_the_last_place_of_its_cap,
     ),
     "the pause of a project": Guard(
         "pause_v1",

@@ -203,10 +203,30 @@ class QueueMachine(RuleBasedStateMachine):
         sample = self._look(node)
         # A sample with outsiders may leave no room for what a place was kept for; then the claim keeps none.
         kept = self._kept(node) if not any(self._foreign(node).values()) else set()
+        first = self.conn.execute(
+            "select kept_job, kept_class, kept_key from fleet.caps where kept_class is not null"
+            " and kept_mib <= coalesce(max_vram_mib, kept_mib) and fleet._stands(kept_job)"
+        ).fetchone()
         claimed = self.nodes[node].claim(want, sample=sample)
         self._took(node, sample, claimed)
+        if first is not None and all(job.job_id != first[0] for job in claimed):
+            self._check_cap(*first, claimed)
         self._check_room(node, self._foreign(node), claimed)
         assert kept <= self._kept(node) | {job.job_id for job in claimed}, "a kept place was given away"
+
+    def _check_cap(self, first: UUID, priority: str, key: int, claimed: list[Claimed]) -> None:
+        """What is given to jobs behind the one that comes first leaves it its part of the caps."""
+        taken = self.conn.execute(
+            """select j.job_id
+                 from fleet.jobs j
+                cross join lateral fleet._cap_now(j.project_id) c
+                 join fleet.caps k on k.project_id = j.project_id and k.kept_job = %s
+                 join fleet.leases l on l.job_id = j.job_id
+                where j.job_id = any(%s) and (j.priority, -j.order_key) < (%s::fleet.priority, -%s)
+                  and (c.running >= c.max_running or l.devices <> '{}' and c.vram_mib + k.kept_mib > c.max_vram_mib)""",
+            (first, [job.job_id for job in claimed], priority, key),
+        ).fetchall()
+        assert taken == [], "a kept part of a cap was given away"
 
     def _kept(self, node: str) -> set[UUID]:
         """Jobs that will have room on this node when the time comes that was reserved for them.
@@ -446,6 +466,25 @@ class QueueMachine(RuleBasedStateMachine):
         for node in NODES:
             self.project.gpu_job(size)
             self._claim(node, 4)
+
+    @rule(size=st.sampled_from(SIZES[:3]), by_number=st.booleans())
+    def a_big_job_waits_among_small_ones_for_a_cap(self, size: int, *, by_number: bool) -> None:
+        """Something runs on the one node; a job that needs a whole one waits, and smaller ones come after it."""
+        largest = SIZES[-1] * GPUS
+        caps = (
+            {"max_running": 2, "max_vram_mib": None}
+            if by_number
+            else {"max_running": None, "max_vram_mib": largest}
+        )
+        admin.set_project(self.conn, "acme", **caps)
+        self.model.most, self.model.most_mib = caps["max_running"], caps["max_vram_mib"]
+        self.project.gpu_job(size)
+        self._claim(NODES[0], 1)
+        self.project.gpu_job(SIZES[-1], gpus=GPUS)
+        self.the_scheduler_tidies_up()
+        for _ in range(2):
+            self.project.gpu_job(size)
+            self._claim(NODES[0], 4)
 
     @rule(job=jobs, cancelled=st.booleans())
     def what_others_wait_for_ends(self, job: UUID, *, cancelled: bool) -> None:

@@ -205,6 +205,16 @@ def a_capped_job_fails(steps: Steps) -> None:
     steps.fail(0, Cause.USER_ERROR)
 
 
+def a_big_job_waits_for_vram_of_its_cap(steps: Steps) -> None:
+    """Small ones come after it."""
+    steps.a_big_job_waits_among_small_ones_for_a_cap(MIDDLE, by_number=False)
+
+
+def a_big_job_waits_for_the_last_place_of_its_cap(steps: Steps) -> None:
+    """There is no node for it yet; small ones come after it."""
+    steps.a_big_job_waits_among_small_ones_for_a_cap(MIDDLE, by_number=True)
+
+
 # -- jobs that wait for others
 
 
