@@ -13,7 +13,7 @@ from agent.leases import Ending, Overuse
 from agent.runners.walls import EXIT_WALLS
 from queue_schema.shapes import Artifact, Claimed, Completion, Failed, Released
 from queue_schema.states import Cause
-from workloads.protocol import EXIT_OUT_OF_MEMORY, Failure, Result, Stopped
+from workloads.protocol import EXIT_OUT_OF_MEMORY, MOST_MIB, Failure, Result, Stopped
 
 FORKSERVER_DIED = 255
 NEAR_BOOKING = 0.8
@@ -122,7 +122,9 @@ def completion(
 
 
 def _larger(one_mib: int | None, other_mib: int | None) -> int | None:
-    return max((mib for mib in (one_mib, other_mib) if mib is not None), default=None)
+    """A runner may say anything: no peak is beyond what a job can ask for."""
+    peaks = [min(mib, MOST_MIB) for mib in (one_mib, other_mib) if mib is not None]
+    return max(peaks, default=None)
 
 
 def _by_agent(claimed: Claimed, facts: Facts, ending: Ending) -> Failed | Released | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from workloads.errors import OutOfMemory, Unavailable, UserError, WorkloadError
-from workloads.protocol import EXIT_FAILED, EXIT_OUT_OF_MEMORY, Cause, Failure, Memory
+from workloads.protocol import EXIT_FAILED, EXIT_OUT_OF_MEMORY, MOST_MIB, Cause, Failure, Memory
 
 TRACEBACK_CHARS = 8000
 MESSAGE_CHARS = 600
@@ -27,8 +27,8 @@ VAGUE_TEXTS = ("could not create a primitive", "could not execute a primitive")
 """What oneDNN says when an allocation failed, and at other times too: believed only close to the limit."""
 CLOSE = 0.8
 CUDA_SIZES = (
-    re.compile(r"Tried to allocate ([\d.]+) ([KMG]iB)"),
-    re.compile(r"([\d.]+) ([KMG]iB) is allocated by PyTorch"),
+    re.compile(r"Tried to allocate (\d+(?:\.\d+)?) ([KMG]iB)"),
+    re.compile(r"(\d+(?:\.\d+)?) ([KMG]iB) is allocated by PyTorch"),
 )
 """In the text of torch's OutOfMemoryError: what was asked for, and what the job had."""
 BROKEN_HOST_TEXTS = (
@@ -130,12 +130,12 @@ def _wanted(
     for link in chain(exc):
         if _is_device_out_of_memory(link):
             sizes = [_mib(found) for pattern in CUDA_SIZES if (found := pattern.search(str(link)))]
-            return max(peak_mib or 0, sum(sizes)) or None, "vram"
+            return min(MOST_MIB, max(peak_mib or 0, sum(sizes))) or None, "vram"
     return budget_mib or None, "ram"
 
 
 def _mib(found: re.Match[str]) -> int:
-    return math.ceil(float(found[1]) * {"KiB": 1 / 1024, "MiB": 1, "GiB": 1024}[found[2]])
+    return math.ceil(min(MOST_MIB, float(found[1]) * {"KiB": 1 / 1024, "MiB": 1, "GiB": 1024}[found[2]]))
 
 
 def _one_line(text: str) -> str:

@@ -23,6 +23,8 @@ EXIT_OUT_OF_MEMORY = 77
 Cause = Literal["user_error", "out_of_memory", "timeout", "infrastructure"]
 """The causes a runner itself can name; the others are given by the agent or the database."""
 Memory = Literal["vram", "ram"]
+MOST_MIB = 16_777_216
+"""No job may ask for more memory: a larger peak is no measure."""
 
 
 class Device(msgspec.Struct, frozen=True):

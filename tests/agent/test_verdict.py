@@ -11,7 +11,7 @@ from agent.leases import Ending
 from agent.verdict import Facts, completion, judge
 from queue_schema.shapes import Claimed, Failed, Grant, Released
 from queue_schema.states import Cause
-from workloads.protocol import Failure, Result, Stopped
+from workloads.protocol import MOST_MIB, Failure, Result, Stopped
 
 CLAIMED = Claimed(
     UUID(int=1), UUID(int=2), 1, UUID(int=3), "noop", {}, [], Grant([-1], 100, 0, 1000, 0), 60, False
@@ -85,7 +85,8 @@ def test_out_of_memory_without_a_word_has_no_peak():
 
 
 @pytest.mark.parametrize(
-    ("said", "seen", "told"), [(5, 9, 9), (9, 5, 9), (None, 5, 5), (5, None, 5), (None, None, None)]
+    ("said", "seen", "told"),
+    [(5, 9, 9), (9, 5, 9), (None, 5, 5), (5, None, 5), (None, None, None), (10**12, 9, MOST_MIB)],
 )
 def test_a_completion_carries_the_larger_peak(said, seen, told):
     """Also of a job without a device, whose memory is the host's."""

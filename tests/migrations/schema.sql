@@ -1665,6 +1665,14 @@ CREATE FUNCTION fleet._measure(p_session uuid, p_slots integer, p_cpu_milli inte
     AS <df1d033cfbbd8063f766aa0052098c51>;
 
 --
+-- Name: _mib(numeric); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._mib(p_mib numeric) RETURNS integer
+    LANGUAGE sql IMMUTABLE
+    RETURN CASE WHEN (p_mib IS NOT NULL) THEN (LEAST(GREATEST(p_mib, (0)::numeric), (16777216)::numeric))::integer ELSE NULL::integer END;
+
+--
 -- Name: _named_files(jsonb); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1776,7 +1784,7 @@ CREATE FUNCTION fleet._publish(p_succeeded uuid[], p_tokens uuid[], p_items json
 CREATE FUNCTION fleet._quantised(p_mib double precision) RETURNS integer
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <72f2d07ea893edcdb938ad7783377dfc>;
+    AS <f95cd6f591e74ca8b0210ea25a32030d>;
 
 --
 -- Name: _raise(fleet.rung[], timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1961,7 +1969,7 @@ CREATE FUNCTION fleet._rouse_for(p_lanes bigint[]) RETURNS void
 CREATE FUNCTION fleet._rungs(p_session uuid, p_items jsonb) RETURNS fleet.rung[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <9e80bb545efde158c89e40a3d937e47e>;
+    AS <4aed325ec9d9a0d88a0075e2e163a9fe>;
 
 --
 -- Name: rankings; Type: TABLE; Schema: fleet; Owner: -
@@ -2140,7 +2148,7 @@ CREATE FUNCTION fleet._settle(p_session uuid, p_items jsonb, p_verdict text, p_b
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <dbdd86e64e4a368178f66b710456bd24>;
+    AS <c18566eabfac0d8438bfb6a0c45ddabf>;
 
 --
 -- Name: _settled_before(uuid, uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2256,7 +2264,7 @@ CREATE FUNCTION fleet._submit_plain(p_project uuid, p_ids uuid[], p_jobs jsonb, 
 CREATE FUNCTION fleet._succeed(p_session uuid, p_items jsonb, p_by text) RETURNS json
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <85172539cb90a94e183fff5d3b100785>;
+    AS <54fb2b77ffe0523e5c0a8497d3b48e59>;
 
 --
 -- Name: _take(bigint, bigint, bigint, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -8130,6 +8138,13 @@ GRANT ALL ON FUNCTION fleet._matching(p_project uuid, p_states text[], p_filter 
 
 REVOKE ALL ON FUNCTION fleet._measure(p_session uuid, p_slots integer, p_cpu_milli integer, p_booked fleet.bookings, p_sample jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._measure(p_session uuid, p_slots integer, p_cpu_milli integer, p_booked fleet.bookings, p_sample jsonb) TO fleet_owner;
+
+--
+-- Name: FUNCTION _mib(p_mib numeric); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._mib(p_mib numeric) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._mib(p_mib numeric) TO fleet_owner;
 
 --
 -- Name: FUNCTION _named_files(p_inputs jsonb); Type: ACL; Schema: fleet; Owner: -

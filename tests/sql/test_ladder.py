@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from queue_schema.calls import admin, agents, chores, clients, oncall, questions
 from queue_schema.calls.oncall import PolicyChange
 from queue_schema.errors import Conflict
-from queue_schema.shapes import Claimed, Need
+from queue_schema.shapes import Claimed, Completion, Failed, Need
+from queue_schema.states import Cause, SettleOutcome
 from tests.support.clock import Clock
 from tests.support.needs import SMALL_MIB, SMALL_TOP_MIB, booked, needs, out_of_memory, runs
 from tests.support.verbs import KINDS, Agent, Project
@@ -51,6 +53,27 @@ def test_a_raise_goes_by_what_was_asked_for(conn, project: Project, small: Agent
     out_of_memory(small, small.claim_one())
 
     assert [need["raised_mib"] for need in needs(conn)] == [6400, 1536]
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"), [(3e9, 16_777_216), (10**12, 16_777_216), (1e300, 16_777_216), (999.5, 1000), (-3e9, 0)]
+)
+def test_no_peak_is_too_large_for_a_settle(conn, project: Project, small: Agent, told: Any, kept: int):
+    """A runner may say any number: its job ends all the same, and so do those that end with it."""
+    for _ in range(4):
+        project.gpu_job(1000)
+    first, second, third, fourth = small.claim(4)
+    failed = [
+        Failed(first.job_id, first.token, Cause.OUT_OF_MEMORY, "no memory", None, told),
+        Failed(second.job_id, second.token, Cause.USER_ERROR, "it did not work"),
+    ]
+    done = [Completion(third.job_id, third.token, peak_mib=told), Completion(fourth.job_id, fourth.token)]
+
+    answers = agents.fail(conn, small.session, failed) + agents.complete(conn, small.session, done)
+
+    assert {answer.outcome for answer in answers} == {SettleOutcome.SETTLED}
+    peaks = "select peak_mib from fleet.attempts where peak_mib is not null"
+    assert conn.execute(peaks).fetchall() == [(kept,), (kept,)]
 
 
 @pytest.mark.parametrize(("peak_mib", "near"), [(3199, False), (3200, True), (None, True)])

@@ -33,8 +33,11 @@ def test_a_need_is_learned_after_five_runs(conn, project: Project, small: Agent)
 
 
 def test_no_peak_is_too_large_to_learn_from(conn, project: Project, small: Agent):
-    """A runner may say anything; what is learned asks for no more than some node has."""
-    runs(project, small, 600, 700, 800, 400, 2_000_000_000)
+    """What is learned asks for no more than some node has, also of a peak that was kept before peaks were limited."""
+    runs(project, small, 600, 700, 800, 400)
+    project.submit("diffusion.generate")
+    done(small, small.claim_one(), 500)
+    conn.execute("update fleet.observations set peak_mib = array[2000000000]")
     chores.learn(conn)
 
     [need] = needs(conn)

@@ -135,15 +135,23 @@ as $$
            group by n.node_id) as x
 $$;
 
--- _quantised: memory rounded up, so that shapes stay few: to 256 MiB, or to a sixteenth of its own size.
+-- _mib: an amount of memory as it is kept, in whole MiB: as much as a job may ask for, at most. Null stays null. An expression,
+-- so that it is inlined.
 --
--- A peak is what a runner says, with a user's code in it: no size may make what is learned of all others fail.
+-- A peak is what a runner says, with a user's code in it: no size may make the settle fail, nor what is learned of all others.
+create function fleet._mib(p_mib numeric)
+  returns integer
+  language sql
+  immutable
+  return case when p_mib is not null then least(greatest(p_mib, 0), 16777216)::integer end;
+
+-- _quantised: memory rounded up, so that shapes stay few: to 256 MiB, or to a sixteenth of its own size.
 create function fleet._quantised(p_mib double precision)
   returns integer
   language sql
   immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select least(ceil(p_mib / q.step) * q.step, 2147483647)::integer
+  select fleet._mib((ceil(p_mib / q.step) * q.step)::numeric)
     from (select greatest(256, 2 ^ (floor(log(2, greatest(p_mib, 1)::numeric)) - 4))::double precision as step) as q
 $$;

@@ -14,11 +14,11 @@ as $$
 declare
   v_rungs fleet.rung[];
 begin
-  select array_agg(row(i.job_id, i.token, a.need_id, m.memory, i.peak_mib, b.mib, f.far, b.from_mib,
+  select array_agg(row(i.job_id, i.token, a.need_id, m.memory, p.mib, b.mib, f.far, b.from_mib,
                        case when not f.far and least(u.mib, t.mib) > b.from_mib then least(u.mib, t.mib) end,
                        t.mib)::fleet.rung)
     into v_rungs
-    from jsonb_to_recordset(p_items) as i (job_id uuid, token uuid, cause text, peak_mib integer, memory text)
+    from jsonb_to_recordset(p_items) as i (job_id uuid, token uuid, cause text, peak_mib numeric, memory text)
     join fleet.leases as l on l.job_id = i.job_id and l.token = i.token and (p_session is null or l.session_id = p_session)
     join fleet.jobs as j on j.job_id = l.job_id
     join fleet.lanes as a on a.lane_id = j.lane_id
@@ -29,8 +29,9 @@ begin
                               case when -1 = any(l.devices) then l.ram_mib else 0 end as beside) as m
    cross join lateral (select case m.memory when 'ram' then l.ram_mib else l.vram_mib end as from_mib,
                               case m.memory when 'ram' then l.ram_mib else l.vram_mib + m.beside end as mib) as b
-   cross join lateral (select coalesce(i.peak_mib < x.oom_near * b.mib, false) as far) as f
-   cross join lateral (select fleet._quantised(greatest(b.from_mib * 1.5, (i.peak_mib - m.beside) * 1.25)) as mib) as u
+   cross join lateral (select fleet._mib(i.peak_mib) as mib) as p
+   cross join lateral (select coalesce(p.mib < x.oom_near * b.mib, false) as far) as f
+   cross join lateral (select fleet._quantised(greatest(b.from_mib * 1.5, (p.mib - m.beside) * 1.25)) as mib) as u
    cross join lateral (select fleet._top_mib(s, m.memory) as mib) as t
    where i.cause = 'out_of_memory';
   perform fleet._hold_needs(array(select r.need_id from unnest(v_rungs) as r where r.to_mib is not null));

@@ -58,10 +58,10 @@ begin
                 when r.job_id is not null and r.to_mib is null
                 then format('%s (no node has more for it than %s MiB)', i.message, r.top_mib)
                 else coalesce(i.message, i.reason) end as message, i.traceback, r.memory, r.to_mib,
-           i.peak_mib, p_verdict = 'released' and not coalesce(i.started, true) as unstarted, i.place
+           fleet._mib(i.peak_mib) as peak_mib, p_verdict = 'released' and not coalesce(i.started, true) as unstarted, i.place
       from rows from (jsonb_to_recordset(p_items) as (
              job_id uuid, token uuid, cause fleet.cause, message text, reason text, started boolean, traceback text,
-             peak_mib integer)) with ordinality
+             peak_mib numeric)) with ordinality
              as i (job_id, token, cause, message, reason, started, traceback, peak_mib, place)
       left join unnest(v_rungs) as r on r.job_id = i.job_id and r.token = i.token
   ),

@@ -28,8 +28,8 @@ begin
   v_event := fleet.event_id();
 
   with item as materialized (
-    select i.job_id, i.token, i.peak_mib, i."values", i.place
-      from rows from (jsonb_to_recordset(p_items) as (job_id uuid, token uuid, peak_mib integer, "values" jsonb)) with ordinality
+    select i.job_id, i.token, fleet._mib(i.peak_mib) as peak_mib, i."values", i.place
+      from rows from (jsonb_to_recordset(p_items) as (job_id uuid, token uuid, peak_mib numeric, "values" jsonb)) with ordinality
              as i (job_id, token, peak_mib, "values", place)
   ),
   -- Most jobs tell nothing on their way: then nothing is looked up for each of them.
