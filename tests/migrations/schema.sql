@@ -1695,7 +1695,7 @@ END;
 CREATE FUNCTION fleet._no_file_name(p_inputs jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <dd8ccff8a57c425bc17f800143f3a0e5>;
+    AS <a2d783644a83b3f586e98a6d985ffcfe>;
 
 --
 -- Name: _note_plain(uuid, fleet.kinds, text, text); Type: FUNCTION; Schema: fleet; Owner: -

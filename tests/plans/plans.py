@@ -42,10 +42,14 @@ class Ran:
     def rows_read(self, table: str) -> float:
         """Rows its scans gave or threw away."""
         return sum(
-            node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
+            _rows(node)
             for node in self.nodes
             if node.get("Relation Name") == table and "Scan" in node["Node Type"]
         )
+
+    def rows(self) -> float:
+        """Rows that any step gave or threw away: how much work it was, be it in memory."""
+        return sum(_rows(node) for node in self.nodes)
 
 
 def watch(conn: psycopg.Connection[Any], call: Callable[[], object]) -> Ran:
@@ -76,6 +80,10 @@ def watch(conn: psycopg.Connection[Any], call: Callable[[], object]) -> Ran:
         [node for plan in plans for node in _walk(plan["Plan"])],
         sum(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"] for plan in top),
     )
+
+
+def _rows(node: Node) -> float:
+    return float(node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)))
 
 
 def _walk(node: Node) -> Iterator[Node]:

@@ -53,6 +53,29 @@ def test_a_bad_job_is_refused_by_field_and_none_is_added(conn, project: Project,
     assert error.fix
 
 
+@pytest.mark.parametrize(
+    ("names", "folder"),
+    [
+        (["a/b", "a"], "a"),
+        (["a", "a!", "a-b", "a/b", "a0"], "a"),
+        (["a", "a!/b", "a/b/c/d", "a-b/c"], "a"),
+        (["a!", "b/c", "b/c!", "b/c/d"], "b/c"),
+        (["é", "é!", "é/日", "e/日"], "é"),
+        (["a", "a!/b", "ab/c", "b/a", "aa", "A/b"], None),
+    ],
+)
+def test_no_input_may_be_the_folder_of_another(conn, project: Project, names: list[str], folder: str | None):
+    """Whatever else sorts between the two."""
+    inputs = {name: Input(sha256=SHA) for name in names}
+    error = refused(conn, project, Submission(kind="noop", inputs=inputs))
+
+    if folder is None:
+        assert str(error).startswith("there is no file")
+    else:
+        assert error.field == f"jobs[0].inputs.{folder}"
+        assert "no name may be the folder of another" in error.fix
+
+
 @pytest.mark.parametrize("verb", ["submit_v1", "fit_v1"])
 @pytest.mark.parametrize("jobs", ["[null]", "[1]", "[[]]", '["noop", 2]'])
 def test_a_job_that_is_no_object_is_refused(conn, project: Project, verb: str, jobs: str):
