@@ -1544,7 +1544,7 @@ CREATE FUNCTION fleet._keep_caps(p_now timestamp with time zone, p_since timesta
 CREATE FUNCTION fleet._keep_still(p_project uuid, p_items fleet.submission[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <8dbcbf118d080fa5b4ec01d94a441460>;
+    AS <e4388d9c93efb075f2907c63c135f162>;
 
 --
 -- Name: _kept(bigint, uuid, fleet.room); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1580,7 +1580,7 @@ CREATE FUNCTION fleet._key_named(p_prefix text) RETURNS uuid
 CREATE FUNCTION fleet._lanes_for(p_project uuid, p_items fleet.submission[]) RETURNS bigint[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <1956bf2aec594cc36bb263461c6751e4>;
+    AS <00c1ad9971f7231cd57ebd2c66663bd6>;
 
 --
 -- Name: _learned(integer, integer[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -7062,11 +7062,11 @@ ALTER TABLE ONLY fleet.needs
     ADD CONSTRAINT needs_pkey PRIMARY KEY (need_id);
 
 --
--- Name: needs needs_project_id_kind_model_key_size_key_declared_shape_id__key; Type: CONSTRAINT; Schema: fleet; Owner: -
+-- Name: needs needs_project_id_declared_shape_id_stated_model_key_size_ke_key; Type: CONSTRAINT; Schema: fleet; Owner: -
 --
 
 ALTER TABLE ONLY fleet.needs
-    ADD CONSTRAINT needs_project_id_kind_model_key_size_key_declared_shape_id__key UNIQUE (project_id, kind, model_key, size_key, declared_shape_id, stated);
+    ADD CONSTRAINT needs_project_id_declared_shape_id_stated_model_key_size_ke_key UNIQUE (project_id, declared_shape_id, stated, model_key, size_key, kind);
 
 --
 -- Name: node_health node_health_pkey; Type: CONSTRAINT; Schema: fleet; Owner: -
@@ -7409,7 +7409,7 @@ CREATE INDEX logs_default_job_id_log_id_idx ON fleet.logs_default USING btree (j
 -- Name: needs_by_size; Type: INDEX; Schema: fleet; Owner: -
 --
 
-CREATE INDEX needs_by_size ON fleet.needs USING btree (kind, model_key, size_key);
+CREATE INDEX needs_by_size ON fleet.needs USING btree (kind, model_key, size_key, need_id);
 
 --
 -- Name: needs_plain; Type: INDEX; Schema: fleet; Owner: -

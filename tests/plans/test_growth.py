@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from queue_schema.shapes import Artifact, Input
+from collections.abc import Callable
+
+import pytest
+
+from queue_schema.shapes import Artifact, Input, Need, Submission
 from tests.plans.plans import Ran, watch
 from tests.support.verbs import Agent, Project
 
 SHA = "ab" * 32
+FEW, MANY = 40, 160
+MOST = 5
+"""So many times the rows may four times as much take: about four."""
+PAGES = 250
+"""So many may a job with a new size touch, whatever it comes with."""
+
+
+def _stated(number: int) -> Submission:
+    """A need of its own, of the same size."""
+    return Submission(kind="selftest.allocate", need=Need(gpus=1, vram_mib=4000 + number))
+
+
+def _sized(number: int) -> Submission:
+    """A size of its own; named, so that it goes the long way."""
+    return Submission(kind="selftest.allocate", params={"mib": number}, name="x")
 
 
 def _names(project: Project, many: int) -> Ran:
@@ -14,10 +33,28 @@ def _names(project: Project, many: int) -> Ran:
     return watch(project.conn, lambda: project.submit(inputs=inputs))
 
 
+def _twice(project: Project, jobs: list[Submission]) -> list[Ran]:
+    return [watch(project.conn, lambda: project.submit_many(jobs)) for _ in range(2)]
+
+
 def test_names_of_inputs_are_not_each_compared_with_all(conn, project: Project, agent: Agent):
-    """Four times as many are four times the work, about."""
+    """Each is compared with the next one only."""
     project.submit()
     agent.complete(agent.claim_one(), [Artifact("model", SHA, 10, "application/octet-stream")])
-    few, many = [_names(project, many).rows() for many in (50, 200)]
+    few, many = [_names(project, many).rows() for many in (FEW, MANY)]
 
-    assert many <= 5 * few
+    assert many <= MOST * few
+
+
+@pytest.mark.parametrize("job", [_stated, _sized])
+def test_new_sizes_are_not_each_held_against_all(conn, project: Project, job: Callable[[int], Submission]):
+    """By plans that were made while there was none; also of those that come again."""
+    project.submit_many([job(1), job(2)])
+    few, many = [
+        _twice(project, [job(first + number) for number in range(count)])
+        for first, count in ((10, FEW), (1000, MANY))
+    ]
+
+    for few_ran, many_ran in zip(few, many, strict=True):
+        assert many_ran.rows() <= MOST * few_ran.rows()
+        assert many_ran.buffers <= PAGES * MANY, many_ran.by_table()

@@ -1,5 +1,9 @@
 -- _lanes_for: the lane of each submission; shapes, needs and lanes are made when seen for the first time.
 --
+-- Each is looked up by its key, in a subquery of its own: joined, they would be planned for a few jobs of a project without
+-- needs, and of many jobs each would be held against all needs. A shape is of one kind, so a need is known without it, and
+-- no index but that of its key will do.
+--
 -- Locks    when a lane is made: the project row, SHARE (a pause of the project and a new lane exclude each other), then its
 --          needs and those that learn with them, SHARE, ascending
 create function fleet._lanes_for(p_project uuid, p_items fleet.submission[])
@@ -18,15 +22,21 @@ begin
     select array_agg(l.lane_id order by w.place)
       into v_lanes
       from wanted as w
-      left join fleet.shapes as s
-        on (s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, s.disk_mib, s.device, s.labels, s.kind)
-         = (w.gpus, w.vram_mib, w.cpu_milli, w.ram_mib, w.disk_mib, w.device, w.labels, w.kind)
-       and s.pools is not distinct from v_pools
-      left join fleet.needs as n
-        on (n.project_id, n.kind, n.model_key, n.size_key, n.declared_shape_id, n.stated)
-         = (p_project, w.kind, w.model_key, w.size_key, s.shape_id, w.stated)
-      left join fleet.lanes as l
-        on l.project_id = p_project and l.priority = w.priority and l.need_id = n.need_id;
+      left join lateral (select s.shape_id
+                           from fleet.shapes as s
+                          where (s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, s.disk_mib, s.device, s.labels, s.kind)
+                              = (w.gpus, w.vram_mib, w.cpu_milli, w.ram_mib, w.disk_mib, w.device, w.labels, w.kind)
+                            and s.pools is not distinct from v_pools
+                          limit 1) as s on true
+      left join lateral (select n.need_id
+                           from fleet.needs as n
+                          where (n.project_id, n.declared_shape_id, n.stated, n.model_key, n.size_key)
+                              = (p_project, s.shape_id, w.stated, w.model_key, w.size_key)
+                          limit 1) as n on true
+      left join lateral (select l.lane_id
+                           from fleet.lanes as l
+                          where (l.project_id, l.priority, l.need_id) = (p_project, w.priority, n.need_id)
+                          limit 1) as l on true;
     if array_position(v_lanes, null) is null then
       return v_lanes;
     end if;
@@ -48,10 +58,12 @@ begin
         from (select distinct w.kind, w.model_key, w.size_key, w.stated, w.gpus, w.vram_mib, w.cpu_milli, w.ram_mib,
                               w.disk_mib, w.device, w.labels
                 from fleet._wanted(p_items) as w) as w
-        join fleet.shapes as s
-          on (s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, s.disk_mib, s.device, s.labels, s.kind)
-           = (w.gpus, w.vram_mib, w.cpu_milli, w.ram_mib, w.disk_mib, w.device, w.labels, w.kind)
-         and s.pools is not distinct from v_pools
+       cross join lateral (select s.shape_id
+                             from fleet.shapes as s
+                            where (s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, s.disk_mib, s.device, s.labels, s.kind)
+                                = (w.gpus, w.vram_mib, w.cpu_milli, w.ram_mib, w.disk_mib, w.device, w.labels, w.kind)
+                              and s.pools is not distinct from v_pools
+                            limit 1) as s
         join fleet.kinds as k on k.kind = w.kind
         left join lateral (select n.*
                              from fleet.needs as n
@@ -69,13 +81,17 @@ begin
     select distinct p_project, w.priority, n.need_id, n.shape_id,
            fleet._born_paused(p, w.priority, w.kind)
       from fleet._wanted(p_items) as w
-      join fleet.shapes as s
-        on (s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, s.disk_mib, s.device, s.labels, s.kind)
-         = (w.gpus, w.vram_mib, w.cpu_milli, w.ram_mib, w.disk_mib, w.device, w.labels, w.kind)
-       and s.pools is not distinct from v_pools
-      join fleet.needs as n
-        on (n.project_id, n.kind, n.model_key, n.size_key, n.declared_shape_id, n.stated)
-         = (p_project, w.kind, w.model_key, w.size_key, s.shape_id, w.stated)
+     cross join lateral (select s.shape_id
+                           from fleet.shapes as s
+                          where (s.gpus, s.vram_mib, s.cpu_milli, s.ram_mib, s.disk_mib, s.device, s.labels, s.kind)
+                              = (w.gpus, w.vram_mib, w.cpu_milli, w.ram_mib, w.disk_mib, w.device, w.labels, w.kind)
+                            and s.pools is not distinct from v_pools
+                          limit 1) as s
+     cross join lateral (select n.need_id, n.shape_id
+                           from fleet.needs as n
+                          where (n.project_id, n.declared_shape_id, n.stated, n.model_key, n.size_key)
+                              = (p_project, s.shape_id, w.stated, w.model_key, w.size_key)
+                          limit 1) as n
       join fleet.projects as p on p.project_id = p_project
         on conflict do nothing;
   end loop;
@@ -95,9 +111,14 @@ as $$
 begin
   perform 1
      from fleet.needs as n
-     join fleet.kinds as k on k.kind = n.kind
-    where (n.kind, n.model_key, n.size_key) in (select w.kind, w.model_key, w.size_key from fleet._wanted(p_items) as w)
-      and (k.shared_learning or n.project_id = p_project)
+    where n.need_id = any(array(select o.need_id
+                                  from (select distinct w.kind, w.model_key, w.size_key from fleet._wanted(p_items) as w) as w
+                                  join fleet.kinds as k on k.kind = w.kind
+                                 cross join lateral (select n.need_id
+                                                       from fleet.needs as n
+                                                      where (n.kind, n.model_key, n.size_key) = (w.kind, w.model_key, w.size_key)
+                                                        and (k.shared_learning or n.project_id = p_project)
+                                                     offset 0) as o))
     order by n.need_id
       for share of n;
 end

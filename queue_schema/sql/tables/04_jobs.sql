@@ -48,9 +48,9 @@ create table fleet.needs (
   raised_until      timestamptz,
   outgrown          boolean not null default false,
   plain             boolean not null default false,
-  unique (project_id, kind, model_key, size_key, declared_shape_id, stated)
+  unique (project_id, declared_shape_id, stated, model_key, size_key, kind)
 ) with (fillfactor = 50);
-create index needs_by_size on fleet.needs (kind, model_key, size_key);
+create index needs_by_size on fleet.needs (kind, model_key, size_key, need_id);
 create index needs_plain on fleet.needs (project_id, kind, model_key, size_key) where plain;
 comment on table fleet.needs is 'What a (project, kind, model, size) with one declared need needs now; learning moves a whole backlog by one update.';
 comment on column fleet.needs.need_id is 'Key.';
