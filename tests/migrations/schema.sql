@@ -317,13 +317,13 @@ CREATE FUNCTION fleet._absolute_inputs(p_inputs jsonb, p_ids uuid[], p_refs json
     AS <a7699b23d146a4c602cb799dd2c2d26b>;
 
 --
--- Name: _advance(bigint); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _advance(bigint[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._advance(p_lane bigint) RETURNS void
+CREATE FUNCTION fleet._advance(p_lanes bigint[]) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <f713053bdbf0d65568376c6ea1b3e286>;
+    AS <a593f309d450f855a71adbfc142df94d>;
 
 --
 -- Name: _announce(uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -861,6 +861,7 @@ CREATE TABLE fleet.caps (
     kept_class fleet.priority,
     kept_key bigint,
     kept_mib bigint,
+    kept_until timestamp with time zone,
     CONSTRAINT caps_max_running_check CHECK ((max_running >= 0)),
     CONSTRAINT caps_max_vram_mib_check CHECK ((max_vram_mib >= 0))
 )
@@ -927,13 +928,19 @@ COMMENT ON COLUMN fleet.caps.kept_key IS 'Its order_key.';
 COMMENT ON COLUMN fleet.caps.kept_mib IS 'VRAM it needs, over all devices.';
 
 --
+-- Name: COLUMN caps.kept_until; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.caps.kept_until IS 'Until when this holds: a minute after it was last seen that the job waits for its cap, or has a place.';
+
+--
 -- Name: _cap(uuid); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
 CREATE FUNCTION fleet._cap(p_project uuid) RETURNS fleet.caps
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <a0e2d16913c3bcdbf74f90869cbd6e6b>;
+    AS <8e968ba6f7fb9eca20884e2b1b498038>;
 
 --
 -- Name: _cap_for(fleet.caps, fleet.priority, bigint); Type: FUNCTION; Schema: fleet; Owner: -
@@ -951,7 +958,7 @@ CREATE FUNCTION fleet._cap_for(p_cap fleet.caps, p_class fleet.priority, p_key b
 CREATE FUNCTION fleet._cap_now(p_project uuid) RETURNS fleet.caps
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <ebadd9d037eeb3444361009358d69b7a>;
+    AS <0dd7ae3f8822ac1d6abd201d8e7dfa74>;
 
 --
 -- Name: _footprint(integer, integer, integer, integer); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1478,10 +1485,10 @@ COMMENT ON COLUMN fleet.nodes.created_at IS 'First join.';
 -- Name: _is_big(fleet.nodes, fleet.shapes, boolean); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._is_big(p_node fleet.nodes, p_shape fleet.shapes, p_well boolean DEFAULT false) RETURNS boolean
+CREATE FUNCTION fleet._is_big(p_node fleet.nodes, p_shape fleet.shapes, p_free boolean DEFAULT false) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <9aeed3bacda751abc93dc2b5a6b7aadc>;
+    AS <4d5e278f53377d87f1beed387e5a2f4c>;
 
 --
 -- Name: _items(fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1535,7 +1542,16 @@ CREATE FUNCTION fleet._judge_node(p_session uuid, p_jobs uuid[], p_now timestamp
 CREATE FUNCTION fleet._keep_caps(p_now timestamp with time zone, p_since timestamp with time zone) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <8ca7705cfd6fdef5f580a2c9d00f36ac>;
+    AS <15186045a9354f3eb73f09de346fbd47>;
+
+--
+-- Name: _keep_no_caps(); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._keep_no_caps() RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <5a2b9537cf7fc5b14eb766528c4eee57>;
 
 --
 -- Name: _keep_still(uuid, fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1553,7 +1569,16 @@ CREATE FUNCTION fleet._keep_still(p_project uuid, p_items fleet.submission[]) RE
 CREATE FUNCTION fleet._kept(p_node bigint, p_session uuid, p_room fleet.room) RETURNS fleet.kept
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <38cfa95cec0da9200204a26d75586825>;
+    AS <b744600a16633991295a8853a171c2cc>;
+
+--
+-- Name: _kept_still(fleet.caps); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._kept_still(p_cap fleet.caps) RETURNS fleet.caps
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <a2cdd7aa49f6d066e2783fbc9b5ba15c>;
 
 --
 -- Name: _key(uuid); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1686,6 +1711,27 @@ CREATE FUNCTION fleet._named_files(p_inputs jsonb) RETURNS TABLE(sha256 text)
              ELSE NULL::jsonb
          END) i(name, file)
    WHERE (i.file ? 'sha256'::text);
+END;
+
+--
+-- Name: _next_turn(bigint[], fleet.priority[], fleet.priority, double precision, uuid); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._next_turn(p_shapes bigint[], p_classes fleet.priority[], p_class fleet.priority, p_rank double precision, p_gone uuid) RETURNS TABLE(project_id uuid, rank double precision)
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT l.project_id,
+     l.rank
+    FROM (UNNEST(_next_turn.p_shapes, _next_turn.p_classes) f(shape_id, priority)
+      CROSS JOIN LATERAL ( SELECT l_1.project_id,
+             l_1.rank
+            FROM fleet.lanes l_1
+           WHERE (l_1.active AND (NOT l_1.paused) AND (l_1.shape_id = f.shape_id) AND (l_1.priority = f.priority) AND (ROW(l_1.rank, l_1.project_id) > ROW(_next_turn.p_rank, _next_turn.p_gone)))
+           ORDER BY l_1.rank, l_1.project_id
+          LIMIT 1) l)
+   WHERE (f.priority = _next_turn.p_class)
+   ORDER BY l.rank, l.project_id
+  LIMIT 1;
 END;
 
 --
@@ -2029,6 +2075,15 @@ CREATE FUNCTION fleet._scale_at(p_last fleet.rankings, p_now timestamp with time
     RETURN ((p_last).scale * ((2)::double precision ^ LEAST((300)::double precision, ((GREATEST((0)::numeric, EXTRACT(epoch FROM (p_now - (p_last).at))))::double precision / p_half_life_s))));
 
 --
+-- Name: _served(bigint[], timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+--
+
+CREATE FUNCTION fleet._served(p_shapes bigint[], p_now timestamp with time zone) RETURNS bigint[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS <407709fe13ec057a36a00c11796e9a6c>;
+
+--
 -- Name: sessions; Type: TABLE; Schema: fleet; Owner: -
 --
 
@@ -2213,31 +2268,22 @@ CREATE FUNCTION fleet._smallest(p_shapes bigint[]) RETURNS fleet.shapes
     AS <9492aa99eb2cdb8442b174d43e45ba60>;
 
 --
--- Name: _some_node_serves(fleet.shapes, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _some_node_has(fleet.shapes, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._some_node_serves(p_shape fleet.shapes, p_now timestamp with time zone) RETURNS boolean
+CREATE FUNCTION fleet._some_node_has(p_shape fleet.shapes, p_now timestamp with time zone) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS <20a918d83ad54f44f61cfe156b2e7812>;
 
 --
--- Name: _stands(uuid); Type: FUNCTION; Schema: fleet; Owner: -
---
-
-CREATE FUNCTION fleet._stands(p_job uuid) RETURNS boolean
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <5b7773eda3646fed772e1f6301d9c09e>;
-
---
 -- Name: _starving(timestamp with time zone, timestamp with time zone, integer); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._starving(p_now timestamp with time zone, p_since timestamp with time zone, p_most integer) RETURNS TABLE(job_id uuid, lane_id bigint, shape_id bigint, priority fleet.priority)
+CREATE FUNCTION fleet._starving(p_now timestamp with time zone, p_since timestamp with time zone, p_most integer) RETURNS TABLE(job_id uuid, lane_id bigint, shape_id bigint, priority fleet.priority, cap fleet.caps)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <a66e549317f3d7b3bcf980c1d28c2a5f>;
+    AS <8560dc38c449cb6b2e329580d0a076b3>;
 
 --
 -- Name: _submit_one(uuid, jsonb, uuid, text, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2554,7 +2600,7 @@ CREATE FUNCTION fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <aa110544de7f8a26f43611f31eb56d35>;
+    AS <154d825acaecf24d4e1fbe97ef435119>;
 
 --
 -- Name: complete_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2975,7 +3021,7 @@ CREATE FUNCTION fleet.reserve_v1() RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <4fcf07ddab178587d31eaa24a6fff8b2>;
+    AS <1f7202c8420615281b6edcb87450b2b7>;
 
 --
 -- Name: retry_v1(uuid, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -7649,11 +7695,11 @@ REVOKE ALL ON FUNCTION fleet._absolute_inputs(p_inputs jsonb, p_ids uuid[], p_re
 GRANT ALL ON FUNCTION fleet._absolute_inputs(p_inputs jsonb, p_ids uuid[], p_refs jsonb) TO fleet_owner;
 
 --
--- Name: FUNCTION _advance(p_lane bigint); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _advance(p_lanes bigint[]); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._advance(p_lane bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._advance(p_lane bigint) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._advance(p_lanes bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._advance(p_lanes bigint[]) TO fleet_owner;
 
 --
 -- Name: FUNCTION _announce(p_jobs uuid[]); Type: ACL; Schema: fleet; Owner: -
@@ -8007,11 +8053,11 @@ GRANT ALL ON FUNCTION fleet._in_force(p_key fleet.api_keys, p_now timestamp with
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.nodes TO fleet_exec;
 
 --
--- Name: FUNCTION _is_big(p_node fleet.nodes, p_shape fleet.shapes, p_well boolean); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _is_big(p_node fleet.nodes, p_shape fleet.shapes, p_free boolean); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._is_big(p_node fleet.nodes, p_shape fleet.shapes, p_well boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._is_big(p_node fleet.nodes, p_shape fleet.shapes, p_well boolean) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._is_big(p_node fleet.nodes, p_shape fleet.shapes, p_free boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._is_big(p_node fleet.nodes, p_shape fleet.shapes, p_free boolean) TO fleet_owner;
 
 --
 -- Name: FUNCTION _items(p_items fleet.submission[]); Type: ACL; Schema: fleet; Owner: -
@@ -8042,6 +8088,13 @@ REVOKE ALL ON FUNCTION fleet._keep_caps(p_now timestamp with time zone, p_since 
 GRANT ALL ON FUNCTION fleet._keep_caps(p_now timestamp with time zone, p_since timestamp with time zone) TO fleet_owner;
 
 --
+-- Name: FUNCTION _keep_no_caps(); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._keep_no_caps() FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._keep_no_caps() TO fleet_owner;
+
+--
 -- Name: FUNCTION _keep_still(p_project uuid, p_items fleet.submission[]); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -8054,6 +8107,13 @@ GRANT ALL ON FUNCTION fleet._keep_still(p_project uuid, p_items fleet.submission
 
 REVOKE ALL ON FUNCTION fleet._kept(p_node bigint, p_session uuid, p_room fleet.room) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._kept(p_node bigint, p_session uuid, p_room fleet.room) TO fleet_owner;
+
+--
+-- Name: FUNCTION _kept_still(p_cap fleet.caps); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._kept_still(p_cap fleet.caps) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._kept_still(p_cap fleet.caps) TO fleet_owner;
 
 --
 -- Name: FUNCTION _key(p_key uuid); Type: ACL; Schema: fleet; Owner: -
@@ -8152,6 +8212,13 @@ GRANT ALL ON FUNCTION fleet._mib(p_mib numeric) TO fleet_owner;
 
 REVOKE ALL ON FUNCTION fleet._named_files(p_inputs jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._named_files(p_inputs jsonb) TO fleet_owner;
+
+--
+-- Name: FUNCTION _next_turn(p_shapes bigint[], p_classes fleet.priority[], p_class fleet.priority, p_rank double precision, p_gone uuid); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._next_turn(p_shapes bigint[], p_classes fleet.priority[], p_class fleet.priority, p_rank double precision, p_gone uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._next_turn(p_shapes bigint[], p_classes fleet.priority[], p_class fleet.priority, p_rank double precision, p_gone uuid) TO fleet_owner;
 
 --
 -- Name: FUNCTION _no_file_name(p_inputs jsonb); Type: ACL; Schema: fleet; Owner: -
@@ -8370,6 +8437,13 @@ REVOKE ALL ON FUNCTION fleet._scale_at(p_last fleet.rankings, p_now timestamp wi
 GRANT ALL ON FUNCTION fleet._scale_at(p_last fleet.rankings, p_now timestamp with time zone, p_half_life_s double precision) TO fleet_owner;
 
 --
+-- Name: FUNCTION _served(p_shapes bigint[], p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+--
+
+REVOKE ALL ON FUNCTION fleet._served(p_shapes bigint[], p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._served(p_shapes bigint[], p_now timestamp with time zone) TO fleet_owner;
+
+--
 -- Name: TABLE sessions; Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -8446,18 +8520,11 @@ REVOKE ALL ON FUNCTION fleet._smallest(p_shapes bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._smallest(p_shapes bigint[]) TO fleet_owner;
 
 --
--- Name: FUNCTION _some_node_serves(p_shape fleet.shapes, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _some_node_has(p_shape fleet.shapes, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._some_node_serves(p_shape fleet.shapes, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._some_node_serves(p_shape fleet.shapes, p_now timestamp with time zone) TO fleet_owner;
-
---
--- Name: FUNCTION _stands(p_job uuid); Type: ACL; Schema: fleet; Owner: -
---
-
-REVOKE ALL ON FUNCTION fleet._stands(p_job uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._stands(p_job uuid) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._some_node_has(p_shape fleet.shapes, p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._some_node_has(p_shape fleet.shapes, p_now timestamp with time zone) TO fleet_owner;
 
 --
 -- Name: FUNCTION _starving(p_now timestamp with time zone, p_since timestamp with time zone, p_most integer); Type: ACL; Schema: fleet; Owner: -

@@ -204,8 +204,8 @@ class QueueMachine(RuleBasedStateMachine):
         # A sample with outsiders may leave no room for what a place was kept for; then the claim keeps none.
         kept = self._kept(node) if not any(self._foreign(node).values()) else set()
         first = self.conn.execute(
-            "select kept_job, kept_class, kept_key from fleet.caps where kept_class is not null"
-            " and kept_mib <= coalesce(max_vram_mib, kept_mib) and fleet._stands(kept_job)"
+            "select k.kept_job, k.kept_class, k.kept_key from fleet.caps c"
+            " cross join lateral fleet._kept_still(c) k where k.kept_class is not null"
         ).fetchone()
         claimed = self.nodes[node].claim(want, sample=sample)
         self._took(node, sample, claimed)
@@ -469,22 +469,18 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(size=st.sampled_from(SIZES[:3]), by_number=st.booleans())
     def a_big_job_waits_among_small_ones_for_a_cap(self, size: int, *, by_number: bool) -> None:
-        """Something runs on the one node; a job that needs a whole one waits, and smaller ones come after it."""
-        largest = SIZES[-1] * GPUS
-        caps = (
-            {"max_running": 2, "max_vram_mib": None}
-            if by_number
-            else {"max_running": None, "max_vram_mib": largest}
-        )
-        admin.set_project(self.conn, "acme", **caps)
-        self.model.most, self.model.most_mib = caps["max_running"], caps["max_vram_mib"]
-        self.project.gpu_job(size)
-        self._claim(NODES[0], 1)
+        """Something runs on every node; a job that needs a whole one waits, and smaller ones come after it."""
+        self.model.most = len(NODES) + 1 if by_number else None
+        self.model.most_mib = None if by_number else SIZES[-1] * GPUS
+        admin.set_project(self.conn, "acme", max_running=self.model.most, max_vram_mib=self.model.most_mib)
+        for node in NODES:
+            self.project.gpu_job(size)
+            self._claim(node, 1)
         self.project.gpu_job(SIZES[-1], gpus=GPUS)
         self.the_scheduler_tidies_up()
-        for _ in range(2):
+        for node in NODES:
             self.project.gpu_job(size)
-            self._claim(NODES[0], 4)
+            self._claim(node, 4)
 
     @rule(job=jobs, cancelled=st.booleans())
     def what_others_wait_for_ends(self, job: UUID, *, cancelled: bool) -> None:
@@ -536,7 +532,7 @@ class QueueMachine(RuleBasedStateMachine):
         chores.rank(self.conn)
         chores.learn(self.conn)
         for (lane,) in self.conn.execute("select lane_id from fleet.lanes").fetchall():
-            self.conn.execute("select fleet._advance(%s)", (lane,))
+            self.conn.execute("select fleet._advance(array[%s]::bigint[])", (lane,))
             self.conn.execute(
                 "select fleet._retire(array[%s]::bigint[], fleet.now() + interval '1 h')", (lane,)
             )

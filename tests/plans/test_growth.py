@@ -14,8 +14,8 @@ SHA = "ab" * 32
 FEW, MANY = 40, 160
 MOST = 5
 """So many times the rows may four times as much take: about four."""
-PAGES = 250
-"""So many may a job with a new size touch, whatever it comes with."""
+ROWS, PAGES = 600, 250
+"""So many may a job with a new size take, whatever it comes with; not compared, since autovacuum changes plans."""
 
 
 def _stated(number: int) -> Submission:
@@ -33,10 +33,6 @@ def _names(project: Project, many: int) -> Ran:
     return watch(project.conn, lambda: project.submit(inputs=inputs))
 
 
-def _twice(project: Project, jobs: list[Submission]) -> list[Ran]:
-    return [watch(project.conn, lambda: project.submit_many(jobs)) for _ in range(2)]
-
-
 def test_names_of_inputs_are_not_each_compared_with_all(conn, project: Project, agent: Agent):
     """Each is compared with the next one only."""
     project.submit()
@@ -50,11 +46,9 @@ def test_names_of_inputs_are_not_each_compared_with_all(conn, project: Project, 
 def test_new_sizes_are_not_each_held_against_all(conn, project: Project, job: Callable[[int], Submission]):
     """By plans that were made while there was none; also of those that come again."""
     project.submit_many([job(1), job(2)])
-    few, many = [
-        _twice(project, [job(first + number) for number in range(count)])
-        for first, count in ((10, FEW), (1000, MANY))
-    ]
+    jobs = [job(1000 + number) for number in range(MANY)]
 
-    for few_ran, many_ran in zip(few, many, strict=True):
-        assert many_ran.rows() <= MOST * few_ran.rows()
-        assert many_ran.buffers <= PAGES * MANY, many_ran.by_table()
+    for _ in range(2):
+        ran = watch(project.conn, lambda: project.submit_many(jobs))
+        assert ran.rows() <= ROWS * MANY
+        assert ran.buffers <= PAGES * MANY, ran.by_table()

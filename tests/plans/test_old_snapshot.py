@@ -32,7 +32,7 @@ def rounds(project: Project, agent: Agent, jobs: int, per_call: int) -> tuple[Ra
     for _ in range(jobs // per_call):
         clients.submit(project.conn, project.id, [Submission(kind="noop")] * per_call)
         # As a claim does by chance, each 1,000 jobs or so.
-        project.conn.execute("select fleet._advance(lane_id) from fleet.lanes")
+        project.conn.execute("select fleet._advance(array[lane_id]) from fleet.lanes")
         claimed: list[Any] = []
         claims.append(watch(project.conn, lambda: claimed.extend(agent.claim(per_call))))  # noqa: B023  # called at once
         items = [Completion(job.job_id, job.token) for job in claimed]

@@ -61,14 +61,17 @@ def test_a_warm_model_does_not_take_what_a_cap_keeps_for_another(
 ):
     """I10: the only job its project may run is the one that waits; it goes where it would have gone."""
     admin.set_project(conn, "acme", max_running=1)
+    project.submit()
+    lease = node.claim_one()
     big = project.submit(
         "diffusion.generate", need=Need(vram_mib=20 * GIB), params={"prompt": "x", "base_model": "cold"}
     )
     clock.advance(2)
     portrait(project, "warm")
     clock.advance(4)
-    node.beat()
+    node.beat(lease.token)
     chores.reserve(conn)
+    node.complete(lease)
 
     assert claimed(node, 1, resting(project, "warm", 0)) == [big]
 

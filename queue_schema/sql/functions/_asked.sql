@@ -68,3 +68,24 @@ begin atomic
      and s.ram_mib <= (p_room).claimable[cardinality((p_room).claimable)]
      and (s.gpus = 0 or s.vram_mib <= big.mib[s.gpus]);
 end;
+
+-- _next_turn: of the projects with active lanes of these shapes and this class, the one with the smallest rank after that of
+-- p_gone. By place in the index, as it costs the same however many are before it. Inlined, as _asked.
+create function fleet._next_turn(p_shapes bigint[], p_classes fleet.priority[], p_class fleet.priority, p_rank double precision,
+                                 p_gone uuid)
+  returns table (project_id uuid, rank double precision)
+  language sql
+  stable
+begin atomic
+  select l.project_id, l.rank
+    from unnest(p_shapes, p_classes) as f (shape_id, priority)
+   cross join lateral (select l.project_id, l.rank
+                         from fleet.lanes as l
+                        where l.active and not l.paused and l.shape_id = f.shape_id and l.priority = f.priority
+                          and (l.rank, l.project_id) > (p_rank, p_gone)
+                        order by l.rank, l.project_id
+                        limit 1) as l
+   where f.priority = p_class
+   order by l.rank, l.project_id
+   limit 1;
+end;

@@ -95,8 +95,8 @@ $$;
 
 -- _is_big: whether a shape would fit a node if it were empty.
 --
--- p_well   devices that are out of work do not count
-create function fleet._is_big(p_node fleet.nodes, p_shape fleet.shapes, p_well boolean default false)
+-- p_free   without what outsiders hold of it, by the last sample, and without devices that are out of work
+create function fleet._is_big(p_node fleet.nodes, p_shape fleet.shapes, p_free boolean default false)
   returns boolean
   language sql
   stable
@@ -104,10 +104,14 @@ create function fleet._is_big(p_node fleet.nodes, p_shape fleet.shapes, p_well b
 as $$
   select p_node.cpu_milli >= p_shape.cpu_milli
          and p_node.disk_mib >= p_shape.disk_mib
-         and count(*) filter (where d.takes_vram and p_shape.device in ('any', d.kind) and not (p_well and d.fault is not null)
-                                    and d.total_mib - d.headroom_mib
-                                        >= p_shape.vram_mib + case when d.idx = -1 then p_shape.ram_mib else 0 end) >= p_shape.gpus
-         and bool_or(d.idx = -1 and d.total_mib - d.headroom_mib >= p_shape.ram_mib)
-    from fleet.devices as d
-   where d.node_id = p_node.node_id
+         and count(*) filter (where d.takes_vram and p_shape.device in ('any', d.kind) and not (p_free and d.fault is not null)
+                                    and d.mib >= p_shape.vram_mib + case when d.idx = -1 then p_shape.ram_mib else 0 end) >= p_shape.gpus
+         and bool_or(d.idx = -1 and d.mib >= p_shape.ram_mib)
+    from (select d.*, d.total_mib - d.headroom_mib
+                      - case when p_free then greatest(0, d.total_mib - coalesce(d.free_mib, d.total_mib) - coalesce(b.mib, 0)) else 0 end
+                      as mib
+            from fleet.devices as d
+            left join fleet.bookings as n on p_free and n.node_id = d.node_id
+            left join lateral unnest(n.idx, n.mib) as b (idx, mib) on b.idx = d.idx
+           where d.node_id = p_node.node_id) as d
 $$;

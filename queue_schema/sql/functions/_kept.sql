@@ -28,7 +28,7 @@ begin
     join fleet.nodes as o on o.node_id = r.node_id and fleet._suits(p, o.facts || o.labels, o.pools)
     join fleet.ready as y on (y.lane_id, y.order_key, y.job_id) = (j.lane_id, j.order_key, j.job_id)
    where r.node_id = p_node
-     and coalesce(fleet._under_cap(fleet._cap_now(j.project_id), p) > 0, true)
+     and coalesce(fleet._under_cap(fleet._cap_for(fleet._cap_now(j.project_id), j.priority, j.order_key), p) > 0, true)
    order by j.priority desc, r.made_at
    limit 1;
   if not found then

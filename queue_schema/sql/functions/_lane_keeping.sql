@@ -24,28 +24,30 @@ begin
 end
 $$;
 
--- _advance: move the head of a lane to its oldest job, behind all that is gone.
+-- _advance: move the heads of lanes to their oldest jobs, behind all that is gone.
 --
--- Locks    the lane FOR UPDATE, SKIP LOCKED, as _retire
-create function fleet._advance(p_lane bigint)
-  returns void
+-- Returns  whether any moved
+-- Locks    the lanes FOR UPDATE, SKIP LOCKED, as _retire
+create function fleet._advance(p_lanes bigint[])
+  returns boolean
   language plpgsql
   volatile
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_lanes bigint[] := array(select l.lane_id from fleet.lanes as l where l.lane_id = any(p_lanes) for update skip locked);
 begin
-  perform 1 from fleet.lanes as l where l.lane_id = p_lane for update skip locked;
-  if found then
-    update fleet.lanes as l
-       set head_key = h.order_key
-      from (select r.order_key
-              from fleet.ready as r
-             where r.lane_id = p_lane
-               and r.order_key >= (select x.head_key from fleet.lanes as x where x.lane_id = p_lane)
-             order by r.order_key
-             limit 1) as h
-     where l.lane_id = p_lane
-       and l.head_key < h.order_key;
-  end if;
+  update fleet.lanes as l
+     set head_key = h.order_key
+    from unnest(v_lanes) as v (lane_id)
+   cross join lateral (select x.head_key from fleet.lanes as x where x.lane_id = v.lane_id limit 1) as x
+   cross join lateral (select r.order_key
+                         from fleet.ready as r
+                        where r.lane_id = v.lane_id and r.order_key >= x.head_key
+                        order by r.order_key
+                        limit 1) as h
+   where l.lane_id = v.lane_id
+     and l.head_key < h.order_key;
+  return found;
 end
 $$;

@@ -43,7 +43,8 @@ declare
   v_left    integer;
   v_budget  integer;
   v_most    integer;
-  v_gone    uuid[];              -- projects that had their turn in this class;
+  v_past    double precision;    -- the rank of the last project to have a first turn in this class, and
+  v_gone    uuid;                -- which it was: all before it had theirs
   v_again   uuid[];              -- those of them that may have another, with
   v_base    double precision[];  -- the rank of their lanes, and
   v_rank    double precision[];  -- the rank they have now
@@ -186,24 +187,13 @@ begin
     -- Class low comes first only for its minimum share: with one job.
     v_budget := case when v_class = 'low' and i < cardinality(v_order) then least(v_left, 1) else v_left end;
     v_left := v_left - v_budget;
-    v_gone := '{}'; v_again := '{}'; v_base := '{}'; v_rank := '{}';
+    v_past := v_ranking.floor; v_gone := '00000000-0000-0000-0000-000000000000'; v_again := '{}'; v_base := '{}'; v_rank := '{}';
 
     <<turns>>
     while v_budget > 0 loop
       -- Whose turn is it? The smallest rank's, of those that had none yet and those that had.
-      select l.project_id, l.rank as base, l.rank
-        into v_turn
-        from unnest(v_shapes, v_classes) as f (shape_id, priority)
-       cross join lateral (select l.project_id, l.rank
-                             from fleet.lanes as l
-                            where l.active and not l.paused
-                              and l.shape_id = f.shape_id and l.priority = f.priority and l.rank >= v_ranking.floor
-                              and not l.project_id = any(v_gone) and not l.lane_id = any(v_dry)
-                            order by l.rank, l.project_id
-                            limit 1) as l
-       where f.priority = v_class
-       order by l.rank, l.project_id
-       limit 1;
+      select t.project_id, t.rank as base, t.rank into v_turn
+        from fleet._next_turn(v_shapes, v_classes, v_class, v_past, v_gone) as t;
       if v_again <> '{}' then
         select r.at into v_at from unnest(v_rank) with ordinality as r (rank, at) order by r.rank limit 1;
         if v_rank[v_at] < coalesce(v_turn.rank, 'infinity') then
@@ -212,7 +202,9 @@ begin
         end if;
       end if;
       exit turns when v_turn.project_id is null;
-      v_gone := v_gone || v_turn.project_id;
+      if (v_turn.base, v_turn.project_id) > (v_past, v_gone) then
+        v_past := v_turn.base; v_gone := v_turn.project_id;
+      end if;
       v_cap := fleet._cap(v_turn.project_id);
       continue turns when v_cap.project_id is null;
       v_capped := num_nonnulls(v_cap.max_running, v_cap.max_vram_mib) > 0;
@@ -286,9 +278,8 @@ begin
           if v_capped then
             v_mine := fleet._cap_for(v_cap, v_class, l_head[v_at]);
             v_most := least(v_budget, fleet._under_cap(v_mine, v_shape));
-            if v_most < 1 and v_cap.kept_class is not null and cardinality(l_lane) = 16 then
-              perform fleet._advance(l_lane[v_at]);  -- else lanes with a head_key far behind hide that of the kept job
-            end if;
+            -- Lanes with a head_key far behind may hide that of the job it is kept for.
+            continue loads when v_most < 1 and v_cap.kept_class is not null and cardinality(l_lane) = 16 and fleet._advance(l_lane);
             if v_most < 1 and coalesce(v_mine.running < v_mine.max_running, true) then
               -- Its cap on VRAM. A job that will be within it keeps its turn before younger ones that want of it; one that
               -- never can holds up nobody. All such shapes at once: a lane at a time would be a walk over all of them.
@@ -303,17 +294,7 @@ begin
             if v_weight is null then
               select p.weight into strict v_weight from fleet.projects as p where p.project_id = v_turn.project_id;
               v_scale := fleet._scale_at(v_ranking, v_now, v_self.fair_half_life_s);
-              v_next := least((select min(l.rank)
-                                 from unnest(v_shapes, v_classes) as f (shape_id, priority)
-                                cross join lateral (select l.rank
-                                                      from fleet.lanes as l
-                                                     where l.active and not l.paused
-                                                       and l.shape_id = f.shape_id and l.priority = f.priority
-                                                       and l.rank >= v_ranking.floor
-                                                       and not l.project_id = any(v_gone) and not l.lane_id = any(v_dry)
-                                                     order by l.rank
-                                                     limit 1) as l
-                                where f.priority = v_class),
+              v_next := least((select t.rank from fleet._next_turn(v_shapes, v_classes, v_class, v_past, v_gone) as t),
                               (select min(r) from unnest(v_rank) as r), 'infinity');
             end if;
             if v_next < 'infinity' then
@@ -342,6 +323,13 @@ begin
             w_next := null;
           end if;
           if cardinality(v_places) = 0 then
+            if not v_long or cardinality(fleet._places(v_room, v_shape, 1)) = 0 then
+              -- No more of this shape, whoever's: there is never more room later in a claim.
+              select array_agg(f.shape_id), array_agg(f.priority)
+                into v_shapes, v_classes
+                from unnest(v_shapes, v_classes) as f (shape_id, priority)
+               where f.shape_id <> v_shape.shape_id;
+            end if;
             v_dry := v_dry || l_lane[v_at];
             l_head[v_at] := null;
             continue lanes;
@@ -376,7 +364,7 @@ begin
             v_dry := v_dry || l_lane[v_at];
             v_empty := v_empty || l_lane[v_at];
           elsif random() * 1000 < v_count or cardinality(l_lane) = 16 then
-            perform fleet._advance(l_lane[v_at]);
+            perform fleet._advance(array[l_lane[v_at]]);
           end if;
         end loop lanes;
         exit loads when v_budget = 0 or cardinality(l_lane) < 16;

@@ -22,16 +22,20 @@ declare
   v_head  record;
   v_shape fleet.shapes;
   v_best  record;
+  v_cap   fleet.caps;
+  v_some  integer := 0;     -- heads for which there is a place, now or later:
+  v_whose uuid[] := '{}';   -- the projects with caps among theirs, once for each, and
+  v_mib   bigint[] := '{}'; -- what of them it needs
   v_asked integer := 0;
 begin
-  select s.* into strict v_set from fleet.settings as s;
-  if not v_set.reserve or v_set.halted then
-    delete from fleet.reservations;
-    update fleet.caps as c set kept_job = null, kept_class = null, kept_key = null, kept_mib = null where c.kept_job is not null;
-    return '{"kept": 0, "preempted": 0}';
-  end if;
   perform from fleet.turns as t where t.name = 'reserve' for update skip locked;
   if not found then
+    return '{"kept": 0, "preempted": 0}';
+  end if;
+  select s.* into strict v_set from fleet.settings as s;
+  if not v_set.reserve or v_set.halted then
+    perform fleet._keep_no_caps();
+    delete from fleet.reservations;
     return '{"kept": 0, "preempted": 0}';
   end if;
 
@@ -49,13 +53,29 @@ begin
                       where n.node_id = r.node_id
                         and s.kind = any(n.kinds)
                         and fleet._suits(s, n.labels, n.pools)
-                        and coalesce(fleet._under_cap(fleet._cap_now(j.project_id), s) > 0, true));
+                        and coalesce(fleet._under_cap(fleet._cap_for(fleet._cap_now(j.project_id), j.priority, j.order_key), s) > 0,
+                                     true));
 
   v_since := v_now - make_interval(secs => v_set.reserve_after_s);
-  for v_head in select h.* from fleet._starving(v_now, v_since, 8) as h loop
+  for v_head in select h.* from fleet._starving(v_now, v_since, 16) as h loop
+    exit when v_some = 8;
     select s.* into strict v_shape from fleet.shapes as s where s.shape_id = v_head.shape_id;
+    v_cap := v_head.cap;
+    if v_cap.project_id is not null then
+      -- Beside those before it that will have a place.
+      select v_cap.running + count(*), v_cap.vram_mib + coalesce(sum(b.mib), 0)
+        into v_cap.running, v_cap.vram_mib
+        from unnest(v_whose, v_mib) as b (project_id, mib)
+       where b.project_id = v_cap.project_id;
+      continue when fleet._under_cap(v_cap, v_shape) < 1;
+    end if;
     select b.* into v_best from fleet._best_place(v_shape, v_now, v_head.job_id) as b;
     continue when v_best.node_id is null;
+    v_some := v_some + 1;
+    if v_cap.project_id is not null and not coalesce(v_cap.kept_class is not null and v_cap.kept_job = v_head.job_id, false) then
+      v_whose := v_whose || v_cap.project_id;
+      v_mib := v_mib || v_shape.gpus * v_shape.vram_mib::bigint;
+    end if;
     if v_best.free_at <= v_now then
       -- It fits: by its turn, or at once where a place was kept for it.
       update fleet.reservations as r set begins_at = v_now where r.job_id = v_head.job_id;
@@ -124,10 +144,12 @@ $$;
 -- Only what something smaller could pass for ever: where nothing that is ready, or became so in the last minute, needs less of
 -- anything, all that is given back is large enough sooner or later, and the order of claims alone decides who gets it. A place
 -- kept then would only set age against the shares. What is urgent may need others to give way, whatever their size. And only
--- what the caps of its project let start, beside those before it: nobody else could have the place; and what some live node
--- serves at all, else it would stand before those that can be helped.
+-- what the caps of its project let start: nobody else could have the place; and what some live node serves at all, else it would
+-- stand before those that can be helped.
+--
+-- Returns  cap: what it may have of its project's caps; null where there are none
 create function fleet._starving(p_now timestamptz, p_since timestamptz, p_most integer)
-  returns table (job_id uuid, lane_id bigint, shape_id bigint, priority fleet.priority)
+  returns table (job_id uuid, lane_id bigint, shape_id bigint, priority fleet.priority, cap fleet.caps)
   language sql
   stable
   set search_path = pg_catalog, pg_temp
@@ -149,7 +171,7 @@ as $$
             select l.shape_id from fleet.lanes as l where not l.active and l.active_at > p_since - interval '1 min') as a
   ),
   passable as materialized (
-    select r.job_id, h.lane_id, h.shape_id, h.project_id, h.priority, h.rank, r.order_key, c.cap, s.gpus * s.vram_mib::bigint as mib
+    select r.job_id, h.lane_id, h.shape_id, h.priority, h.rank, r.order_key, c.cap
       from heads as h
      cross join lateral (select r.job_id, r.order_key
                            from fleet.ready as r
@@ -158,28 +180,19 @@ as $$
                           limit 1) as r
       join fleet.shapes as s on s.shape_id = h.shape_id
      cross join least as x
-     cross join lateral (select fleet._cap_now(h.project_id) as cap) as c
+     cross join lateral (select fleet._cap_for(fleet._cap_now(h.project_id), h.priority, r.order_key) as cap) as c
      where (fleet._passable(s, x.need) or h.priority = 'urgent')
        and r.order_key < extract(epoch from p_since) * 1000000
        and (h.priority > 'low' or (select fleet._low_waits_for_nobody()))
        and coalesce(fleet._under_cap(c.cap, s) > 0, true)
   ),
   served as materialized (
-    select s.shape_id
-      from fleet.shapes as s
-     where s.shape_id in (select p.shape_id from passable as p) and fleet._some_node_serves(s, p_now)
-  ),
-  starving as (
-    select p.*, count(*) over mine as jobs, sum(p.mib) over mine as all_mib
-      from passable as p
-      join served as s on s.shape_id = p.shape_id
-    window mine as (partition by p.project_id order by p.priority desc, p.rank, p.order_key, p.job_id)
+    select x.shape_id from unnest(fleet._served(array(select distinct p.shape_id from passable as p), p_now)) as x (shape_id)
   )
-  select v.job_id, v.lane_id, v.shape_id, v.priority
-    from starving as v
-   where coalesce(v.jobs <= (v.cap).max_running - (v.cap).running, true)
-     and (v.mib = 0 or coalesce(v.all_mib <= (v.cap).max_vram_mib - (v.cap).vram_mib, true))
-   order by v.priority desc, v.rank, v.order_key
+  select p.job_id, p.lane_id, p.shape_id, p.priority, p.cap
+    from passable as p
+    join served as s on s.shape_id = p.shape_id
+   order by p.priority desc, p.rank, p.order_key
    limit p_most
 $$;
 
@@ -208,8 +221,40 @@ as $$
          or not exists (select from fleet._asked_by_all() as a where a.priority > 'low')
 $$;
 
--- _some_node_serves: whether a live node may run jobs of a shape, and has room for one when it is empty.
-create function fleet._some_node_serves(p_shape fleet.shapes, p_now timestamptz)
+-- _served: those of these shapes that some live node may run and is large enough for. Of nodes that are alike, of which a fleet
+-- has many, one is looked at.
+create function fleet._served(p_shapes bigint[], p_now timestamptz)
+  returns bigint[]
+  language plpgsql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if p_shapes = '{}' then
+    return p_shapes;
+  end if;
+  return array(
+    with sort as materialized (
+      select min(n.node_id) as node_id, n.kinds, n.labels, n.pools
+        from fleet._live_nodes(p_now) as n
+        join fleet.nodes as o on o.node_id = n.node_id
+       cross join lateral (select string_agg(concat_ws(' ', d.idx, d.kind, d.takes_vram, d.total_mib - d.headroom_mib), ','
+                                             order by d.idx) as devices
+                             from fleet.devices as d
+                            where d.node_id = n.node_id) as d
+       group by n.kinds, n.labels, n.pools, o.cpu_milli, o.disk_mib, d.devices
+    )
+    select s.shape_id
+      from fleet.shapes as s
+     where s.shape_id = any(p_shapes)
+       and exists (select from sort as n
+                     join fleet.nodes as o on o.node_id = n.node_id
+                    where s.kind = any(n.kinds) and fleet._suits(s, n.labels, n.pools) and fleet._is_big(o, s)));
+end
+$$;
+
+-- _some_node_has: whether a live node would have room for a job of a shape if all that is leased were given back.
+create function fleet._some_node_has(p_shape fleet.shapes, p_now timestamptz)
   returns boolean
   language sql
   stable

@@ -48,7 +48,8 @@ create table fleet.caps (
   kept_job     uuid,
   kept_class   fleet.priority,
   kept_key     bigint,
-  kept_mib     bigint
+  kept_mib     bigint,
+  kept_until   timestamptz
 ) with (fillfactor = 20);
 comment on table fleet.caps is 'Projects that may not have all they ask for. A claim locks the row, or leaves the project to who has.';
 comment on column fleet.caps.project_id is 'The project.';
@@ -60,6 +61,7 @@ comment on column fleet.caps.kept_job is 'The first of its jobs that its own sma
 comment on column fleet.caps.kept_class is 'The class of that job; null: there is none.';
 comment on column fleet.caps.kept_key is 'Its order_key.';
 comment on column fleet.caps.kept_mib is 'VRAM it needs, over all devices.';
+comment on column fleet.caps.kept_until is 'Until when this holds: a minute after it was last seen that the job waits for its cap, or has a place.';
 
 create table fleet.cap_returns (
   project_id uuid not null,
