@@ -92,7 +92,7 @@ def test_what_no_node_serves_takes_no_place_from_what_some_node_does(conn, clock
     running = half_full(conn, "a")
     admin.set_project(conn, "acme", max_running=1)
     nobody = Project(conn, "nobody")
-    for number, owner in enumerate([project, *[nobody] * 9]):
+    for number, owner in enumerate([project, *[nobody] * 20]):
         need = Need(
             gpus=1,
             vram_mib=60 * GIB,
