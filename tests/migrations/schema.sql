@@ -323,7 +323,7 @@ CREATE FUNCTION fleet._absolute_inputs(p_inputs jsonb, p_ids uuid[], p_refs json
 CREATE FUNCTION fleet._advance(p_lanes bigint[]) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <a593f309d450f855a71adbfc142df94d>;
+    AS <dadd42cdbe74e5f9d37ab0069e787938>;
 
 --
 -- Name: _announce(uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1260,7 +1260,7 @@ CREATE FUNCTION fleet._forget_plain() RETURNS trigger
 CREATE FUNCTION fleet._free_times(p_shape fleet.shapes, p_now timestamp with time zone, p_job uuid, p_most integer DEFAULT 200) RETURNS TABLE(node_id bigint, session_id uuid, free_at timestamp with time zone, size_mib bigint)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <495cccf0faa92ee3df3a996562eacf68>;
+    AS <c7a862f56427c710ef06c3c4f7c217d9>;
 
 --
 -- Name: _held(boolean, boolean, boolean); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1397,100 +1397,6 @@ CREATE FUNCTION fleet._in_force(p_key fleet.api_keys, p_now timestamp with time 
     RETURN (((p_key).revoked_at IS NULL) AND (((p_key).expires_at IS NULL) OR ((p_key).expires_at > p_now)));
 
 --
--- Name: nodes; Type: TABLE; Schema: fleet; Owner: -
---
-
-CREATE TABLE fleet.nodes (
-    node_id bigint NOT NULL,
-    node text NOT NULL,
-    labels jsonb DEFAULT '{}'::jsonb NOT NULL,
-    facts jsonb DEFAULT '{}'::jsonb NOT NULL,
-    pools text[] DEFAULT '{}'::text[] NOT NULL,
-    draining boolean DEFAULT false NOT NULL,
-    erasing boolean DEFAULT false NOT NULL,
-    cpu_milli integer DEFAULT 0 NOT NULL,
-    disk_mib integer DEFAULT 0 NOT NULL,
-    created_at timestamp with time zone DEFAULT fleet.now() NOT NULL,
-    CONSTRAINT nodes_node_check CHECK ((node ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$'::text))
-)
-WITH (autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000');
-
---
--- Name: TABLE nodes; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON TABLE fleet.nodes IS 'Hosts that ever joined.';
-
---
--- Name: COLUMN nodes.node_id; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.node_id IS 'Key.';
-
---
--- Name: COLUMN nodes.node; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.node IS 'Its name.';
-
---
--- Name: COLUMN nodes.labels; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.labels IS 'Set by an admin; win over facts.';
-
---
--- Name: COLUMN nodes.facts; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.facts IS 'What its agent measured of itself at the last join.';
-
---
--- Name: COLUMN nodes.pools; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.pools IS 'Set by an admin: projects may trust only some pools with their data.';
-
---
--- Name: COLUMN nodes.draining; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.draining IS 'Finishes what it runs and takes nothing new.';
-
---
--- Name: COLUMN nodes.erasing; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.erasing IS 'Has files to drop: its next heartbeat is told so.';
-
---
--- Name: COLUMN nodes.cpu_milli; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.cpu_milli IS 'CPU at the last join, in thousandths of a core.';
-
---
--- Name: COLUMN nodes.disk_mib; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.disk_mib IS 'Scratch space at the last join.';
-
---
--- Name: COLUMN nodes.created_at; Type: COMMENT; Schema: fleet; Owner: -
---
-
-COMMENT ON COLUMN fleet.nodes.created_at IS 'First join.';
-
---
--- Name: _is_big(fleet.nodes, fleet.shapes, boolean); Type: FUNCTION; Schema: fleet; Owner: -
---
-
-CREATE FUNCTION fleet._is_big(p_node fleet.nodes, p_shape fleet.shapes, p_free boolean DEFAULT false) RETURNS boolean
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <4d5e278f53377d87f1beed387e5a2f4c>;
-
---
 -- Name: _items(fleet.submission[]); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
@@ -1542,7 +1448,7 @@ CREATE FUNCTION fleet._judge_node(p_session uuid, p_jobs uuid[], p_now timestamp
 CREATE FUNCTION fleet._keep_caps(p_now timestamp with time zone, p_since timestamp with time zone) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <15186045a9354f3eb73f09de346fbd47>;
+    AS <77e39042d8b3584b19c1347a9d89ae25>;
 
 --
 -- Name: _keep_no_caps(); Type: FUNCTION; Schema: fleet; Owner: -
@@ -1957,7 +1863,7 @@ CREATE FUNCTION fleet._retire_lanes(p_limit integer) RETURNS void
 CREATE FUNCTION fleet._room_then(p_node bigint, p_session uuid, p_at timestamp with time zone) RETURNS fleet.room
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <075a1ebec86af5040245ee9aa556b50f>;
+    AS <fec6554adac858da92e681b756e54e9d>;
 
 --
 -- Name: _roomy(fleet.room, bigint[], fleet.priority[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2075,13 +1981,13 @@ CREATE FUNCTION fleet._scale_at(p_last fleet.rankings, p_now timestamp with time
     RETURN ((p_last).scale * ((2)::double precision ^ LEAST((300)::double precision, ((GREATEST((0)::numeric, EXTRACT(epoch FROM (p_now - (p_last).at))))::double precision / p_half_life_s))));
 
 --
--- Name: _served(bigint[], timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _served(bigint[], timestamp with time zone, boolean); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._served(p_shapes bigint[], p_now timestamp with time zone) RETURNS bigint[]
+CREATE FUNCTION fleet._served(p_shapes bigint[], p_now timestamp with time zone, p_free boolean) RETURNS bigint[]
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <407709fe13ec057a36a00c11796e9a6c>;
+    AS <c5794996114053ef5930b791c2c6f9b5>;
 
 --
 -- Name: sessions; Type: TABLE; Schema: fleet; Owner: -
@@ -2268,22 +2174,13 @@ CREATE FUNCTION fleet._smallest(p_shapes bigint[]) RETURNS fleet.shapes
     AS <9492aa99eb2cdb8442b174d43e45ba60>;
 
 --
--- Name: _some_node_has(fleet.shapes, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
+-- Name: _starving(timestamp with time zone, timestamp with time zone, integer, integer); Type: FUNCTION; Schema: fleet; Owner: -
 --
 
-CREATE FUNCTION fleet._some_node_has(p_shape fleet.shapes, p_now timestamp with time zone) RETURNS boolean
+CREATE FUNCTION fleet._starving(p_now timestamp with time zone, p_since timestamp with time zone, p_lanes integer, p_most integer) RETURNS TABLE(job_id uuid, lane_id bigint, shape_id bigint, priority fleet.priority, cap fleet.caps)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <20a918d83ad54f44f61cfe156b2e7812>;
-
---
--- Name: _starving(timestamp with time zone, timestamp with time zone, integer); Type: FUNCTION; Schema: fleet; Owner: -
---
-
-CREATE FUNCTION fleet._starving(p_now timestamp with time zone, p_since timestamp with time zone, p_most integer) RETURNS TABLE(job_id uuid, lane_id bigint, shape_id bigint, priority fleet.priority, cap fleet.caps)
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS <8560dc38c449cb6b2e329580d0a076b3>;
+    AS <441a2791f4b763f1a918f9818296622a>;
 
 --
 -- Name: _submit_one(uuid, jsonb, uuid, text, timestamp with time zone); Type: FUNCTION; Schema: fleet; Owner: -
@@ -2600,7 +2497,7 @@ CREATE FUNCTION fleet.claim_v1(p_session uuid, p_secret text, p_request uuid, p_
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <154d825acaecf24d4e1fbe97ef435119>;
+    AS <5f6f87604526ce3e1bc858a52f38512c>;
 
 --
 -- Name: complete_v1(uuid, text, jsonb); Type: FUNCTION; Schema: fleet; Owner: -
@@ -3021,7 +2918,7 @@ CREATE FUNCTION fleet.reserve_v1() RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <1f7202c8420615281b6edcb87450b2b7>;
+    AS <803497232f68e6255a3c6fde805777e6>;
 
 --
 -- Name: retry_v1(uuid, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -
@@ -4916,6 +4813,91 @@ COMMENT ON COLUMN fleet.node_health.node_id IS 'The node.';
 --
 
 COMMENT ON COLUMN fleet.node_health.failing IS 'Different jobs; from three on the node gets one job at a time.';
+
+--
+-- Name: nodes; Type: TABLE; Schema: fleet; Owner: -
+--
+
+CREATE TABLE fleet.nodes (
+    node_id bigint NOT NULL,
+    node text NOT NULL,
+    labels jsonb DEFAULT '{}'::jsonb NOT NULL,
+    facts jsonb DEFAULT '{}'::jsonb NOT NULL,
+    pools text[] DEFAULT '{}'::text[] NOT NULL,
+    draining boolean DEFAULT false NOT NULL,
+    erasing boolean DEFAULT false NOT NULL,
+    cpu_milli integer DEFAULT 0 NOT NULL,
+    disk_mib integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT fleet.now() NOT NULL,
+    CONSTRAINT nodes_node_check CHECK ((node ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$'::text))
+)
+WITH (autovacuum_vacuum_threshold='500000', autovacuum_vacuum_insert_threshold='500000', autovacuum_analyze_threshold='1000000');
+
+--
+-- Name: TABLE nodes; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON TABLE fleet.nodes IS 'Hosts that ever joined.';
+
+--
+-- Name: COLUMN nodes.node_id; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.node_id IS 'Key.';
+
+--
+-- Name: COLUMN nodes.node; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.node IS 'Its name.';
+
+--
+-- Name: COLUMN nodes.labels; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.labels IS 'Set by an admin; win over facts.';
+
+--
+-- Name: COLUMN nodes.facts; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.facts IS 'What its agent measured of itself at the last join.';
+
+--
+-- Name: COLUMN nodes.pools; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.pools IS 'Set by an admin: projects may trust only some pools with their data.';
+
+--
+-- Name: COLUMN nodes.draining; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.draining IS 'Finishes what it runs and takes nothing new.';
+
+--
+-- Name: COLUMN nodes.erasing; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.erasing IS 'Has files to drop: its next heartbeat is told so.';
+
+--
+-- Name: COLUMN nodes.cpu_milli; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.cpu_milli IS 'CPU at the last join, in thousandths of a core.';
+
+--
+-- Name: COLUMN nodes.disk_mib; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.disk_mib IS 'Scratch space at the last join.';
+
+--
+-- Name: COLUMN nodes.created_at; Type: COMMENT; Schema: fleet; Owner: -
+--
+
+COMMENT ON COLUMN fleet.nodes.created_at IS 'First join.';
 
 --
 -- Name: nodes_node_id_seq; Type: SEQUENCE; Schema: fleet; Owner: -
@@ -8047,19 +8029,6 @@ REVOKE ALL ON FUNCTION fleet._in_force(p_key fleet.api_keys, p_now timestamp wit
 GRANT ALL ON FUNCTION fleet._in_force(p_key fleet.api_keys, p_now timestamp with time zone) TO fleet_owner;
 
 --
--- Name: TABLE nodes; Type: ACL; Schema: fleet; Owner: -
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.nodes TO fleet_exec;
-
---
--- Name: FUNCTION _is_big(p_node fleet.nodes, p_shape fleet.shapes, p_free boolean); Type: ACL; Schema: fleet; Owner: -
---
-
-REVOKE ALL ON FUNCTION fleet._is_big(p_node fleet.nodes, p_shape fleet.shapes, p_free boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._is_big(p_node fleet.nodes, p_shape fleet.shapes, p_free boolean) TO fleet_owner;
-
---
 -- Name: FUNCTION _items(p_items fleet.submission[]); Type: ACL; Schema: fleet; Owner: -
 --
 
@@ -8437,11 +8406,11 @@ REVOKE ALL ON FUNCTION fleet._scale_at(p_last fleet.rankings, p_now timestamp wi
 GRANT ALL ON FUNCTION fleet._scale_at(p_last fleet.rankings, p_now timestamp with time zone, p_half_life_s double precision) TO fleet_owner;
 
 --
--- Name: FUNCTION _served(p_shapes bigint[], p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _served(p_shapes bigint[], p_now timestamp with time zone, p_free boolean); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._served(p_shapes bigint[], p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._served(p_shapes bigint[], p_now timestamp with time zone) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._served(p_shapes bigint[], p_now timestamp with time zone, p_free boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._served(p_shapes bigint[], p_now timestamp with time zone, p_free boolean) TO fleet_owner;
 
 --
 -- Name: TABLE sessions; Type: ACL; Schema: fleet; Owner: -
@@ -8520,18 +8489,11 @@ REVOKE ALL ON FUNCTION fleet._smallest(p_shapes bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION fleet._smallest(p_shapes bigint[]) TO fleet_owner;
 
 --
--- Name: FUNCTION _some_node_has(p_shape fleet.shapes, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
+-- Name: FUNCTION _starving(p_now timestamp with time zone, p_since timestamp with time zone, p_lanes integer, p_most integer); Type: ACL; Schema: fleet; Owner: -
 --
 
-REVOKE ALL ON FUNCTION fleet._some_node_has(p_shape fleet.shapes, p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._some_node_has(p_shape fleet.shapes, p_now timestamp with time zone) TO fleet_owner;
-
---
--- Name: FUNCTION _starving(p_now timestamp with time zone, p_since timestamp with time zone, p_most integer); Type: ACL; Schema: fleet; Owner: -
---
-
-REVOKE ALL ON FUNCTION fleet._starving(p_now timestamp with time zone, p_since timestamp with time zone, p_most integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION fleet._starving(p_now timestamp with time zone, p_since timestamp with time zone, p_most integer) TO fleet_owner;
+REVOKE ALL ON FUNCTION fleet._starving(p_now timestamp with time zone, p_since timestamp with time zone, p_lanes integer, p_most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION fleet._starving(p_now timestamp with time zone, p_since timestamp with time zone, p_lanes integer, p_most integer) TO fleet_owner;
 
 --
 -- Name: FUNCTION _submit_one(p_project uuid, p_job jsonb, p_key uuid, p_trace text, p_now timestamp with time zone); Type: ACL; Schema: fleet; Owner: -
@@ -9324,6 +9286,12 @@ GRANT USAGE ON SEQUENCE fleet.needs_need_id_seq TO fleet_exec;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.node_health TO fleet_exec;
+
+--
+-- Name: TABLE nodes; Type: ACL; Schema: fleet; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE fleet.nodes TO fleet_exec;
 
 --
 -- Name: SEQUENCE nodes_node_id_seq; Type: ACL; Schema: fleet; Owner: -

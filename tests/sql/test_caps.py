@@ -87,6 +87,23 @@ def test_what_ended_does_not_count_against_a_place(conn, clock, project: Project
     assert a_round(conn, clock, running) == 1
 
 
+def test_a_project_at_its_cap_takes_no_place_from_the_next(conn, clock, project: Project):
+    """However many of its lanes wait before that."""
+    admin.set_project(conn, "acme", max_running=1)
+    running = half_full(conn, "a", "b", "c")
+    for number in range(20):
+        project.gpu_job(50 * GIB + number * 256)
+    other = Project(conn, "last")
+    running[0][0].complete(running[0][1])
+    other.gpu_job(2 * GIB)
+    running = [(running[0][0], running[0][0].claim_one()), *running[1:]]
+    big = other.gpu_job(79 * GIB)
+
+    assert a_round(conn, clock, running) == 2
+    kept = conn.execute("select job_id from fleet.reservations").fetchall()
+    assert (big,) in kept
+
+
 def test_what_no_node_serves_takes_no_place_from_what_some_node_does(conn, clock, project: Project):
     """I10: else a job with a label that nobody carries would stand before all its project has, and before all others."""
     running = half_full(conn, "a")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from queue_schema.calls import admin, chores, clients, questions
@@ -300,6 +301,23 @@ def test_what_is_older_than_the_kept_job_takes_nothing_younger_along(conn, clock
     assert [job.job_id for job in small.claim()] == [older, younger[0]]
     large.complete(lease)
     assert [job.job_id for job in large.claim(1)] == [big]
+
+
+def test_a_claim_that_gives_nothing_locks_no_lanes(conn, clock, database_url: str, project: Project):
+    """Those who submit to a project that stands still would wait for one claim after the other."""
+    agent = Agent(conn, gpus=[80 * GIB])
+    admin.set_project(conn, "acme", max_running=1)
+    project.gpu_job(8 * GIB)
+    running = [(agent, agent.claim_one())]
+    for number in range(20):
+        project.gpu_job(20 * GIB - number * 256)
+    a_round(conn, clock, running)
+    assert agent.claim() == []
+    lanes = "select count(*) from (select from fleet.lanes for key share skip locked) as l"
+
+    with psycopg.connect(database_url) as client, conn.transaction():
+        assert agent.claim() == []
+        assert client.execute(lanes).fetchone() == (21,)
 
 
 def test_why_says_that_a_cap_keeps_a_place_for_an_older_job(conn, clock, project: Project):

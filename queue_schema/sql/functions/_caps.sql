@@ -160,7 +160,7 @@ as $$
   served as materialized (
     select x.shape_id
       from unnest(fleet._served(array(select distinct l.shape_id from lane as l where l.project_id in (select o.project_id from old as o)),
-                                p_now)) as x (shape_id)
+                                p_now, false)) as x (shape_id)
   ),
   mixed as materialized (
     select l.project_id, fleet._smallest(array_agg(l.shape_id)) as smallest, fleet._cap_now(l.project_id) as cap
@@ -182,9 +182,8 @@ as $$
        and (l.priority > 'low' or (select fleet._low_waits_for_nobody()))
   ),
   roomy as materialized (
-    select s.shape_id
-      from fleet.shapes as s
-     where s.shape_id in (select w.shape_id from waits as w where w.wants) and fleet._some_node_has(s, p_now)
+    select x.shape_id
+      from unnest(fleet._served(array(select distinct w.shape_id from waits as w where w.wants), p_now, true)) as x (shape_id)
   ),
   able as (
     select w.*, w.wants and w.shape_id in (select o.shape_id from roomy as o)

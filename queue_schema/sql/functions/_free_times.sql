@@ -14,12 +14,14 @@ create function fleet._free_times(p_shape fleet.shapes, p_now timestamptz, p_job
   set search_path = pg_catalog, pg_temp
 as $$
   with node as materialized (
-    select n.node_id, n.session_id, s.slots, o.cpu_milli, o.disk_mib, b.held, b.cpu_milli as cpu_booked, b.disk_mib as disk_booked,
+    select n.node_id, n.session_id, case when cardinality(h.failing) >= 3 then least(s.slots, 1) else s.slots end as slots,  -- as _measure
+           o.cpu_milli, o.disk_mib, b.held, b.cpu_milli as cpu_booked, b.disk_mib as disk_booked,
            b.idx, b.mib
       from fleet._live_nodes(p_now) as n
       join fleet.sessions as s on s.session_id = n.session_id
       join fleet.nodes as o on o.node_id = n.node_id
       join fleet.bookings as b on b.node_id = n.node_id
+      left join fleet.node_health as h on h.node_id = n.node_id
       left join fleet.jobs as own on own.job_id = p_job
      where p_shape.kind = any(n.kinds)
        and fleet._suits(p_shape, n.labels, n.pools)
@@ -91,27 +93,4 @@ as $$
            group by e.node_id having bool_and(e.at is not null)) as h on h.node_id = n.node_id
     left join kth as k on k.node_id = n.node_id and k.place = p_shape.gpus
    where p_shape.gpus = 0 or k.at is not null
-$$;
-
--- _is_big: whether a shape would fit a node if it were empty.
---
--- p_free   without what outsiders hold of it, by the last sample, and without devices that are out of work
-create function fleet._is_big(p_node fleet.nodes, p_shape fleet.shapes, p_free boolean default false)
-  returns boolean
-  language sql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $$
-  select p_node.cpu_milli >= p_shape.cpu_milli
-         and p_node.disk_mib >= p_shape.disk_mib
-         and count(*) filter (where d.takes_vram and p_shape.device in ('any', d.kind) and not (p_free and d.fault is not null)
-                                    and d.mib >= p_shape.vram_mib + case when d.idx = -1 then p_shape.ram_mib else 0 end) >= p_shape.gpus
-         and bool_or(d.idx = -1 and d.mib >= p_shape.ram_mib)
-    from (select d.*, d.total_mib - d.headroom_mib
-                      - case when p_free then greatest(0, d.total_mib - coalesce(d.free_mib, d.total_mib) - coalesce(b.mib, 0)) else 0 end
-                      as mib
-            from fleet.devices as d
-            left join fleet.bookings as n on p_free and n.node_id = d.node_id
-            left join lateral unnest(n.idx, n.mib) as b (idx, mib) on b.idx = d.idx
-           where d.node_id = p_node.node_id) as d
 $$;

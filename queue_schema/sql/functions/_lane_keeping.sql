@@ -35,7 +35,16 @@ create function fleet._advance(p_lanes bigint[])
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_lanes bigint[] := array(select l.lane_id from fleet.lanes as l where l.lane_id = any(p_lanes) for update skip locked);
+  -- Only what is behind is locked: those who add to a lane wait for it.
+  v_lanes bigint[] := array(select l.lane_id
+                              from fleet.lanes as l
+                             where l.lane_id = any(p_lanes)
+                               and l.head_key < (select r.order_key
+                                                   from fleet.ready as r
+                                                  where r.lane_id = l.lane_id and r.order_key >= l.head_key
+                                                  order by r.order_key
+                                                  limit 1)
+                               for update skip locked);
 begin
   update fleet.lanes as l
      set head_key = h.order_key

@@ -171,7 +171,9 @@ begin
       if v_cap.project_id is not null and cardinality(v_places) = 1 then
         v_jobs := fleet._take_one(v_kept.job_id, v_kept.lane_id, v_kept.order_key);
         if v_jobs is not null then
-          delete from fleet.reservations as r where r.job_id = v_kept.job_id;
+          -- Unless a round is at it, which is not waited for: the next one deletes it.
+          delete from fleet.reservations as r
+           where r.job_id in (select x.job_id from fleet.reservations as x where x.job_id = v_kept.job_id for update skip locked);
           if v_capped then
             v_cap := fleet._count_in(v_cap, v_kept.shape, v_jobs);
           end if;

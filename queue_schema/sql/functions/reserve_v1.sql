@@ -23,7 +23,8 @@ declare
   v_shape fleet.shapes;
   v_best  record;
   v_cap   fleet.caps;
-  v_some  integer := 0;     -- heads for which there is a place, now or later:
+  v_tries integer := 0;     -- heads for which a place was looked for, and
+  v_some  integer := 0;     -- those of them for which there is one, now or later:
   v_whose uuid[] := '{}';   -- the projects with caps among theirs, once for each, and
   v_mib   bigint[] := '{}'; -- what of them it needs
   v_asked integer := 0;
@@ -57,8 +58,8 @@ begin
                                      true));
 
   v_since := v_now - make_interval(secs => v_set.reserve_after_s);
-  for v_head in select h.* from fleet._starving(v_now, v_since, 16) as h loop
-    exit when v_some = 8;
+  for v_head in select h.* from fleet._starving(v_now, v_since, 16, 400) as h loop
+    exit when v_some = 8 or v_tries = 16;
     select s.* into strict v_shape from fleet.shapes as s where s.shape_id = v_head.shape_id;
     v_cap := v_head.cap;
     if v_cap.project_id is not null then
@@ -69,6 +70,7 @@ begin
        where b.project_id = v_cap.project_id;
       continue when fleet._under_cap(v_cap, v_shape) < 1;
     end if;
+    v_tries := v_tries + 1;
     select b.* into v_best from fleet._best_place(v_shape, v_now, v_head.job_id) as b;
     continue when v_best.node_id is null;
     v_some := v_some + 1;
@@ -147,8 +149,9 @@ $$;
 -- what the caps of its project let start: nobody else could have the place; and what some live node serves at all, else it would
 -- stand before those that can be helped.
 --
+-- p_lanes  so many of each shape and class are looked at, at most
 -- Returns  cap: what it may have of its project's caps; null where there are none
-create function fleet._starving(p_now timestamptz, p_since timestamptz, p_most integer)
+create function fleet._starving(p_now timestamptz, p_since timestamptz, p_lanes integer, p_most integer)
   returns table (job_id uuid, lane_id bigint, shape_id bigint, priority fleet.priority, cap fleet.caps)
   language sql
   stable
@@ -161,7 +164,7 @@ as $$
                            from fleet.lanes as l
                           where l.active and not l.paused and l.shape_id = a.shape_id and l.priority = a.priority
                           order by l.rank, l.project_id, l.head_key
-                          limit p_most) as l
+                          limit p_lanes) as l
   ),
   least as materialized (
     select fleet._smallest(array_agg(a.shape_id)) as need
@@ -187,7 +190,7 @@ as $$
        and coalesce(fleet._under_cap(c.cap, s) > 0, true)
   ),
   served as materialized (
-    select x.shape_id from unnest(fleet._served(array(select distinct p.shape_id from passable as p), p_now)) as x (shape_id)
+    select x.shape_id from unnest(fleet._served(array(select distinct p.shape_id from passable as p), p_now, false)) as x (shape_id)
   )
   select p.job_id, p.lane_id, p.shape_id, p.priority, p.cap
     from passable as p
@@ -221,9 +224,11 @@ as $$
          or not exists (select from fleet._asked_by_all() as a where a.priority > 'low')
 $$;
 
--- _served: those of these shapes that some live node may run and is large enough for. Of nodes that are alike, of which a fleet
--- has many, one is looked at.
-create function fleet._served(p_shapes bigint[], p_now timestamptz)
+-- _served: those of these shapes that some live node may run and would have room for if it were empty. Each node is looked at
+-- once, whatever the shapes; and of nodes that are alike, of which a fleet has many, one.
+--
+-- p_free   without what outsiders hold, by the last sample, and without devices that are out of work
+create function fleet._served(p_shapes bigint[], p_now timestamptz, p_free boolean)
   returns bigint[]
   language plpgsql
   stable
@@ -235,36 +240,32 @@ begin
   end if;
   return array(
     with sort as materialized (
-      select min(n.node_id) as node_id, n.kinds, n.labels, n.pools
+      select distinct n.kinds, n.labels, n.pools, o.cpu_milli, o.disk_mib, d.host_mib, d.on_host, d.gpu_mib
         from fleet._live_nodes(p_now) as n
         join fleet.nodes as o on o.node_id = n.node_id
-       cross join lateral (select string_agg(concat_ws(' ', d.idx, d.kind, d.takes_vram, d.total_mib - d.headroom_mib), ','
-                                             order by d.idx) as devices
-                             from fleet.devices as d
-                            where d.node_id = n.node_id) as d
-       group by n.kinds, n.labels, n.pools, o.cpu_milli, o.disk_mib, d.devices
+       cross join lateral (select max(d.mib) filter (where d.idx = -1) as host_mib,
+                                  bool_or(d.takes_vram) filter (where d.idx = -1) as on_host,
+                                  array_agg(d.mib order by d.mib desc) filter (where d.idx > -1 and d.takes_vram) as gpu_mib
+                             from (select d.idx, d.takes_vram,
+                                          d.total_mib - d.headroom_mib
+                                          - case when p_free then greatest(0, d.total_mib - coalesce(d.free_mib, d.total_mib)
+                                                                              - coalesce(b.mib, 0)) else 0 end as mib
+                                     from fleet.devices as d
+                                     left join fleet.bookings as k on p_free and k.node_id = d.node_id
+                                     left join lateral unnest(k.idx, k.mib) as b (idx, mib) on b.idx = d.idx
+                                    where d.node_id = n.node_id and not (p_free and d.fault is not null)) as d) as d
     )
     select s.shape_id
       from fleet.shapes as s
      where s.shape_id = any(p_shapes)
        and exists (select from sort as n
-                     join fleet.nodes as o on o.node_id = n.node_id
-                    where s.kind = any(n.kinds) and fleet._suits(s, n.labels, n.pools) and fleet._is_big(o, s)));
+                    where s.kind = any(n.kinds)
+                      and fleet._suits(s, n.labels, n.pools)
+                      and s.cpu_milli <= n.cpu_milli and s.disk_mib <= n.disk_mib and s.ram_mib <= n.host_mib
+                      and (s.gpus = 0
+                           or s.device in ('any', 'gpu') and s.vram_mib <= n.gpu_mib[s.gpus]
+                           or s.device in ('any', 'ram') and s.gpus = 1 and n.on_host and s.vram_mib + s.ram_mib <= n.host_mib)));
 end
-$$;
-
--- _some_node_has: whether a live node would have room for a job of a shape if all that is leased were given back.
-create function fleet._some_node_has(p_shape fleet.shapes, p_now timestamptz)
-  returns boolean
-  language sql
-  stable
-  set search_path = pg_catalog, pg_temp
-as $$
-  select exists (select from fleet._live_nodes(p_now) as n
-                   join fleet.nodes as o on o.node_id = n.node_id
-                  where p_shape.kind = any(n.kinds)
-                    and fleet._suits(p_shape, n.labels, n.pools)
-                    and fleet._is_big(o, p_shape, true))
 $$;
 
 -- _asked_by_all: every (shape, class) with active lanes.
@@ -302,15 +303,17 @@ begin
                                 where l.session_id = p_session) as l on true
            where d.node_id = p_node
            group by d.node_id, d.idx) as d;
-  select s.slots - count(l.job_id) filter (where l.ends_at > p_at),
+  select case when cardinality(h.failing) >= 3 then least(s.slots, 1) else s.slots end  -- as _measure
+         - count(l.job_id) filter (where l.ends_at > p_at),
          n.cpu_milli - coalesce(sum(l.cpu_milli) filter (where l.ends_at > p_at), 0),
          n.disk_mib - coalesce(sum(l.disk_mib) filter (where l.ends_at > p_at), 0)
     into v_room.slots, v_room.cpu_milli, v_room.disk_mib
     from fleet.sessions as s
     join fleet.nodes as n on n.node_id = s.node_id
+    left join fleet.node_health as h on h.node_id = n.node_id
     left join fleet.leases as l on l.session_id = s.session_id
    where s.session_id = p_session
-   group by s.slots, n.cpu_milli, n.disk_mib;
+   group by s.slots, h.failing, n.cpu_milli, n.disk_mib;
   return v_room;
 end
 $$;

@@ -79,6 +79,23 @@ begin
 end
 $$;
 
+-- _is_big: whether a shape would fit a node if it were empty.
+create function rehearsal._is_big(p_node rehearsal.nodes, p_shape rehearsal.shapes)
+  returns boolean
+  language sql
+  stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select p_node.cpu_milli >= p_shape.cpu_milli
+         and p_node.disk_mib >= p_shape.disk_mib
+         and count(*) filter (where d.takes_vram and p_shape.device in ('any', d.kind)
+                                    and d.total_mib - d.headroom_mib
+                                        >= p_shape.vram_mib + case when d.idx = -1 then p_shape.ram_mib else 0 end) >= p_shape.gpus
+         and bool_or(d.idx = -1 and d.total_mib - d.headroom_mib >= p_shape.ram_mib)
+    from rehearsal.devices as d
+   where d.node_id = p_node.node_id
+$$;
+
 -- _mislabelled: the labels, and the pool, a node would need to serve a shape.
 create function rehearsal._mislabelled(p_node text, p_set jsonb, p_has jsonb, p_pools text[], p_shape rehearsal.shapes)
   returns jsonb
