@@ -136,17 +136,28 @@ def test_a_submission_that_was_under_way_is_found(shop: Shop, database_url: str)
 def test_words_go_and_the_facts_stay(shop: Shop):
     """Whoever looks at the job sees that it ran, and for how long; not what anybody wrote."""
     job = shop.submit(
-        PHOTO, name="Zoe", params={"prompt": "Zoe"}, tags={"who": "zoe"}, webhook="http://x/hook", retries=1
+        PHOTO,
+        name="Zoe-Marlene",
+        params={"prompt": "Zoe-Marlene"},
+        tags={"who": "zoe-marlene"},
+        webhook="http://x/hook",
+        retries=1,
     )
     claimed = shop.agent.claim_one()
     agents.report(
         shop.conn,
         shop.agent.session,
         [
-            Report(job, claimed.token, step=1, message="Zoe", logs=[LogChunk("stdout", "Zoe is here\n")]),
+            Report(
+                job,
+                claimed.token,
+                step=1,
+                message="Zoe-Marlene",
+                logs=[LogChunk("stdout", "Zoe-Marlene is here\n")],
+            ),
         ],
     )
-    shop.agent.fail(claimed, message="Zoe has no face")
+    shop.agent.fail(claimed, message="Zoe-Marlene has no face")
     shop.conn.execute("update fleet.waiting set run_at = '-infinity'")
     chores.promote(shop.conn)
     shop.run(MODEL)
@@ -163,7 +174,7 @@ def test_words_go_and_the_facts_stay(shop: Shop):
         ]
         for table in tables:
             rows = cursor.execute(f"select t::text from {table} as t").fetchall()
-            assert not [row for row in rows if "zoe" in row[0].lower()], table
+            assert not [row for row in rows if "zoe-marlene" in row[0].lower()], table
     row = shop.project.row(job)
     assert (row["state"], row["attempts"], row["params"], row["inputs"]) == ("succeeded", 2, {}, {})
     with pytest.raises(Conflict, match="was erased"):
