@@ -2918,7 +2918,7 @@ CREATE FUNCTION fleet.reserve_v1() RETURNS jsonb
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
-    AS <803497232f68e6255a3c6fde805777e6>;
+    AS <9fa5f15e69af09dc89d3f7f08f3babcc>;
 
 --
 -- Name: retry_v1(uuid, uuid[]); Type: FUNCTION; Schema: fleet; Owner: -

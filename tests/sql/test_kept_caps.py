@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import psycopg
 import pytest
 
@@ -173,6 +174,32 @@ def test_a_job_for_which_outsiders_leave_no_room_does_not_stop_its_project(
         started += [job.job_id for job in running]
 
     assert started == small
+
+
+def test_a_place_that_is_not_taken_up_does_not_stop_its_project(conn, clock, project: Project):
+    """The node would be free, but its disk is full, which only its own claims know."""
+    large = Agent(conn, "large", gpus=[80 * GIB])
+    Project(conn, "other").gpu_job(40 * GIB)
+    lease = large.claim_one()
+    small = Agent(conn, "small", gpus=[9 * GIB])
+    admin.set_project(conn, "acme", max_running=1)
+    need = Need(gpus=1, vram_mib=60 * GIB, cpu_milli=1, ram_mib=0, disk_mib=500_000)
+    big = project.submit("selftest.allocate", need=need)
+    clock.advance(1)
+    younger = project.gpu_job(2 * GIB)
+    assert a_round(conn, clock, [(large, lease)]) == 1
+    large.complete(lease)
+    assert small.claim() == []
+    for _ in range(15):
+        clock.advance(10)
+        large.beat()
+        small.beat()
+        chores.reserve(conn)
+        sample = msgspec.structs.replace(large.sample(), disk_free_mib=100_000)
+        assert big not in [job.job_id for job in large.claim(1, sample=sample)]
+
+    small.claim()
+    assert project.state(younger) == "running"
 
 
 def test_what_was_just_given_back_is_not_taken_for_an_outsiders(conn, clock, project: Project):

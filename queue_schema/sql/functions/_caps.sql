@@ -1,5 +1,6 @@
 -- _cap: what a project may still have. With caps, the row stays locked until the claim commits, and nothing comes back
--- (project_id is null) while another claim works for the project. Without, a row that allows everything. --
+-- (project_id is null) while another claim works for the project. Without, a row that allows everything.
+--
 -- Locks    the row of caps, SKIP LOCKED
 create function fleet._cap(p_project uuid)
   returns fleet.caps

@@ -79,8 +79,8 @@ begin
       v_mib := v_mib || v_shape.gpus * v_shape.vram_mib::bigint;
     end if;
     if v_best.free_at <= v_now then
-      -- It fits: by its turn, or at once where a place was kept for it.
-      update fleet.reservations as r set begins_at = v_now where r.job_id = v_head.job_id;
+      -- It fits: by its turn, or at once where a place was kept for it; since when, says whether something else is in its way.
+      update fleet.reservations as r set begins_at = v_now where r.job_id = v_head.job_id and r.begins_at > v_now;
       continue;
     end if;
     if v_head.priority = 'urgent' then
