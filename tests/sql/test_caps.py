@@ -88,16 +88,15 @@ def test_what_ended_does_not_count_against_a_place(conn, clock, project: Project
 
 
 def test_a_project_at_its_cap_takes_no_place_from_the_next(conn, clock, project: Project):
-    """However many of its lanes wait before that."""
+    """However many of its lanes wait before that, since it has had nothing yet."""
+    last = Project(conn, "last")
+    agent = Agent(conn, "c", gpus=[80 * GIB])
+    last.gpu_job(40 * GIB, timeout_s=86_400)
+    running = [(agent, agent.claim_one()), *half_full(conn, "a", "b")]
     admin.set_project(conn, "acme", max_running=1)
-    running = half_full(conn, "a", "b", "c")
     for number in range(20):
         project.gpu_job(50 * GIB + number * 256)
-    other = Project(conn, "last")
-    running[0][0].complete(running[0][1])
-    other.gpu_job(2 * GIB)
-    running = [(running[0][0], running[0][0].claim_one()), *running[1:]]
-    big = other.gpu_job(79 * GIB)
+    big = last.gpu_job(79 * GIB)
 
     assert a_round(conn, clock, running) == 2
     kept = conn.execute("select job_id from fleet.reservations").fetchall()
