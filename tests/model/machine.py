@@ -440,13 +440,14 @@ class QueueMachine(RuleBasedStateMachine):
     )
     def the_project_is_capped(self, node: str, most: int | None, gib: int | None, *, stays: bool) -> None:
         """A cap counts what runs already, and no later claim passes it; it is lifted again, or stays a while."""
-        mib = None if gib is None else gib * 1024
-        admin.set_project(self.conn, "acme", max_running=most, max_vram_mib=mib)
-        self.model.most, self.model.most_mib = most, mib
+        self._cap(most, None if gib is None else gib * 1024)
         self._claim(node, 4)
         if not stays:
-            admin.set_project(self.conn, "acme", max_running=None, max_vram_mib=None)
-            self.model.most = self.model.most_mib = None
+            self._cap(None, None)
+
+    def _cap(self, most: int | None, mib: int | None) -> None:
+        admin.set_project(self.conn, "acme", max_running=most, max_vram_mib=mib)
+        self.model.most, self.model.most_mib = most, mib
 
     @rule(node=st.sampled_from(NODES))
     def nothing_is_claimed_in_a_pause(self, node: str) -> None:
@@ -469,18 +470,9 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(size=st.sampled_from(SIZES[:3]), by_number=st.booleans())
     def a_big_job_waits_among_small_ones_for_a_cap(self, size: int, *, by_number: bool) -> None:
-        """Something runs on every node; a job that needs a whole one waits, and smaller ones come after it."""
-        self.model.most = len(NODES) + 1 if by_number else None
-        self.model.most_mib = None if by_number else SIZES[-1] * GPUS
-        admin.set_project(self.conn, "acme", max_running=self.model.most, max_vram_mib=self.model.most_mib)
-        for node in NODES:
-            self.project.gpu_job(size)
-            self._claim(node, 1)
-        self.project.gpu_job(SIZES[-1], gpus=GPUS)
-        self.the_scheduler_tidies_up()
-        for node in NODES:
-            self.project.gpu_job(size)
-            self._claim(node, 4)
+        """The same where the project may have just that one besides."""
+        self._cap(len(NODES) + 1 if by_number else None, None if by_number else SIZES[-1] * GPUS)
+        self.a_big_job_waits_among_small_ones(size)
 
     @rule(job=jobs, cancelled=st.booleans())
     def what_others_wait_for_ends(self, job: UUID, *, cancelled: bool) -> None:

@@ -10,10 +10,26 @@ import psycopg
 import pytest
 
 from queue_schema.calls import admin, chores, clients, questions
-from queue_schema.shapes import Need
+from queue_schema.shapes import Claimed, Need
 from queue_schema.states import Priority
 from tests.support.rounds import GIB, a_round, half_full
 from tests.support.verbs import Agent, Project
+
+
+def waits_for_its_cap(conn, clock, project: Project) -> tuple[Agent, Claimed, UUID, UUID]:
+    """A job that only a large node has room for waits for what a small one runs, and something smaller comes after it.
+
+    Returns:
+        The small node, what it runs, the job that waits, and the one after it.
+    """
+    small = Agent(conn, "small", gpus=[9 * GIB] * 3)
+    Agent(conn, "large", gpus=[48 * GIB])
+    admin.set_project(conn, "acme", max_vram_mib=24 * GIB)
+    project.gpu_job(8 * GIB)
+    lease = small.claim_one()
+    big, younger = project.gpu_job(20 * GIB), project.gpu_job(8 * GIB)
+    a_round(conn, clock, [(small, lease)])
+    return small, lease, big, younger
 
 
 def test_the_caps_keep_a_place_for_what_lower_classes_would_pass(conn, clock, project: Project):
@@ -71,14 +87,7 @@ def test_the_caps_keep_a_place_for_what_other_nodes_would_pass(
 
 def test_what_is_kept_of_a_cap_goes_with_its_job(conn, clock, project: Project):
     """A job that was cancelled keeps nothing, also while the scheduler is away."""
-    small = Agent(conn, "small", gpus=[9 * GIB] * 3)
-    Agent(conn, "large", gpus=[48 * GIB])
-    admin.set_project(conn, "acme", max_vram_mib=24 * GIB)
-    project.gpu_job(8 * GIB)
-    running = [(small, small.claim_one())]
-    big = project.gpu_job(20 * GIB)
-    younger = project.gpu_job(8 * GIB)
-    a_round(conn, clock, running)
+    small, _, big, younger = waits_for_its_cap(conn, clock, project)
     assert small.claim() == []
 
     clients.cancel(conn, project.id, [big])
@@ -90,18 +99,11 @@ def test_what_is_kept_of_a_cap_is_not_kept_for_long_while_the_scheduler_is_away(
     conn, clock, project: Project
 ):
     """Whatever has become of its job, and of the nodes: a minute."""
-    small = Agent(conn, "small", gpus=[9 * GIB] * 3)
-    large = Agent(conn, "large", gpus=[48 * GIB])
-    admin.set_project(conn, "acme", max_vram_mib=24 * GIB)
-    project.gpu_job(8 * GIB)
-    running = [(small, small.claim_one())]
-    project.gpu_job(20 * GIB)
-    younger = project.gpu_job(8 * GIB)
-    a_round(conn, clock, running)
-    clients.drain(conn, large.node)
+    small, lease, _, younger = waits_for_its_cap(conn, clock, project)
+    clients.drain(conn, "large")
     for _ in range(5):
         clock.advance(10)
-        small.beat(running[0][1].token)
+        small.beat(lease.token)
         assert small.claim() == []
     clock.advance(15)
 
@@ -110,14 +112,7 @@ def test_what_is_kept_of_a_cap_is_not_kept_for_long_while_the_scheduler_is_away(
 
 def test_no_part_is_kept_for_what_is_of_another_class_now(conn, clock, project: Project):
     """What it comes before then, it comes before there."""
-    small = Agent(conn, "small", gpus=[9 * GIB] * 3)
-    Agent(conn, "large", gpus=[48 * GIB])
-    admin.set_project(conn, "acme", max_vram_mib=24 * GIB)
-    project.gpu_job(8 * GIB)
-    running = [(small, small.claim_one())]
-    big = project.gpu_job(20 * GIB)
-    younger = project.gpu_job(8 * GIB)
-    a_round(conn, clock, running)
+    small, _, big, younger = waits_for_its_cap(conn, clock, project)
 
     clients.amend(conn, project.id, big, priority="low")
 
@@ -347,16 +342,21 @@ def test_a_claim_that_gives_nothing_locks_no_lanes(conn, clock, database_url: st
         assert client.execute(lanes).fetchone() == (21,)
 
 
+def test_what_is_kept_is_counted_once_beside_other_places(conn, clock, project: Project):
+    """By the cap and by the round: else the second of two that may run has no place."""
+    running = half_full(conn, "a", "b")
+    admin.set_project(conn, "acme", max_running=2)
+    project.gpu_job(70 * GIB)
+    project.gpu_job(2 * GIB)
+    assert a_round(conn, clock, running) == 1
+    project.gpu_job(60 * GIB)
+
+    assert a_round(conn, clock, running) == 2
+
+
 def test_why_says_that_a_cap_keeps_a_place_for_an_older_job(conn, clock, project: Project):
     """And how much more would do."""
-    small = Agent(conn, "small", gpus=[9 * GIB] * 3)
-    Agent(conn, "large", gpus=[48 * GIB])
-    admin.set_project(conn, "acme", max_vram_mib=24 * GIB)
-    project.gpu_job(8 * GIB)
-    running = [(small, small.claim_one())]
-    big = project.gpu_job(20 * GIB)
-    younger = project.gpu_job(8 * GIB)
-    a_round(conn, clock, running)
+    small, _, big, younger = waits_for_its_cap(conn, clock, project)
 
     told = questions.why(conn, project.id, younger)
 

@@ -127,31 +127,6 @@ def test_a_claim_does_not_wait_for_the_round_that_keeps_places(
     assert chores.reserve(conn).kept == 0
 
 
-def test_a_node_that_fails_takes_no_second_job_and_is_no_place_for_one(conn, clock, project: Project):
-    """It has a free device, and one slot (I8): the place is on the node that will be free sooner."""
-    failing, other = (Agent(conn, node, gpus=[80 * GIB] * 2) for node in ("failing", "other"))
-    running = []
-    for agent, seconds in ((failing, 86_400), (other, 100), (other, 100)):
-        project.gpu_job(40 * GIB, timeout_s=seconds)
-        running.append((agent, agent.claim_one()))
-    conn.execute(
-        "insert into fleet.node_health (node_id, failing) select node_id, array(select gen_random_uuid() from"
-        " generate_series(1, 3)) from fleet.nodes where node = 'failing'"
-        " on conflict (node_id) do update set failing = excluded.failing"
-    )
-    big = project.gpu_job(78 * GIB)
-    project.gpu_job(77 * GIB)
-    clock.advance(5)
-    for agent in (failing, other):
-        agent.beat(*[lease.token for each, lease in running if each is agent])
-    chores.reserve(conn)
-
-    assert conn.execute(
-        "select n.node from fleet.reservations as r join fleet.nodes as n using (node_id) where r.job_id = %s",
-        (big,),
-    ).fetchall() == [("other",)]
-
-
 def test_what_ends_in_time_may_use_a_kept_place(conn, clock, project: Project):
     """Backfill: shorter than the wait is welcome, longer is not, unknown counts as long."""
     agent = Agent(conn, gpus=[80 * GIB])

@@ -74,7 +74,8 @@ begin
     select b.* into v_best from fleet._best_place(v_shape, v_now, v_head.job_id) as b;
     continue when v_best.node_id is null;
     v_some := v_some + 1;
-    if v_cap.project_id is not null and not coalesce(v_cap.kept_class is not null and v_cap.kept_job = v_head.job_id, false) then
+    -- What the cap keeps for this one is counted already.
+    if v_cap.project_id is not null and (v_cap.kept_class is null or v_cap.kept_job <> v_head.job_id) then
       v_whose := v_whose || v_cap.project_id;
       v_mib := v_mib || v_shape.gpus * v_shape.vram_mib::bigint;
     end if;
